@@ -1,0 +1,199 @@
+"""The connector contract: class attributes are the spec, reading is an iterator of pages and waits.
+
+A connector never sees the database, the clock, sleeping or retries. It is built anew for each check or read from its
+validated config, a `Session` (the hardened client, already bound to this connector's hosts and budget, and a token
+cache), and yields `Page`s and `Wait`s. Reading is always safe to repeat.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from domain.facts import Fact, Scope, Window
+
+if TYPE_CHECKING:
+    from connectors.http import Http
+
+
+class ConnectorConfig(BaseModel):
+    """Base of every connector's config: drives the form, validation, redaction and docs.
+
+    Fields of type `SecretStr` are credentials: encrypted, never shown again. Every field has a title and a
+    description; `json_schema_extra={"placeholder": …, "group": …, "multiline": True}` helps the form.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+ConfigT = TypeVar("ConfigT", bound=ConnectorConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A metric this platform reports: the scope that enters totals, and whether totals are summed from sources.
+
+    `counted_by="source"` says that the platform's total is the sum of its source breakdown, so that rows owned by
+    another connected platform can be left out (the career site). `postings` tells whether it is also reported per
+    posting. `words` says what the platform means by it where that differs from the metric's own definition.
+    """
+
+    metric: str
+    counted_scope: Scope = Scope.TOTAL
+    counted_by: Literal["total", "source"] = "total"
+    postings: bool = False
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Requests allowed per `seconds`, as the platform documents them (first entry) or as caution suggests.
+
+    `cost_minor` is the worst price of one call in minor units of `currency`; 0 where calls are free.
+    """
+
+    requests: int
+    seconds: int
+    cost_minor: int = 0
+    currency: str = "USD"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What `check` found: the account's name as the platform shows it, and its reporting zone (IANA)."""
+
+    ref: str
+    label: str
+    time_zone: str
+    currency: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PostingSeen:
+    """A posting as the platform knows it. Any of the other fields helps to link it to one of ours."""
+
+    ref: str
+    title: str = ""
+    requisition_ref: str = ""
+    path: str = ""
+    url: str = ""
+    location: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A slice read whole: what was stored for it before and not seen in this read is gone at the platform."""
+
+    metrics: tuple[str, ...]
+    scope: Scope
+    start: date
+    end: date
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one step of a read brought. Everything in it is committed together with the cursor.
+
+    `cursor` resumes the read after this page (opaque text, "" when there is nothing to resume from). `closed` names
+    the slices that are complete with this page. `rejected` counts records left out, by reason. `quality` are flags to
+    show beside the numbers (`thresholded`, `other_row`, `sampled`). `time_zone` corrects the config's zone.
+    """
+
+    facts: list[Fact]
+    cursor: str = ""
+    postings: tuple[PostingSeen, ...] = ()
+    closed: tuple[Closed, ...] = ()
+    rejected: dict[str, int] = field(default_factory=dict)
+    quality: tuple[str, ...] = ()
+    time_zone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Ask again after `seconds` (an asynchronous report is being made). `cursor` resumes the read."""
+
+    seconds: float
+    cursor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token with its UTC expiry, and the refresh token that came with it, if any."""
+
+    access_token: str
+    expires_at: datetime
+    refresh_token: str = ""
+
+
+class TokenCache(Protocol):
+    """Keeps one connection's token, shared by all processes."""
+
+    def current(self) -> Token | None:
+        """The stored token if it is good for another minute, else None."""
+
+    def renew(self, used: str, fetch: Callable[[Token | None], Token]) -> Token:
+        """A token other than `used`. One caller at a time runs `fetch(stored)`; its result is saved before anybody
+        uses it; the others adopt what it saved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a connector is given to work with."""
+
+    http: "Http"
+    tokens: TokenCache
+
+
+class MetricsSource(ABC, Generic[ConfigT]):
+    """A platform that reports numbers. Subclasses fill in the class attributes: they are the spec."""
+
+    key: ClassVar[str]
+    platform: ClassVar[str]
+    label: ClassVar[str]
+    icon: ClassVar[str]
+    summary: ClassVar[str]
+    docs_url: ClassVar[str]
+    hosts: ClassVar[tuple[str, ...]]
+    config_model: ClassVar[type[ConnectorConfig]]
+    metrics: ClassVar[tuple[Offered, ...]]
+    limits: ClassVar[Limits]
+    lookback_days: ClassVar[int]
+    interval: ClassVar[Literal["hourly", "daily"]]
+    chunk_days: ClassVar[int] = 31
+    time_zone: ClassVar[str] = "UTC"
+
+    def __init__(self, config: ConfigT, session: Session) -> None:
+        self.config = config
+        self.session = session
+
+    @abstractmethod
+    def check(self) -> Account:
+        """Prove that the config works, within ten seconds. Raises ConnectorError."""
+
+    @abstractmethod
+    def read(self, window: Window, cursor: str = "") -> Iterator[Page | Wait]:
+        """Yield the window's facts, page by page, resuming after `cursor`. Raises ConnectorError."""
+
+    @classmethod
+    def calls_for(cls, window: Window) -> int:
+        """How many calls reading `window` takes at worst: what the form shows before a full sync."""
+        raise NotImplementedError
+
+    @classmethod
+    def secret_fields(cls) -> tuple[str, ...]:
+        """Names of the config's fields that are credentials."""
+        from pydantic import SecretStr
+
+        return tuple(
+            name for name, info in cls.config_model.model_fields.items() if _mentions(info.annotation, SecretStr)
+        )
+
+
+def _mentions(annotation: Any, wanted: type) -> bool:
+    """Whether a type annotation is `wanted` or contains it (Optional, Annotated)."""
+    return annotation is wanted or any(_mentions(part, wanted) for part in getattr(annotation, "__args__", ()))

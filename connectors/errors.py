@@ -1,0 +1,189 @@
+"""Errors named by what happens next, and the table from cause code to words and cure.
+
+ConnectorError
+├── ConfigError      a person must change the connection
+├── AuthExpired      refresh once, then a person reconnects
+├── RateLimited      wait until the platform's own time, then go on
+├── Transient        try again, with backoff
+├── Rejected         the platform refuses our request: our bug
+└── SchemaDrift      the answer is not what was agreed; nothing is written for it
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+class ConnectorError(Exception):
+    """`cause` is a key of CAUSES. `detail` is the platform's own words, redacted and cut to 500 characters."""
+
+    default_cause = "unexpected"
+
+    def __init__(self, detail: str = "", *, cause: str = "") -> None:
+        self.cause = cause or self.default_cause
+        self.detail = detail[:500]
+        super().__init__(f"{self.cause}: {self.detail}" if self.detail else self.cause)
+
+
+class ConfigError(ConnectorError):
+    """A person must change the connection."""
+
+    default_cause = "config_invalid"
+
+
+class AuthExpired(ConnectorError):
+    """The token is no longer good: refresh once, then a person reconnects."""
+
+    default_cause = "auth_expired"
+
+
+class RateLimited(ConnectorError):
+    """The platform or our own budget says wait. `until` is a UTC instant."""
+
+    default_cause = "rate_limited"
+
+    def __init__(self, until: datetime, detail: str = "", *, cause: str = "") -> None:
+        super().__init__(detail, cause=cause)
+        self.until = until
+
+
+class Transient(ConnectorError):
+    """The network or the platform's servers failed: try again."""
+
+    default_cause = "unreachable"
+
+
+class Rejected(ConnectorError):
+    """The platform understood the request and refuses it: a mistake of ours."""
+
+    default_cause = "request_rejected"
+
+
+class SchemaDrift(ConnectorError):
+    """The answer is not in the agreed shape. Never read as zero."""
+
+    default_cause = "contract_error"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What a person reads (`words`), what they can do (`cure`), and whether the job may try again by itself."""
+
+    words: str
+    cure: str
+    retries: bool
+    severity: str
+
+
+CAUSES: dict[str, Cause] = {
+    "config_invalid": Cause(
+        "The connection's settings are not accepted.", "Correct the form and save again.", False, "medium"
+    ),
+    "account_unknown": Cause(
+        "The platform does not know this account or property.",
+        "Check the account or property id.",
+        False,
+        "medium",
+    ),
+    "no_permission": Cause(
+        "The account may not read this data.",
+        "Give the account access at the platform, then press Sync now.",
+        False,
+        "critical",
+    ),
+    "api_disabled": Cause(
+        "The platform's API is switched off for this project.",
+        "Switch the API on in the platform's console, wait a few minutes, then press Sync now.",
+        False,
+        "critical",
+    ),
+    "key_invalid": Cause(
+        "The key or secret is wrong.", "Paste the key again, as the platform shows it.", False, "critical"
+    ),
+    "auth_expired": Cause("The platform no longer accepts our sign-in.", "Reconnect the platform.", False, "critical"),
+    "auth_revoked": Cause("The access was taken back at the platform.", "Reconnect the platform.", False, "critical"),
+    "rate_limited": Cause(
+        "The platform asked us to slow down.",
+        "Nothing to do: the sync goes on by itself at the time shown.",
+        True,
+        "medium",
+    ),
+    "quota": Cause(
+        "The platform's quota is used up.",
+        "Nothing to do: the sync goes on by itself when the quota returns.",
+        True,
+        "medium",
+    ),
+    "budget": Cause(
+        "This connection's own budget is used up.",
+        "Raise the limit in the connection's form, or wait.",
+        True,
+        "medium",
+    ),
+    "unreachable": Cause(
+        "The platform could not be reached.",
+        "Nothing to do: we try again. If it lasts, check this machine's network.",
+        True,
+        "low",
+    ),
+    "timeout": Cause("The platform took too long to answer.", "Nothing to do: we try again.", True, "low"),
+    "server_error": Cause("The platform has trouble of its own.", "Nothing to do: we try again.", True, "low"),
+    "tls": Cause(
+        "The connection to the platform is not safe: its certificate is not valid.",
+        "Check for a proxy that intercepts traffic. Nothing was sent.",
+        False,
+        "critical",
+    ),
+    "truncated": Cause("The answer broke off.", "Nothing to do: we try again.", True, "low"),
+    "too_large": Cause(
+        "The answer was larger than a sane answer can be.",
+        "Report this: the platform's answer has changed.",
+        False,
+        "medium",
+    ),
+    "contract_error": Cause(
+        "The answer was not in the agreed form.",
+        "The last good numbers stay. Update Sourceboard, or report this with the sync job's id.",
+        False,
+        "medium",
+    ),
+    "not_json": Cause(
+        "The platform answered with a web page where data was expected.",
+        "Check that no proxy or sign-in page stands between. The last good numbers stay.",
+        True,
+        "medium",
+    ),
+    "page_loop": Cause(
+        "The platform's paging runs in circles.",
+        "Report this with the sync job's id. The last good numbers stay.",
+        False,
+        "medium",
+    ),
+    "request_rejected": Cause(
+        "The platform refused our request.",
+        "Report this with the sync job's id: it is a mistake of ours.",
+        False,
+        "medium",
+    ),
+    "blocked_address": Cause(
+        "The platform's name leads to an address we must not call.",
+        "Check this machine's name resolution.",
+        False,
+        "critical",
+    ),
+    "lost_lease": Cause("Another worker took this sync over.", "Nothing to do.", True, "low"),
+    "no_worker": Cause(
+        "The worker stopped in the middle.",
+        "Nothing to do: the sync resumes from its last page.",
+        True,
+        "low",
+    ),
+    "key_missing": Cause(
+        "The key that protects the stored credentials is missing.",
+        "Start Sourceboard with the encryption key that was in use when the connection was saved.",
+        False,
+        "critical",
+    ),
+    "unexpected": Cause(
+        "Something went wrong that we did not foresee.", "Report this with the sync job's id.", True, "medium"
+    ),
+}

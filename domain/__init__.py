@@ -1,0 +1,1 @@
+"""Vocabulary and arithmetic of recruiting sources. No input, no output, no clock."""

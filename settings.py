@@ -1,0 +1,120 @@
+"""The only reader of the environment: every setting, its default and its meaning."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
+from pathlib import Path
+
+
+class SettingsError(ValueError):
+    """An environment variable holds something we cannot use; the text says which and what to write instead."""
+
+
+def _setting(variable: str, default: str, meaning: str) -> str:
+    return field(default=default, metadata={"variable": variable, "meaning": meaning})  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings as text; the properties give them their types. `docs/operating.md` lists every one (tested)."""
+
+    database_url: str = _setting("DATABASE_URL", "", "Database; empty means SQLite in DATA_DIR.")
+    data_directory: str = _setting("DATA_DIR", "data", "Folder for the database, backups and the made key.")
+    redis_url: str = _setting("REDIS_URL", "", "Redis for many workers; not supported yet, so setting it is an error.")
+    encryption_key: str = _setting("ENCRYPTION_KEY", "", "Keyring kid:base64[,kid:base64]; the first one writes.")
+    encryption_key_file: str = _setting("ENCRYPTION_KEY_FILE", "", "File that holds the keyring.")
+    public_url: str = _setting("PUBLIC_URL", "", "Address visitors use; https makes cookies Secure.")
+    port_text: str = _setting("PORT", "8501", "Port of the app.")
+    sandbox_text: str = _setting("SANDBOX", "", "1 sends every connector to the sandbox on loopback.")
+    sandbox_port_text: str = _setting("SANDBOX_PORT", "8601", "Port of the sandbox.")
+    demo_password: str = _setting("DEMO_PASSWORD", "", "Password of the demo sign-ins; made and printed when empty.")
+    trusted_proxies: str = _setting(
+        "TRUSTED_PROXIES", "", "Addresses or networks of proxies whose headers are believed."
+    )
+    metrics_token: str = _setting("METRICS_TOKEN", "", "Bearer token for /metrics from other machines.")
+    log_level: str = _setting("LOG_LEVEL", "info", "debug, info, warning or error.")
+    workers_text: str = _setting("WORKERS", "2", "Processes that run syncs and aggregation; 0 runs none here.")
+    session_idle_text: str = _setting(
+        "SESSION_IDLE_MINUTES", "720", "Minutes without a click until sign-in is asked again."
+    )
+    session_hours_text: str = _setting("SESSION_HOURS", "168", "Hours until sign-in is asked again in any case.")
+
+    @property
+    def data_dir(self) -> Path:
+        """Where data lives, absolute."""
+        return Path(self.data_directory).expanduser().resolve()
+
+    @property
+    def url(self) -> str:
+        """The database URL in SQLAlchemy's spelling."""
+        if not self.database_url:
+            return f"sqlite:///{self.data_dir / 'sourceboard.db'}"
+        scheme, separator, rest = self.database_url.partition("://")
+        if scheme in {"postgres", "postgresql"}:
+            return f"postgresql+psycopg{separator}{rest}"
+        return self.database_url
+
+    @property
+    def sandbox_url(self) -> str:
+        """Base URL of the sandbox, "" when connectors go to the real platforms."""
+        return f"http://127.0.0.1:{self.sandbox_port}" if self.sandbox_text in {"1", "true", "yes"} else ""
+
+    @property
+    def port(self) -> int:
+        """Port of the app."""
+        return self._whole(self.port_text, "PORT", 1, 65535)
+
+    @property
+    def sandbox_port(self) -> int:
+        """Port of the sandbox."""
+        return self._whole(self.sandbox_port_text, "SANDBOX_PORT", 1, 65535)
+
+    @property
+    def workers(self) -> int:
+        """Processes in the pool; 0 means that this process runs no jobs."""
+        return self._whole(self.workers_text, "WORKERS", 0, 64)
+
+    @property
+    def session_idle_minutes(self) -> int:
+        """Minutes of rest that end a session."""
+        return self._whole(self.session_idle_text, "SESSION_IDLE_MINUTES", 1, 60 * 24 * 90)
+
+    @property
+    def session_hours(self) -> int:
+        """Hours that end a session in any case."""
+        return self._whole(self.session_hours_text, "SESSION_HOURS", 1, 24 * 90)
+
+    @property
+    def is_https(self) -> bool:
+        """Whether visitors come by https."""
+        return self.public_url.lower().startswith("https://")
+
+    @staticmethod
+    def _whole(value: str, variable: str, low: int, high: int) -> int:
+        if not value.strip().isascii() or not value.strip().isdecimal() or not low <= int(value) <= high:
+            raise SettingsError(f"{variable} must be a whole number from {low} to {high}, not {value!r}.")
+        return int(value)
+
+
+def load(environment: Mapping[str, str]) -> Settings:
+    """Settings from an environment. Raises SettingsError with the variable's name."""
+    known = {
+        item.name: environment[item.metadata["variable"]]
+        for item in fields(Settings)
+        if item.metadata["variable"] in environment
+    }
+    settings = Settings(**known)
+    for check in ("port", "sandbox_port", "workers", "session_idle_minutes", "session_hours"):
+        getattr(settings, check)
+    if settings.redis_url:
+        raise SettingsError("REDIS_URL is set, but this version runs its jobs without Redis. Unset it.")
+    if settings.log_level not in {"debug", "info", "warning", "error"}:
+        raise SettingsError(f"LOG_LEVEL must be debug, info, warning or error, not {settings.log_level!r}.")
+    return settings
+
+
+@lru_cache(maxsize=1)
+def current() -> Settings:
+    """The settings of this process."""
+    return load(os.environ)

@@ -1,0 +1,1 @@
+"""Tables, engine, migrations, writes and reports. Knows no HTTP, no page and no connector."""

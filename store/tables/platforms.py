@@ -1,0 +1,151 @@
+"""Connections to platforms, and postings: ours and as each platform knows them."""
+
+import uuid
+from datetime import date, datetime
+
+from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, UniqueConstraint
+from sqlalchemy import text as sql
+from sqlmodel import Field, SQLModel
+
+from store.tables.columns import document, id_field, instant, made_at, one_of, text
+
+POSTING_STATES = ("open", "closed", "archived")
+LINKED_BY = ("", "rule", "hand")
+
+
+class PlatformConfig(SQLModel, table=True):
+    """One company's account at a platform ("connection" on screen). `number` stands for it in fact keys.
+
+    `connector` is a registry key, or "" for a platform fed only by files and projections. `credentials` is the
+    envelope (AES-256-GCM) of a JSON object of the config's secret fields; `settings` holds the rest.
+    """
+
+    __tablename__ = "platform_configs"
+    __table_args__ = (
+        UniqueConstraint("number"),
+        CheckConstraint("rate_limit IS NULL OR rate_limit > 0", name="platform_configs_rate"),
+        Index("ix_platform_configs_company", "company_id", "platform"),
+        Index(
+            "ux_platform_configs_internal",
+            "company_id",
+            "platform",
+            unique=True,
+            sqlite_where=sql("connector = '' AND deleted_at IS NULL"),
+            postgresql_where=sql("connector = '' AND deleted_at IS NULL"),
+        ),
+    )
+
+    id: uuid.UUID = id_field()
+    number: int
+    company_id: uuid.UUID = Field(foreign_key="companies.id")
+    platform: str = text()
+    connector: str = text()
+    name: str = text()
+    settings: dict[str, object] = document()
+    credentials: str = text()
+    is_active: bool = False
+    rate_limit: int | None = None
+    spend_limit_minor: int | None = Field(default=None, sa_type=BigInteger)
+    account_ref: str = text()
+    account_label: str = text()
+    time_zone: str = text("UTC")
+    currency: str = text()
+    quality: dict[str, object] = document()
+    counted_origins: dict[str, object] = document()
+    created_at: datetime = made_at()
+    updated_at: datetime = made_at()
+    checked_at: datetime | None = instant()
+    synced_at: datetime | None = instant()
+    deleted_at: datetime | None = instant()
+
+
+class PlatformToken(SQLModel, table=True):
+    """The current token of one connection, in the envelope. `holder` and `held_until` make refreshing single-flight."""
+
+    __tablename__ = "platform_tokens"
+
+    config_id: uuid.UUID = Field(foreign_key="platform_configs.id", ondelete="CASCADE", primary_key=True)
+    company_id: uuid.UUID = Field(foreign_key="companies.id", ondelete="CASCADE")
+    token: str = text()
+    expires_at: datetime | None = instant()
+    version: int = 0
+    holder: str = text()
+    held_until: datetime | None = instant()
+    refused_cause: str = text()
+
+
+class JobPosting(SQLModel, table=True):
+    """One advertised opening of ours. `number` stands for it in aggregate keys."""
+
+    __tablename__ = "job_postings"
+    __table_args__ = (
+        UniqueConstraint("company_id", "number"),
+        CheckConstraint(one_of("status", POSTING_STATES), name="job_postings_status"),
+        CheckConstraint("closed_on IS NULL OR opened_on IS NULL OR closed_on >= opened_on", name="job_postings_dates"),
+        Index("ix_job_postings_requisition", "company_id", "requisition_ref"),
+        Index("ix_job_postings_status", "company_id", "status"),
+    )
+
+    id: uuid.UUID = id_field()
+    company_id: uuid.UUID = Field(foreign_key="companies.id")
+    number: int
+    title: str = text()
+    requisition_ref: str = text()
+    slug: str = text()
+    path: str = text()
+    department: str = text()
+    location: str = text()
+    recruiter: str = text()
+    hiring_manager: str = text()
+    apply_url: str = text()
+    status: str = text("open")
+    opened_on: date | None = None
+    closed_on: date | None = None
+    target_hires: int = 1
+    created_at: datetime = made_at()
+    updated_at: datetime = made_at()
+
+
+class ExternalPosting(SQLModel, table=True):
+    """A posting as one connection knows it; linked to one of ours or waiting. Facts hang on `number`."""
+
+    __tablename__ = "external_postings"
+    __table_args__ = (
+        UniqueConstraint("config_id", "external_ref"),
+        CheckConstraint(one_of("linked_by", LINKED_BY), name="external_postings_linked_by"),
+        Index("ix_external_postings_company", "company_id", "posting_id"),
+    )
+
+    number: int | None = Field(default=None, sa_type=Integer, primary_key=True)
+    company_id: uuid.UUID = Field(foreign_key="companies.id")
+    config_id: uuid.UUID = Field(foreign_key="platform_configs.id")
+    external_ref: str = text()
+    title: str = text()
+    requisition_ref: str = text()
+    path: str = text()
+    url: str = text()
+    location: str = text()
+    posting_id: uuid.UUID | None = Field(default=None, foreign_key="job_postings.id")
+    linked_by: str = text()
+    linked_at: datetime | None = instant()
+    is_ignored: bool = False
+    first_seen_at: datetime = made_at()
+
+
+class PostingLinkRule(SQLModel, table=True):
+    """An admin's rule: external postings whose `field` matches `pattern` belong to a posting."""
+
+    __tablename__ = "posting_link_rules"
+    __table_args__ = (
+        CheckConstraint(one_of("field", ("requisition_ref", "title", "path", "external_ref")), name="link_rules_field"),
+        CheckConstraint(one_of("match", ("equals", "starts_with", "contains")), name="link_rules_match"),
+    )
+
+    id: uuid.UUID = id_field()
+    company_id: uuid.UUID = Field(foreign_key="companies.id")
+    posting_id: uuid.UUID = Field(foreign_key="job_postings.id")
+    field: str = text("requisition_ref")
+    match: str = text("equals")
+    pattern: str = text()
+    position: int = 0
+    created_at: datetime = made_at()
