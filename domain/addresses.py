@@ -1,0 +1,54 @@
+"""Network addresses, shortened before anything keeps or shows them."""
+
+from ipaddress import IPv6Address, ip_address, ip_network
+
+
+def truncate_address(address: str) -> str:
+    """The network of an address: /24 for IPv4, /48 for IPv6; "" for what is no address.
+
+    >>> truncate_address("203.0.113.77")
+    '203.0.113.0/24'
+    >>> truncate_address("2001:db8:1:2:3::77")
+    '2001:db8:1::/48'
+    >>> truncate_address("::ffff:203.0.113.77")
+    '203.0.113.0/24'
+    >>> truncate_address("somebody")
+    ''
+    """
+    try:
+        parsed = ip_address(address.strip().strip("[]"))
+    except ValueError:
+        return ""
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    return str(ip_network((parsed, 24 if parsed.version == 4 else 48), strict=False))
+
+
+def client_address(peer: str, forwarded: list[str], trusted: tuple[str, ...]) -> str:
+    """The visitor's address: the right-most forwarded one that no trusted proxy holds, else the peer.
+
+    `forwarded` are the X-Forwarded-For values in the order received; `trusted` are addresses or networks.
+
+    >>> client_address("10.0.0.1", ["1.2.3.4, 203.0.113.9"], ("10.0.0.0/8",))
+    '203.0.113.9'
+    >>> client_address("198.51.100.7", ["1.2.3.4"], ("10.0.0.0/8",))
+    '198.51.100.7'
+    """
+    chain = [part.strip() for value in forwarded for part in value.split(",") if part.strip()]
+    found = peer
+    while chain and _is_within(found, trusted):
+        candidate = chain.pop()
+        try:
+            ip_address(candidate)
+        except ValueError:
+            return found
+        found = candidate
+    return found
+
+
+def _is_within(address: str, networks: tuple[str, ...]) -> bool:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in ip_network(network, strict=False) for network in networks)
