@@ -180,3 +180,12 @@ def span(period: Period) -> str:
     if first.year == last.year:
         return f"{first.day} {first:%b} – {last.day} {last:%b %Y}"
     return f"{first.day} {first:%b %Y} – {last.day} {last:%b %Y}"
+
+
+def default_grain(period: Period) -> Grain:
+    """The grain that keeps a trend readable: at most about fifty points.
+
+    >>> [default_grain(named_period(name, date(2026, 3, 10))) for name in ("7d", "30d", "90d", "1y")]
+    ['day', 'day', 'week', 'week']
+    """
+    return "day" if period.days <= 45 else "week" if period.days <= 400 else "month"

@@ -8,7 +8,7 @@ from domain.periods import Comparison, Grain, Period
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One bucket of a line. `value` None is a gap: nothing was read. `is_partial`: the bucket is not over or complete."""
+    """One bucket of a line. `value` None is a gap: nothing was read. `is_partial`: not over, or not read whole."""
 
     start: date
     end: date

@@ -1,0 +1,152 @@
+"""How fast does hiring go, and what does it cost? Medians over the period's postings and hires.
+
+Days to the first application: postings whose first application fell into the period, from the day they opened.
+Days to hire: applicants hired in the period, from application to hire. Costs use only platforms that report spend and
+the other term, and only the company's main currency of spend.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, or_
+from sqlmodel import Session, select
+
+from domain.metrics import BY_NAME
+from domain.money import Money
+from domain.periods import Period
+from domain.platforms import BY_NUMBER
+from domain.rates import median_days
+from store.reports.numbers import Sums
+from store.reports.scope import CompanyScope
+from store.reports.shapes import Performance
+from store.tables import Application, JobPosting
+
+DAY_SECONDS = 86_400
+
+
+def get_performance(
+    session: Session, company: CompanyScope, period: Period, sums: Sums, platforms: Sequence[str] = ()
+) -> Performance:
+    """Speed from applications and postings, cost from `sums` (the period's totals, already filtered)."""
+    first_days = _days_to_first_application(session, company, period, platforms)
+    hire_days = _days_to_hire(session, company, period, platforms)
+    open_postings = _open_postings(session, company, period)
+    applications = sum(entry.value for key, entry in sums.items() if key[0] == BY_NAME["applications"].number)
+    currency = main_currency(sums, company.currency)
+    per_application, application_platforms = cost_per(sums, "applications", currency)
+    per_hire, _ = cost_per(sums, "hires", currency)
+    return Performance(
+        days_to_first_application=median_days(first_days),
+        days_to_hire=median_days(hire_days),
+        hires_measured=len(hire_days),
+        postings_measured=len(first_days),
+        open_postings=open_postings,
+        applications_per_posting=applications / open_postings if open_postings else None,
+        cost_per_application_minor=per_application.minor if per_application else None,
+        cost_per_hire_minor=per_hire.minor if per_hire else None,
+        currency=currency,
+        cost_platforms=application_platforms,
+    )
+
+
+def main_currency(sums: Sums, fallback: str) -> str:
+    """The company's own currency where money was spent in it, else the one most was spent in."""
+    spend = {key[2]: entry.value for key, entry in sorted(sums.items()) if key[0] == BY_NAME["spend"].number}
+    if fallback in spend or not spend:
+        return fallback
+    return max(spend, key=lambda currency: spend[currency])
+
+
+def cost_per(sums: Sums, metric: str, currency: str) -> tuple[Money | None, tuple[str, ...]]:
+    """Spend by `metric` over the platforms that report both in this currency alone, and those platforms' keys."""
+    spend, count, counted = cost_terms(sums, metric, currency)
+    return (Money(spend, currency).per(count) if counted else None), counted
+
+
+def cost_terms(sums: Sums, metric: str, currency: str) -> tuple[int, int, tuple[str, ...]]:
+    """Minor units spent, number bought, and the keys of the platforms counted."""
+    spend_number, metric_number = BY_NAME["spend"].number, BY_NAME[metric].number
+    currencies: dict[int, set[str]] = {}
+    for number, platform, spent_in in sums:
+        if number == spend_number and sums[number, platform, spent_in].value:
+            currencies.setdefault(platform, set()).add(spent_in)
+    counted = [
+        platform
+        for platform in sorted(currencies)
+        if currencies[platform] == {currency} and (metric_number, platform, "") in sums
+    ]
+    spend = sum(sums[spend_number, platform, currency].value for platform in counted)
+    count = sum(sums[metric_number, platform, ""].value for platform in counted)
+    return spend, count, tuple(BY_NUMBER[platform].key for platform in counted)
+
+
+def instants(period: Period, zone: str) -> tuple[datetime, datetime]:
+    """The UTC instants at which a period of local days begins and ends."""
+    tz = ZoneInfo(zone)
+    start, end = (datetime.combine(day, time.min, tzinfo=tz).astimezone(UTC) for day in (period.start, period.end))
+    return start, end
+
+
+def _days_to_first_application(
+    session: Session, company: CompanyScope, period: Period, platforms: Sequence[str]
+) -> list[float]:
+    first = (
+        select(func.min(Application.applied_at))
+        .where(Application.posting_id == JobPosting.id, *_of(platforms))
+        .correlate(JobPosting)
+        .scalar_subquery()
+    )
+    start, end = instants(period, company.time_zone)
+    rows = session.exec(
+        select(JobPosting.opened_on, first).where(  # type: ignore[type-var]
+            JobPosting.company_id == company.id,
+            JobPosting.opened_on != None,  # noqa: E711
+            JobPosting.opened_on < period.end,  # type: ignore[operator]
+            or_(JobPosting.closed_on == None, JobPosting.closed_on >= period.start),  # type: ignore[arg-type, operator]  # noqa: E711
+        )
+    )
+    zone = ZoneInfo(company.time_zone)
+    return [
+        float(max(0, (applied.astimezone(zone).date() - opened).days))
+        for opened, applied in ((opened, _instant(applied)) for opened, applied in rows)
+        if opened is not None and applied is not None and start <= applied < end
+    ]
+
+
+def _days_to_hire(session: Session, company: CompanyScope, period: Period, platforms: Sequence[str]) -> list[float]:
+    start, end = instants(period, company.time_zone)
+    rows = session.exec(
+        select(Application.applied_at, Application.hired_at).where(
+            Application.company_id == company.id,
+            Application.hired_at >= start,  # type: ignore[operator]
+            Application.hired_at < end,  # type: ignore[operator]
+            *_of(platforms),
+        )
+    )
+    return [(hired - applied).total_seconds() / DAY_SECONDS for applied, hired in rows if hired]
+
+
+def _open_postings(session: Session, company: CompanyScope, period: Period) -> int:
+    return session.exec(
+        select(func.count())
+        .select_from(JobPosting)
+        .where(
+            JobPosting.company_id == company.id,
+            or_(JobPosting.opened_on == None, JobPosting.opened_on < period.end),  # type: ignore[arg-type, operator]  # noqa: E711
+            or_(JobPosting.closed_on == None, JobPosting.closed_on >= period.start),  # type: ignore[arg-type, operator]  # noqa: E711
+        )
+    ).one()
+
+
+def _of(platforms: Sequence[str]) -> list[Any]:
+    return [Application.source_platform.in_(platforms)] if platforms else []  # type: ignore[attr-defined]
+
+
+def _instant(value: datetime | str | date | None) -> datetime | None:
+    """SQLite gives MIN() of an instant back as text."""
+    if value is None:
+        return None
+    instant = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return instant if isinstance(instant, datetime) else None

@@ -1,0 +1,168 @@
+"""What did each posting bring, from which platform? And which external postings wait to be linked?"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from sqlalchemy import func, text
+from sqlmodel import Session, col, or_, select
+
+from domain.facts import day_number
+from domain.filters import Filters
+from domain.metrics import BY_NUMBER as METRICS
+from domain.periods import Period
+from domain.platforms import BY_NUMBER as PLATFORMS
+from store.reports.scope import CompanyScope
+from store.tables import ExternalPosting, JobPosting, PlatformConfig
+
+MOST_ROWS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class PostingRow:
+    """A posting with its numbers in the period: `values` by metric, `by_platform` by platform and metric.
+
+    A metric that is absent was not reported for this posting; it is not zero. Money is by currency in `spend`.
+    """
+
+    id: uuid.UUID
+    number: int
+    title: str
+    requisition_ref: str
+    department: str
+    location: str
+    recruiter: str
+    hiring_manager: str
+    status: str
+    opened_on: date | None
+    closed_on: date | None
+    target_hires: int
+    path: str
+    values: dict[str, int] = field(default_factory=dict)
+    by_platform: dict[str, dict[str, int]] = field(default_factory=dict)
+    spend: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingPosting:
+    """An external posting that belongs to none of ours yet."""
+
+    number: int
+    platform: str
+    connection: str
+    external_ref: str
+    title: str
+    requisition_ref: str
+    path: str
+    url: str
+    first_seen_at: datetime
+    is_ignored: bool
+
+
+def list_postings(
+    session: Session,
+    company: CompanyScope,
+    period: Period,
+    filters: Filters,
+    *,
+    status: str = "",
+    search: str = "",
+) -> list[PostingRow]:
+    """Postings with their numbers in `period`, by title, at most MOST_ROWS. `search` is literal text."""
+    query = select(JobPosting).where(JobPosting.company_id == company.id)
+    if status:
+        query = query.where(JobPosting.status == status)
+    if search:
+        wanted = search.casefold()
+        query = query.where(
+            or_(
+                func.lower(JobPosting.title).contains(wanted, autoescape=True),
+                func.lower(JobPosting.requisition_ref).contains(wanted, autoescape=True),
+                func.lower(JobPosting.department).contains(wanted, autoescape=True),
+                func.lower(JobPosting.location).contains(wanted, autoescape=True),
+            )
+        )
+    postings = session.exec(query.order_by(JobPosting.title, col(JobPosting.number)).limit(MOST_ROWS)).all()
+    rows = {posting.number: _row(posting) for posting in postings}
+    _fill(session, company, period, filters.numbers, rows)
+    return list(rows.values())
+
+
+def find_posting(
+    session: Session, company: CompanyScope, period: Period, filters: Filters, posting_id: uuid.UUID
+) -> PostingRow | None:
+    """One posting of the company with its numbers; None for another company's or none."""
+    posting = session.exec(
+        select(JobPosting).where(JobPosting.company_id == company.id, JobPosting.id == posting_id)
+    ).first()
+    if posting is None:
+        return None
+    rows = {posting.number: _row(posting)}
+    _fill(session, company, period, filters.numbers, rows)
+    return rows[posting.number]
+
+
+def list_waiting(session: Session, company: CompanyScope, *, ignored: bool = False) -> list[WaitingPosting]:
+    """External postings without a posting of ours, newest first, at most MOST_ROWS."""
+    found = session.exec(
+        select(ExternalPosting, PlatformConfig)
+        .join(PlatformConfig, PlatformConfig.id == ExternalPosting.config_id)  # type: ignore[arg-type]
+        .where(
+            ExternalPosting.company_id == company.id,
+            ExternalPosting.posting_id == None,  # noqa: E711
+            ExternalPosting.is_ignored == ignored,
+        )
+        .order_by(col(ExternalPosting.first_seen_at).desc(), col(ExternalPosting.number))
+        .limit(MOST_ROWS)
+    )
+    return [
+        WaitingPosting(
+            number=external.number or 0,
+            platform=config.platform,
+            connection=config.name,
+            external_ref=external.external_ref,
+            title=external.title,
+            requisition_ref=external.requisition_ref,
+            path=external.path,
+            url=external.url,
+            first_seen_at=external.first_seen_at,
+            is_ignored=external.is_ignored,
+        )
+        for external, config in found
+    ]
+
+
+_SAME = (
+    "id number title requisition_ref department location recruiter hiring_manager status opened_on closed_on"
+    " target_hires path"
+).split()
+
+
+def _row(posting: JobPosting) -> PostingRow:
+    return PostingRow(**{name: getattr(posting, name) for name in _SAME})
+
+
+def _fill(
+    session: Session, company: CompanyScope, period: Period, platforms: Sequence[int], rows: dict[int, PostingRow]
+) -> None:
+    """Add the period's numbers to `rows`, reading each posting through its index when there are few."""
+    if not rows:
+        return
+    chosen = f" AND platform IN ({', '.join(str(int(number)) for number in platforms)})" if platforms else ""
+    some = f" AND posting_no IN ({', '.join(str(number) for number in rows)})" if len(rows) <= MOST_ROWS else ""
+    sums = session.connection().execute(
+        text(
+            "SELECT posting_no, platform, metric, currency, SUM(value) FROM posting_analytics_aggregated"  # noqa: S608
+            f" WHERE company_no = :company AND day >= :start AND day < :end{some}{chosen}"
+            " GROUP BY posting_no, platform, metric, currency"
+        ),
+        {"company": company.number, "start": day_number(period.start), "end": day_number(period.end)},
+    )
+    for posting_no, platform, metric_number, currency, value in sums:
+        row, metric = rows[posting_no], METRICS[metric_number]
+        if metric.unit == "money":
+            row.spend[currency] = row.spend.get(currency, 0) + int(value)
+            continue
+        row.values[metric.name] = row.values.get(metric.name, 0) + int(value)
+        row.by_platform.setdefault(PLATFORMS[platform].key, {})[metric.name] = int(value)

@@ -1,0 +1,71 @@
+"""What lies below a platform: its UTM sources, its campaigns, paid against organic?
+
+Rows explain a platform's numbers and need not sum to them. Where the platform is counted by its sources (the career
+site), a source that names another platform is that platform's wherever it reports the metric itself: such rows are
+marked with their owner. Only facts of the platform's own reports are shown, not files or projections.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlmodel import Session
+
+from domain.facts import Origin, Scope, day_number
+from domain.metrics import BY_NUMBER as METRICS
+from domain.periods import Period
+from domain.platforms import BY_NUMBER as PLATFORMS
+from store.reports.scope import CompanyScope
+
+MOST_ROWS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class SourceBreakdown:
+    """One source below a platform. `values` by metric name; `owner`: the platform its name stands for, "" for none."""
+
+    kind: str
+    source: str
+    medium: str
+    campaign: str
+    owner: str
+    values: dict[str, int]
+    currency: str = ""
+
+
+def list_breakdowns(
+    session: Session, company: CompanyScope, period: Period, platform: str, kind: str
+) -> list[SourceBreakdown]:
+    """Breakdown rows of `kind` (source, campaign, paid) of one platform, busiest first, at most MOST_ROWS."""
+    rows = session.connection().execute(
+        _BELOW,
+        {
+            "company": company.number,
+            "company_id": company.id if session.get_bind().dialect.name == "postgresql" else company.id.hex,
+            "platform": platform,
+            "kind": kind,
+            "start": day_number(period.start),
+            "end": day_number(period.end),
+            "scope": int(Scope.TOTAL),
+            "origin": int(Origin.POLL),
+        },
+    )
+    found: dict[tuple[str, str, str, int], SourceBreakdown] = {}
+    for source, medium, campaign, owner, metric, currency, value in rows:
+        label = PLATFORMS[owner].key if owner in PLATFORMS and PLATFORMS[owner].key != platform else ""
+        key = (source, medium, campaign, owner)
+        entry = found.setdefault(key, SourceBreakdown(kind, source, medium, campaign, label, {}, currency))
+        entry.values[METRICS[metric].name] = int(value)
+    busiest = sorted(found.values(), key=lambda entry: -max(entry.values.values(), default=0))
+    return busiest[:MOST_ROWS]
+
+
+_BELOW = text("""
+SELECT b.source, b.medium, b.campaign, b.source_platform, f.metric, MAX(f.currency), SUM(f.value)
+FROM platform_configs c
+JOIN breakdowns b ON b.config_no = c.number AND b.kind = :kind
+JOIN platform_analytics_raw f
+  ON f.company_no = :company AND f.config_no = c.number AND f.day >= :start AND f.day < :end
+ AND f.scope = :scope AND f.origin = :origin AND f.breakdown = b.number
+WHERE c.company_id = :company_id AND c.platform = :platform
+GROUP BY b.source, b.medium, b.campaign, b.source_platform, f.metric
+""")
