@@ -6,6 +6,7 @@ since 1970-01-01. `currency` is part of the keys: an account that changes its cu
 
 import uuid
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, SmallInteger, String, UniqueConstraint
 from sqlmodel import Field, SQLModel
@@ -15,15 +16,17 @@ from store.tables.columns import instant, made_at, text
 GRAINS = {"day": 1, "week": 2, "month": 3}
 
 
-def _small(*, key: bool = False, default: int | None = None) -> int:
-    extra = {} if default is None else {"default": default}
-    return Field(sa_type=SmallInteger, primary_key=key, nullable=False, **extra)  # type: ignore[no-any-return]
+def _small(*, key: bool = False, default: Any = ...) -> Any:
+    return Field(default=default, sa_type=SmallInteger, primary_key=key, nullable=False)
 
 
-def _number(*, key: bool = False, default: int | None = None) -> int:
-    extra = {} if default is None else {"default": default}
-    return Field(  # type: ignore[no-any-return]
-        sa_type=Integer, primary_key=key, nullable=False, sa_column_kwargs={"autoincrement": False}, **extra
+def _number(*, key: bool = False, default: Any = ...) -> Any:
+    return Field(
+        default=default,
+        sa_type=Integer,
+        primary_key=key,
+        nullable=False,
+        sa_column_kwargs={"autoincrement": False},
     )
 
 
@@ -147,7 +150,7 @@ class DirtyDay(SQLModel, table=True):
     id: int | None = Field(
         default=None,
         primary_key=True,
-        sa_type=BigInteger().with_variant(Integer, "sqlite"),  # type: ignore[call-overload]
+        sa_type=BigInteger().with_variant(Integer, "sqlite"),
     )
     company_no: int = _number()
     config_no: int = _number()

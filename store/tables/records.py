@@ -23,7 +23,7 @@ class AuditEntry(SQLModel, table=True):
     seq: int | None = Field(
         default=None,
         primary_key=True,
-        sa_type=BigInteger().with_variant(Integer, "sqlite"),  # type: ignore[call-overload]
+        sa_type=BigInteger().with_variant(Integer, "sqlite"),
     )
     company_id: uuid.UUID | None = None
     at: datetime = made_at()

@@ -1,1 +1,1 @@
-"""Idempotent writes on natural keys. They return counts and never commit: the caller owns the transaction."""
+"""Idempotent writes. None commits: the caller owns the transaction. Each returns counts of what it did."""

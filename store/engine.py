@@ -1,0 +1,207 @@
+"""The database engine: pragmas, pool, time-outs, and the two kinds of transaction."""
+
+import sqlite3
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import Session
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from store.errors import DatabaseUnwritable
+from store.turns import Turnstile, Urgency
+
+__all__ = ["Urgency", "checkpoint", "is_sqlite", "open_engine", "reading", "run_writing", "sqlite_path", "writing"]
+
+#: How long a writer waits for another before it gives up. Write transactions are meant to last under 50 ms.
+BUSY_SECONDS = 20
+#: The log is moved into the file when it reaches this many pages (of 4 kB), if `checkpoint` did not do it before.
+WAL_PAGES = 4_000
+WAL_BYTES = 64 * 2**20
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = ON",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA cache_size = -16000",
+    f"PRAGMA wal_autocheckpoint = {WAL_PAGES}",
+    f"PRAGMA journal_size_limit = {WAL_BYTES}",
+    "PRAGMA trusted_schema = OFF",
+)
+_SERVER_SETTINGS = (
+    "-c statement_timeout=120000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=120000 -c timezone=UTC"
+)
+_UNWRITABLE_SQLITE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+_UNWRITABLE_STATES = {"53100", "25006"}  # disk_full, read_only_sql_transaction
+_PASSING_STATES = {"40001", "40P01", "55P03"}  # serialization_failure, deadlock_detected, lock_not_available
+_PASSING_SQLITE = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+_turnstiles: "weakref.WeakKeyDictionary[Any, Turnstile]" = weakref.WeakKeyDictionary()
+Result = TypeVar("Result")
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for `url`, of SQLite or PostgreSQL (psycopg). Connects to nothing yet."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(
+            parsed,
+            hide_parameters=True,
+            pool_size=8,
+            max_overflow=24,
+            connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False, "isolation_level": None},
+        )
+        event.listen(engine, "connect", _set_pragmas)
+        event.listen(engine, "begin", _begin_on_sqlite)
+    else:
+        engine = create_engine(
+            parsed,
+            hide_parameters=True,
+            pool_size=8,
+            max_overflow=24,
+            pool_pre_ping=True,
+            pool_recycle=1800,
+            connect_args={
+                "options": _SERVER_SETTINGS,
+                "connect_timeout": 5,
+                "application_name": "sourceboard",
+                "keepalives_idle": 30,
+            },
+        )
+    event.listen(engine, "handle_error", _name_error)
+    _turnstiles[engine.pool] = Turnstile()
+    return engine
+
+
+def is_sqlite(bind: Engine | Connection | Session) -> bool:
+    """Whether statements go to SQLite."""
+    target = bind.get_bind() if isinstance(bind, Session) else bind
+    return target.dialect.name == "sqlite"
+
+
+def sqlite_path(engine: Engine) -> Path | None:
+    """The file of an SQLite database; None for PostgreSQL and for a database in memory."""
+    database = engine.url.database
+    return Path(database) if is_sqlite(engine) and database and database != ":memory:" else None
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    """A session that sees one moment of the database and cannot write."""
+    options: dict[str, Any] = {"access": "read"}
+    if not is_sqlite(engine):
+        options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    with Session(engine.execution_options(**options), expire_on_commit=False, autoflush=False) as session:
+        yield session
+
+
+@contextmanager
+def writing(engine: Engine, urgency: Urgency = Urgency.PAGE) -> Iterator[Session]:
+    """A write transaction: committed at the end of the block, rolled back when it raises.
+
+    Raises DatabaseUnwritable where the disk is full or read-only, TimeoutError when other threads of this process
+    do not let go. Keep it under 50 ms.
+    """
+    with _turn(engine, urgency), Session(engine, expire_on_commit=False) as session:
+        # Begins here, not at the first statement: what is read in the block is what is written upon.
+        session.connection()
+        yield session
+        session.commit()
+
+
+def run_writing(engine: Engine, work: Callable[[Session], Result], urgency: Urgency = Urgency.PAGE) -> Result:
+    """Run `work` in a write transaction, up to three times where the database only asks to try again.
+
+    That is: deadlock, serialization failure, lock time-out, busy, connection lost before the commit. A connection
+    lost during the commit is raised, for the outcome is unknown.
+    """
+    attempts = Retrying(
+        retry=retry_if_exception(_is_passing),
+        wait=wait_random_exponential(multiplier=0.05, max=1),
+        stop=stop_after_attempt(3),
+        reraise=True,
+    )
+    result: Result = attempts(_work_once, engine, work, urgency)
+    return result
+
+
+def checkpoint(engine: Engine) -> None:
+    """Move SQLite's log into the file and empty it, unless somebody still reads from it. Nothing on PostgreSQL."""
+    if not is_sqlite(engine):
+        return
+    raw = engine.raw_connection()
+    try:
+        raw.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        path = sqlite_path(engine)
+        log = Path(f"{path}-wal")
+        if path and log.exists() and log.stat().st_size > WAL_BYTES:
+            raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        raw.close()
+
+
+def _work_once(engine: Engine, work: Callable[[Session], Result], urgency: Urgency) -> Result:
+    with _turn(engine, urgency), Session(engine, expire_on_commit=False) as session:
+        session.connection()
+        result = work(session)
+        session.flush()
+        try:
+            session.commit()
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                error.add_note("The connection broke during the commit: it is not known whether it happened.")
+                error.outcome_unknown = True  # type: ignore[attr-defined]
+            raise
+        return result
+
+
+@contextmanager
+def _turn(engine: Engine, urgency: Urgency) -> Iterator[None]:
+    turnstile = _turnstiles.get(engine.pool) if is_sqlite(engine) else None
+    with turnstile.turn(urgency, BUSY_SECONDS) if turnstile else nullcontext():
+        yield
+
+
+def _is_passing(error: BaseException) -> bool:
+    if not isinstance(error, DBAPIError) or getattr(error, "outcome_unknown", False):
+        return False
+    if isinstance(error.orig, psycopg.Error):
+        return error.orig.sqlstate in _PASSING_STATES or error.connection_invalidated
+    return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _PASSING_SQLITE
+
+
+def _name_error(context: ExceptionContext) -> DatabaseUnwritable | None:
+    original = context.original_exception
+    if context.connection is not None and context.connection.get_execution_options().get("access") == "read":
+        return None
+    if isinstance(original, sqlite3.Error):
+        unwritable = getattr(original, "sqlite_errorcode", 0) & 0xFF in _UNWRITABLE_SQLITE
+    else:
+        unwritable = isinstance(original, psycopg.Error) and original.sqlstate in _UNWRITABLE_STATES
+    if not unwritable:
+        return None
+    return DatabaseUnwritable(
+        f"The database cannot be written: {original}. Make room on its disk or correct its rights; "
+        "nothing was changed, and work goes on by itself."
+    )
+
+
+def _set_pragmas(connection: sqlite3.Connection, _record: Any) -> None:
+    for pragma in _PRAGMAS:
+        connection.execute(pragma)
+
+
+def _begin_on_sqlite(connection: Connection) -> None:
+    """Writers lock at once: a read that turns into a write would fail with BUSY_SNAPSHOT, time-out or not."""
+    reads = connection.get_execution_options().get("access") == "read"
+    if connection.info.get("query_only", False) != reads:
+        connection.exec_driver_sql(f"PRAGMA query_only = {int(reads)}")
+        connection.info["query_only"] = reads
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

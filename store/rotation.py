@@ -1,0 +1,113 @@
+"""Which columns are sealed, and sealing them anew when the key changes."""
+
+import uuid
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import CursorResult, Table, select, update
+from sqlmodel import Session, SQLModel
+
+from store.errors import StoreError
+from store.tables import Application, AppMeta, PlatformConfig, PlatformToken, Referral
+from store.vault import CANARY, DIGEST_ROOT, kid_of
+
+if TYPE_CHECKING:
+    from store.opening import Store
+
+#: Every sealed column, by table. The row id of the envelope is the table's primary key.
+SEALED: tuple[tuple[type[SQLModel], tuple[str, ...]], ...] = (
+    (AppMeta, ("value",)),
+    (PlatformConfig, ("credentials",)),
+    (PlatformToken, ("token",)),
+    (Application, ("candidate_name", "candidate_email")),
+    (Referral, ("candidate_name", "candidate_email")),
+)
+
+
+class KeyInUse(StoreError):
+    """A key cannot be retired while values are sealed with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    table: Table
+    name: str
+
+    @property
+    def key(self) -> Any:
+        return next(iter(self.table.primary_key))
+
+
+def has_secrets(session: Session) -> bool:
+    """Whether anything is sealed in this database."""
+    return any(
+        session.execute(select(column.key).where(column.table.c[column.name] != "").limit(1)).first() is not None
+        for column in _columns()
+        if column.table.name != AppMeta.__tablename__
+    )
+
+
+def count_kids(session: Session) -> dict[str, int]:
+    """How many sealed values each kid has."""
+    counts: Counter[str] = Counter()
+    for column in _columns():
+        stored = session.execute(_sealed(column)).yield_per(1000)
+        counts.update(kid_of(row[1]) for row in stored)
+    return dict(counts)
+
+
+def rotate(store: "Store", batch: int = 500) -> dict[str, int]:
+    """Seal everything with the keyring's first key. Returns the values left per kid (only the first one's, then).
+
+    Resumable: done values are skipped, each batch is committed, and a value that somebody else changes meanwhile is
+    left to them (they seal with the first key too).
+    """
+    for column in _columns():
+        last: Any = None
+        while True:
+            with store.writing() as session:
+                last = _rotate_batch(store, session, column, (last, batch))
+            if last is None:
+                break
+    with store.reading() as session:
+        return count_kids(session)
+
+
+def check_retirable(session: Session, kid: str) -> None:
+    """Refuse to let go of a key that values still need. Raises KeyInUse."""
+    used = count_kids(session).get(kid, 0)
+    if used:
+        raise KeyInUse(f"{used} values are still sealed with the key {kid}. Rotate first. Backups may need it too.")
+
+
+def _columns() -> list[_Column]:
+    return [_Column(model.__table__, name) for model, names in SEALED for name in names]  # type: ignore[attr-defined]
+
+
+def _sealed(column: _Column) -> Any:
+    query = select(column.key, column.table.c[column.name]).where(column.table.c[column.name] != "")
+    if column.table.name == AppMeta.__tablename__:
+        query = query.where(column.key.in_([CANARY, DIGEST_ROOT]))
+    return query.order_by(column.key)
+
+
+def _rotate_batch(store: "Store", session: Session, column: _Column, where: tuple[Any, int]) -> Any:
+    """Seal one batch anew; the last key of it, None at the end."""
+    after, batch = where
+    query = _sealed(column).limit(batch)
+    rows = session.execute(query if after is None else query.where(column.key > after)).all()
+    writer, field = store.vault.keyring.writer, column.table.c[column.name]
+    for row_id, stored in rows:
+        if kid_of(stored) == writer:
+            continue
+        fresh = store.vault.seal(*_place(column, row_id), store.vault.open(*_place(column, row_id), stored))
+        changed = session.execute(
+            update(column.table).where(column.key == row_id, field == stored).values({column.name: fresh})
+        )
+        assert isinstance(changed, CursorResult)
+    return rows[-1][0] if len(rows) == batch else None
+
+
+def _place(column: _Column, row_id: uuid.UUID | str) -> tuple[str, uuid.UUID | str, str]:
+    return column.table.name, row_id, column.name
