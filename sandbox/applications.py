@@ -29,7 +29,7 @@ LUCK = {"referrals": 2.2, "linkedin": 1.2, "other": 1.4, "indeed": 0.8}
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """One application as the ATS knows it. `is_sponsored` and `mark` matter where it came through Indeed."""
+    """One application as the ATS knows it. Sponsored, hosted and mark matter where it came through Indeed."""
 
     id: str
     name: str
@@ -40,6 +40,7 @@ class Application:
     applied_at: datetime
     device: str
     is_sponsored: bool
+    is_hosted: bool
     mark: int
     stages: dict[str, datetime] = field(default_factory=dict)
 
@@ -56,6 +57,7 @@ class _Arrival:
     applied_at: datetime
     device: str
     is_sponsored: bool
+    is_hosted: bool
 
 
 def build_applications(context: VisitDay, sessions: Iterable[Session]) -> tuple[Application, ...]:
@@ -70,7 +72,7 @@ def build_applications(context: VisitDay, sessions: Iterable[Session]) -> tuple[
 def _from_visit(session: Session, requisition: str) -> _Arrival:
     platform = SOURCE_PLATFORMS.get(session.source.lower(), "company_website")
     sponsored = platform == "indeed" and session.medium == "cpc"
-    return _Arrival(requisition, platform, session.started_at, session.device, sponsored)
+    return _Arrival(requisition, platform, session.started_at, session.device, sponsored, False)
 
 
 def _elsewhere(rng: random.Random, context: VisitDay) -> list[_Arrival]:
@@ -87,14 +89,12 @@ def _elsewhere(rng: random.Random, context: VisitDay) -> list[_Arrival]:
     ]
 
 
-def _arrival(
-    rng: random.Random, context: VisitDay, posting: Posting, event: tuple[str, datetime]
-) -> _Arrival:
+def _arrival(rng: random.Random, context: VisitDay, posting: Posting, event: tuple[str, datetime]) -> _Arrival:
     platform, instant = event
     sponsor = context.advertising.campaign_for(posting.requisition, instant.astimezone(INDEED_ZONE).date())
     sponsored = platform == "indeed" and sponsor is not None and rng.random() < 0.7
     device = "mobile" if rng.random() < 0.55 else "desktop"
-    return _Arrival(posting.requisition, platform, instant, device, sponsored)
+    return _Arrival(posting.requisition, platform, instant, device, sponsored, True)
 
 
 def _application(rng: random.Random, day: date, number: int, arrival: _Arrival) -> Application:
@@ -110,6 +110,7 @@ def _application(rng: random.Random, day: date, number: int, arrival: _Arrival) 
         applied_at=arrival.applied_at,
         device=arrival.device,
         is_sponsored=arrival.is_sponsored,
+        is_hosted=arrival.is_hosted,
         mark=rng.randrange(100),
         stages=_stages(rng, arrival),
     )

@@ -6,7 +6,8 @@ import hashlib
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
+from typing import NamedTuple
 
 from sandbox.postings import Posting
 from sandbox.season import HISTORY_DAYS, Season, poisson
@@ -20,7 +21,7 @@ DEVICES = ("desktop", "mobile")
 
 @dataclass(frozen=True)
 class Campaign:
-    """One campaign; spans are half-open from the left: a date and the last day inclusive, or None."""
+    """One campaign; `runs` are its first and last days, both inclusive, None for still running."""
 
     id: str
     name: str
@@ -49,6 +50,7 @@ class AdCounts:
     clicks: int = 0
     apply_starts: int = 0
     conversions: int = 0
+    apply_conversions: int = 0
     spend_minor: int = 0
     organic_impressions: int = 0
     organic_clicks: int = 0
@@ -56,17 +58,25 @@ class AdCounts:
     organic_conversions: int = 0
 
 
+class Conversion(NamedTuple):
+    """One application through Indeed: its mark (0-99) says how early it is attributed; hosted ones used
+    Indeed's own form and never saw the career site."""
+
+    mark: int
+    is_hosted: bool
+
+
 @dataclass(frozen=True)
 class AdRow:
-    """The final figures of a row; marks (0-99) say when each conversion becomes visible."""
+    """The final figures of a row, and the conversions in them: only those become visible one by one."""
 
     day: date
     campaign_id: str
     requisition: str
     device: str
     final: AdCounts
-    marks: tuple[int, ...]
-    organic_marks: tuple[int, ...]
+    paid: tuple[Conversion, ...]
+    organic: tuple[Conversion, ...]
 
     def counted(self, age_days: int) -> AdCounts:
         """What the platform shows when the day is so old: Indeed restates a week, upwards for
@@ -80,26 +90,64 @@ class AdRow:
         final = self.final
         charged = final.spend_minor + final.spend_minor * (RESTATED_DAYS - age_days) // 100
         return AdCounts(
-            impressions=final.impressions * share // 100,
-            clicks=final.clicks * share // 100,
-            apply_starts=final.apply_starts * share // 100,
-            conversions=sum(mark < seen for mark in self.marks),
+            impressions=_part(final.impressions, share),
+            clicks=_part(final.clicks, share),
+            apply_starts=_part(final.apply_starts, share),
+            conversions=sum(c.mark < seen for c in self.paid),
+            apply_conversions=sum(c.mark < seen and c.is_hosted for c in self.paid),
             spend_minor=charged * share // 100,
-            organic_impressions=final.organic_impressions * share // 100,
-            organic_clicks=final.organic_clicks * share // 100,
-            organic_apply_starts=final.organic_apply_starts * share // 100,
-            organic_conversions=sum(mark < seen for mark in self.organic_marks),
+            organic_impressions=_part(final.organic_impressions, share),
+            organic_clicks=_part(final.organic_clicks, share),
+            organic_apply_starts=_part(final.organic_apply_starts, share),
+            organic_conversions=sum(c.mark < seen for c in self.organic),
         )
+
+
+def _part(count: int, share: int) -> int:
+    """That share of a count in per cent; one stays one."""
+    return (count * share + 99 - share) // 100 if count > 1 else count
 
 
 @dataclass(frozen=True)
 class Demand:
     """What one posting and device saw on one Indeed day, as the rest of the model knows it."""
 
-    marks: tuple[int, ...] = ()
-    organic_marks: tuple[int, ...] = ()
+    paid: tuple[Conversion, ...] = ()
+    organic: tuple[Conversion, ...] = ()
     visits: int = 0
     organic_visits: int = 0
+
+
+class Sketch(NamedTuple):
+    """A campaign before it has dates; days count back from the anchor."""
+
+    name: str
+    status: str
+    department: str
+    created: int
+    runs: tuple[tuple[int, int | None], ...]
+    cents_per_click: int
+    most: int = 8
+
+    def wants(self, posting: Posting) -> bool:
+        """Whether it advertises a posting: those of a department, or the students' ones."""
+        is_junior = "Intern" in posting.title or "Student" in posting.title
+        if self.department == "juniors" or is_junior:
+            return is_junior and self.department == "juniors"
+        return posting.department == self.department and not posting.requisition.endswith("3")
+
+
+SKETCHES = (
+    Sketch("Engineering Berlin", "ACTIVE", "Engineering", HISTORY_DAYS, ((HISTORY_DAYS, None),), 132, most=6),
+    Sketch("Ingenieure München", "ACTIVE", "Engineering", HISTORY_DAYS, ((HISTORY_DAYS, 290), (200, None)), 118),
+    Sketch("Robotics Research 🤖", "ACTIVE", "Research", 380, ((380, None),), 155),
+    Sketch("Sales & Support", "PAUSED", "Sales", 400, ((400, 41),), 88),
+    Sketch("Operations – Fertigung", "ACTIVE", "Operations", 210, ((210, None),), 64),
+    Sketch("Summer interns ☀", "DELETED", "juniors", 330, ((330, 240),), 47),
+    Sketch("Support hubs", "PAUSED", "Support", 300, ((300, 180), (120, 12)), 59),
+    Sketch("New year push", "DELETED", "Finance", 320, ((320, 285),), 95),
+    Sketch("People team (planned)", "PAUSED", "nobody yet", 20, (), 80),
+)
 
 
 class Advertising:
@@ -134,17 +182,15 @@ class Advertising:
                         rows.append(self._row(rng, campaign, (requisition, device, day), seen))
         return tuple(rows)
 
-    def _row(
-        self, rng: random.Random, campaign: Campaign, key: tuple[str, str, date], seen: Demand
-    ) -> AdRow:
+    def _row(self, rng: random.Random, campaign: Campaign, key: tuple[str, str, date], seen: Demand) -> AdRow:
         requisition, device, day = key
         posting = self.postings[requisition]
         scale = self.season.demand(day) * posting.weight * (1.3 if device == "mobile" else 0.8)
         scale *= 1.0 if posting.is_open(day) else 0.0
         running = campaign.runs_on(day)
-        starts = len(seen.marks) + poisson(rng, 0.5 * len(seen.marks) + 0.1 * scale * running)
+        starts = len(seen.paid) + poisson(rng, 0.5 * len(seen.paid) + 0.1 * scale * running)
         clicks = max(starts + poisson(rng, 0.9 * scale * running), seen.visits)
-        organic_starts = len(seen.organic_marks) + poisson(rng, 0.4 * len(seen.organic_marks) + 0.05 * scale)
+        organic_starts = len(seen.organic) + poisson(rng, 0.4 * len(seen.organic) + 0.05 * scale)
         organic_clicks = max(organic_starts + poisson(rng, 0.5 * scale), seen.organic_visits)
         spend = clicks * rng.randint(campaign.cents_per_click * 8, campaign.cents_per_click * 12) // 10
         return AdRow(
@@ -156,64 +202,45 @@ class Advertising:
                 impressions=clicks * rng.randint(18, 40) + poisson(rng, 12 * scale * running),
                 clicks=clicks,
                 apply_starts=starts,
-                conversions=len(seen.marks),
+                conversions=len(seen.paid),
+                apply_conversions=sum(c.is_hosted for c in seen.paid),
                 spend_minor=spend,
                 organic_impressions=organic_clicks * rng.randint(15, 30) + poisson(rng, 6 * scale),
                 organic_clicks=organic_clicks,
                 organic_apply_starts=organic_starts,
-                organic_conversions=len(seen.organic_marks),
+                organic_conversions=len(seen.organic),
             ),
-            marks=seen.marks,
-            organic_marks=seen.organic_marks,
+            paid=seen.paid,
+            organic=seen.organic,
         )
 
 
 def build_campaigns(anchor: date, postings: Iterable[Posting]) -> tuple[Campaign, ...]:
     """Nine campaigns in all three states; a posting is in at most one, and a third are in none."""
     ordered = list(postings)
-
-    def ago(days: int) -> date:
-        return anchor - timedelta(days=days)
-
-    def of(*departments: str) -> tuple[str, ...]:
-        chosen = [p for p in ordered if p.department in departments and int(p.requisition[-1]) % 10 != 3]
-        return tuple(p.requisition for p in chosen)
-
-    start = HISTORY_DAYS
-    interns = tuple(p.requisition for p in ordered if "Intern" in p.title or "Student" in p.title)
-    engineering = of("Engineering")
-    table = (
-        ("Engineering Berlin", "ACTIVE", start, ((start, None),), engineering[::2], 132),
-        ("Ingenieure München", "ACTIVE", start, ((start, 290), (200, None)), engineering[1::2], 118),
-        ("Robotics Research 🤖", "ACTIVE", 380, ((380, None),), of("Research"), 155),
-        ("Sales & Support", "PAUSED", 400, ((400, 41),), of("Sales"), 88),
-        ("Operations – Fertigung", "ACTIVE", 210, ((210, None),), of("Operations"), 64),
-        ("Summer interns ☀", "DELETED", 330, ((330, 240),), interns, 47),
-        ("Support hubs", "PAUSED", 300, ((300, 180), (120, 12)), of("Support"), 59),
-        ("New year push", "DELETED", 320, ((320, 285),), of("Finance"), 95),
-        ("People team (planned)", "PAUSED", 20, (), (), 80),
-    )
-    taken: set[str] = set(interns)
+    taken: set[str] = set()
     built: list[Campaign] = []
-    for name, status, created, runs, requisitions, cents in table:
-        free = tuple(r for r in requisitions if requisitions is interns or r not in taken)
-        taken.update(free)
-        built.append(
-            Campaign(
-                id="Av1" + hashlib.sha256(f"campaign:{name}".encode()).hexdigest()[:13],
-                name=name,
-                status=status,
-                tracking=name.split(maxsplit=1)[0].lower() + f"-{cents}",
-                created_on=ago(created),
-                runs=tuple((ago(first), None if last is None else ago(last)) for first, last in runs),
-                reported_until=ago(runs[-1][1] or 0) if status == "DELETED" else None,
-                requisitions=free,
-                cents_per_click=cents,
-            )
-        )
+    for sketch in SKETCHES:
+        chosen = [p.requisition for p in ordered if sketch.wants(p) and p.requisition not in taken]
+        requisitions = tuple(chosen[: sketch.most])
+        taken.update(requisitions)
+        built.append(_campaign(anchor, sketch, requisitions))
     return tuple(built)
 
 
-def created_at(campaign: Campaign) -> str:
-    """The creation instant as Indeed prints it."""
-    return datetime.combine(campaign.created_on, datetime.min.time(), UTC).isoformat()
+def _campaign(anchor: date, sketch: Sketch, requisitions: tuple[str, ...]) -> Campaign:
+    def ago(days: int) -> date:
+        return anchor - timedelta(days=days)
+
+    runs = tuple((ago(first), None if last is None else ago(last)) for first, last in sketch.runs)
+    return Campaign(
+        id="Av1" + hashlib.sha256(f"campaign:{sketch.name}".encode()).hexdigest()[:13],
+        name=sketch.name,
+        status=sketch.status,
+        tracking=f"{sketch.name.split(maxsplit=1)[0].lower()}-{sketch.cents_per_click}",
+        created_on=ago(sketch.created),
+        runs=runs,
+        reported_until=runs[-1][1] if sketch.status == "DELETED" else None,
+        requisitions=requisitions,
+        cents_per_click=sketch.cents_per_click,
+    )

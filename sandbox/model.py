@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
 
 from sandbox.applications import Application, build_applications
-from sandbox.campaigns import Advertising, AdRow, Demand
+from sandbox.campaigns import AdRow, Advertising, Conversion, Demand
 from sandbox.clock import Clock
 from sandbox.company import INDEED_ZONE, PROPERTY_ZONE, SOURCE_PLATFORMS, ZONE
 from sandbox.postings import build_postings
@@ -64,19 +64,20 @@ class Company:
             day += timedelta(days=1)
 
     def _demand(self, first: date) -> dict[date, dict[tuple[str, str], Demand]]:
-        counts: dict[tuple[date, str, str], list[list[int]]] = defaultdict(lambda: [[], [], [], []])
+        arrived: dict[tuple[date, str, str], list[list[Conversion]]] = defaultdict(lambda: [[], []])
+        visits: dict[tuple[date, str, str], list[int]] = defaultdict(lambda: [0, 0])
         for application in self._applications:
             if application.platform == "indeed" and application.indeed_day >= first:
                 key = (application.indeed_day, application.requisition, application.device)
-                counts[key][0 if application.is_sponsored else 1].append(application.mark)
+                conversion = Conversion(application.mark, application.is_hosted)
+                arrived[key][0 if application.is_sponsored else 1].append(conversion)
         for session, requisition in self._indeed_visits(first):
             key = (session.started_at.astimezone(INDEED_ZONE).date(), requisition, session.device)
-            counts[key][2 if session.medium == "cpc" else 3].append(1)
+            visits[key][0 if session.medium == "cpc" else 1] += 1
         demand: dict[date, dict[tuple[str, str], Demand]] = defaultdict(dict)
-        for (day, requisition, device), (paid, organic, visits, organic_visits) in counts.items():
-            demand[day][requisition, device] = Demand(
-                tuple(sorted(paid)), tuple(sorted(organic)), len(visits), len(organic_visits)
-            )
+        for key in sorted({*arrived, *visits}):
+            paid, organic = (tuple(sorted(c)) for c in arrived[key])
+            demand[key[0]][key[1:]] = Demand(paid, organic, *visits[key])
         return demand
 
     def _indeed_visits(self, first: date) -> Iterator[tuple[Session, str]]:

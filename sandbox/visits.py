@@ -86,6 +86,21 @@ class Session:
     duration: int
     pages: tuple[Page, ...]
 
+    @property
+    def stamp(self) -> str:
+        """The property's day as the API writes it."""
+        return self.property_day.strftime("%Y%m%d")
+
+    @property
+    def source_medium(self) -> str:
+        """Source and medium in one."""
+        return f"{self.source} / {self.medium}"
+
+    @property
+    def landing_page(self) -> str:
+        """The first page."""
+        return self.pages[0].path
+
     def is_counted(self, age_days: int) -> bool:
         """Whether the analytics property shows it when its day is so old."""
         return self.measured and age_days >= 0 and self.mark < SESSIONS_SEEN[min(age_days, RESTATED_DAYS)]

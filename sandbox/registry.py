@@ -1,0 +1,18 @@
+"""The platforms the sandbox imitates; one more is one more module with a `routes(world)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from starlette.routing import BaseRoute
+
+from sandbox import control, ga4, indeed, oauth_google, oauth_indeed
+from sandbox.world import World
+
+PLATFORMS: tuple[Callable[[World], Sequence[BaseRoute]], ...] = (
+    control.routes,
+    oauth_google.routes,
+    ga4.routes,
+    oauth_indeed.routes,
+    indeed.routes,
+)
