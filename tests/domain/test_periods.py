@@ -1,5 +1,6 @@
 """Periods, buckets and the fair comparison, for any dates."""
 
+import itertools
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -35,7 +36,7 @@ def test_segments_cover_every_day_of_the_period_once_with_whole_buckets_inside(p
     found = segments(period, grain)
     assert found[0].start == period.start
     assert found[-1].end == period.end
-    assert all(before.end == after.start for before, after in zip(found, found[1:], strict=False))
+    assert all(before.end == after.start for before, after in itertools.pairwise(found))
     for segment in found:
         if segment.grain != "day":
             assert bucket_of(segment.start, segment.grain).start == segment.start
