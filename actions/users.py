@@ -135,6 +135,13 @@ def change_password(
         append_audit(session, Deed(by, "user.password", str(user_id), company_id=user.company_id), now=now)
 
 
+def note_denied(store: Store, viewer: Viewer, target: str, *, now: datetime) -> None:
+    """Writes down that a viewer was refused something."""
+    with writing(store.engine, Urgency.EVENT) as session:
+        deed = Deed(viewer.email, "page.open", target, "denied", viewer.company_id, viewer.address_prefix)
+        append_audit(session, deed, now=now)
+
+
 def find_user(store: Store, email: str) -> User | None:
     """The user with an e-mail, None for nobody."""
     with reading(store.engine) as session:

@@ -16,12 +16,24 @@ def truncate_address(address: str) -> str:
     ''
     """
     try:
-        parsed = ip_address(address.strip().strip("[]"))
+        parsed = ip_address(plain_address(address.strip().strip("[]")))
     except ValueError:
         return ""
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
-        parsed = parsed.ipv4_mapped
     return str(ip_network((parsed, 24 if parsed.version == 4 else 48), strict=False))
+
+
+def plain_address(address: str) -> str:
+    """IPv4 in its own spelling, also where a socket that takes both versions writes it as IPv6.
+
+    >>> plain_address("::ffff:127.0.0.1"), plain_address("::1"), plain_address("somebody")
+    ('127.0.0.1', '::1', 'somebody')
+    """
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+    return str(mapped or parsed)
 
 
 def client_address(peer: str, forwarded: list[str], trusted: tuple[str, ...]) -> str:
@@ -35,14 +47,14 @@ def client_address(peer: str, forwarded: list[str], trusted: tuple[str, ...]) ->
     '198.51.100.7'
     """
     chain = [part.strip() for value in forwarded for part in value.split(",") if part.strip()]
-    found = peer
+    found = plain_address(peer)
     while chain and _is_within(found, trusted):
         candidate = chain.pop()
         try:
             ip_address(candidate)
         except ValueError:
             return found
-        found = candidate
+        found = plain_address(candidate)
     return found
 
 

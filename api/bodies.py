@@ -1,0 +1,82 @@
+"""Bodies that cannot hurt: capped in bytes and in time, strict JSON, nothing nested a thousand deep."""
+
+import asyncio
+import json
+import time
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import Message, Receive, Scope
+
+from api.addressed import header
+
+MAX_BYTES = 64 * 1024
+MAX_SECONDS = 10.0
+MAX_DEPTH = 20
+
+
+def bounded(receive: Receive, scope: Scope) -> Receive:
+    """`receive` that raises 413 above 64 kB, told or counted, and 408 when the body takes longer than 10 seconds."""
+    deadline = time.monotonic() + MAX_SECONDS
+    told = header(scope, b"content-length")
+    seen = 0
+    is_done = False
+
+    async def next_message() -> Message:
+        nonlocal seen, is_done
+        if is_done:
+            return await receive()
+        if told.isdecimal() and int(told) > MAX_BYTES:
+            raise HTTPException(413, "The body is larger than 64 kB.")
+        try:
+            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                message = await receive()
+        except TimeoutError:
+            raise HTTPException(408, "The body took too long.") from None
+        seen += len(message.get("body", b""))
+        is_done = not message.get("more_body", False)
+        if seen > MAX_BYTES:
+            raise HTTPException(413, "The body is larger than 64 kB.")
+        return message
+
+    return next_message
+
+
+async def read_json(request: Request) -> dict[str, Any]:
+    """The body as a JSON object. Raises 415 for another content type, 400 for anything but a plain object."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise HTTPException(415, "Send JSON with Content-Type: application/json.")
+    body = await request.body()
+    _require_shallow(body)
+    try:
+        parsed = json.loads(body, parse_constant=_refuse_constant, object_pairs_hook=_without_repeats)
+    except (ValueError, RecursionError) as error:
+        raise HTTPException(400, "The body is not valid JSON.") from error
+    if not isinstance(parsed, dict):
+        raise HTTPException(400, "The body must be a JSON object.")
+    return parsed
+
+
+def _require_shallow(body: bytes) -> None:
+    """Counts brackets without parsing: strings may hold some, so the cap is generous for what we accept."""
+    depth = 0
+    for byte in body:
+        if byte in b"[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise HTTPException(400, "The body is nested too deep.")
+        elif byte in b"]}":
+            depth -= 1
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key is repeated")
+    return found

@@ -1,0 +1,162 @@
+"""The gate: every request and socket passes here before Streamlit or a route of ours sees it."""
+
+import hmac
+import secrets
+from dataclasses import dataclass
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.addressed import Names, cookie, header, headers, without
+from api.bodies import bounded
+from api.sessions import cookie_line, new_visit, signed_in, visit_cookie_name
+from api.sockets import SESSION_HEADER, guard_socket
+from domain.addresses import client_address
+from settings import Settings
+
+_LOG = structlog.get_logger(__name__)
+#: Headers only we may set, or that proxies set and we have read.
+_STRIPPED = (SESSION_HEADER, b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"forwarded")
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_OWN_MOUNTS = ("/api", "/auth", "/health")
+_SIGNED_IN_ONLY = ("/media/", "/_stcore/upload_file")
+_CLOSED = ("/_stcore/agent",)
+_STREAMLIT = ("/_stcore/", "/static/", "/media/", "/component/")
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What the gate knows about the app: its settings, its pages' paths, its page's files, and the headers to send."""
+
+    settings: Settings
+    pages: frozenset[str]
+    files: frozenset[str]
+    headers: tuple[tuple[bytes, bytes], ...]
+
+    @property
+    def names(self) -> Names:
+        """The names this server answers to."""
+        return Names(self.settings.public_url)
+
+
+class Gate:
+    """ASGI middleware: addresses, hosts, origins, closed paths, body limits, sessions, and headers on every answer."""
+
+    def __init__(self, app: ASGIApp, house: House) -> None:
+        self.app = app
+        self.house = house
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lifespan, socket or request."""
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        told = cookie(scope, visit_cookie_name(self.house.settings))
+        metrics = self._may_read_metrics(scope)
+        scope = self._readdressed(scope)
+        if scope["type"] == "websocket":
+            await guard_socket(self.app, self.house.names, self.house.settings, (scope, receive, send))
+            return
+        answer = _Answer(self.house, scope, send, has_visit=bool(told))
+        with structlog.contextvars.bound_contextvars(request_id=answer.request_id):
+            refusal = self._refusal(scope, metrics=metrics) or await self._session_refusal(scope)
+            if refusal is not None:
+                await answer.refuse(*refusal)
+                return
+            if _is_below(scope["path"], _OWN_MOUNTS):
+                receive = bounded(receive, scope)
+            await self.app(scope, receive, answer.send)
+
+    def _readdressed(self, scope: Scope) -> Scope:
+        """The scope with the visitor's address, and without headers nobody outside may set."""
+        peer = scope["client"][0] if scope.get("client") else ""
+        trusted = tuple(part for part in self.house.settings.trusted_proxies.replace(",", " ").split() if part)
+        address = client_address(peer, headers(scope, b"x-forwarded-for"), trusted)
+        port = scope["client"][1] if scope.get("client") else 0
+        return {**scope, "client": (address, port), "headers": without(scope, _STRIPPED)}
+
+    def _may_read_metrics(self, scope: Scope) -> bool:
+        """By token from anywhere; without one only from this machine, and not through a proxy on it."""
+        token = self.house.settings.metrics_token
+        given = header(scope, b"authorization").removeprefix("Bearer ")
+        if token and hmac.compare_digest(given.encode(), token.encode()):
+            return True
+        peer = scope["client"][0] if scope.get("client") else ""
+        is_direct = not header(scope, b"x-forwarded-for") and not header(scope, b"forwarded")
+        return is_direct and peer in {"127.0.0.1", "::1", "::ffff:127.0.0.1"} and not self.house.settings.public_url
+
+    def _refusal(self, scope: Scope, *, metrics: bool) -> tuple[int, str] | None:
+        path, method = scope["path"], scope["method"]
+        if method in {"TRACE", "CONNECT", "TRACK"}:
+            return 405, "Method not allowed"
+        host = header(scope, b"host")
+        if not self.house.names.is_ours(host) and not _is_below(path, ("/health",)):
+            return 400, "This server does not answer to that name. Set PUBLIC_URL to the address visitors use."
+        if method not in _SAFE_METHODS and self._is_foreign(scope, host):
+            return 403, "Requests from other sites are not accepted"
+        if _is_below(path, ("/_stcore/metrics",)) and not metrics:
+            return 404, "Not found"
+        return None if self._is_known(path) else (404, "Not found")
+
+    def _is_foreign(self, scope: Scope, host: str) -> bool:
+        if header(scope, b"sec-fetch-site") == "cross-site":
+            return True
+        origin = header(scope, b"origin")
+        return bool(origin) and not self.house.names.is_own_origin(origin, host)
+
+    def _is_known(self, path: str) -> bool:
+        """Streamlit answers unknown paths with its page and 200; we say that there is nothing."""
+        if _is_below(path, _CLOSED) or "\\" in path or ".." in path:
+            return False
+        return (
+            path.strip("/") in self.house.pages
+            or path in self.house.files
+            or path.startswith(_STREAMLIT)
+            or _is_below(path, _OWN_MOUNTS)
+        )
+
+    async def _session_refusal(self, scope: Scope) -> tuple[int, str] | None:
+        if not scope["path"].startswith(_SIGNED_IN_ONLY) or scope["method"] == "OPTIONS":
+            return None
+        return None if await signed_in(scope, self.house.settings) else (401, "Sign in first")
+
+
+class _Answer:
+    """The sending side of one request: adds the headers, the request id, and the visit cookie to pages."""
+
+    def __init__(self, house: House, scope: Scope, send: Send, *, has_visit: bool) -> None:
+        self.request_id = secrets.token_hex(8)
+        self._house, self._scope, self._send, self._has_visit = house, scope, send, has_visit
+
+    async def send(self, message: Message) -> None:
+        """Passes a message on, the first one with our headers."""
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": self._with_ours(list(message.get("headers", [])))}
+        await self._send(message)
+
+    async def refuse(self, status: int, words: str) -> None:
+        """Answers by itself, in plain text."""
+        body = words.encode()
+        kind = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
+        await self.send({"type": "http.response.start", "status": status, "headers": kind})
+        await self._send({"type": "http.response.body", "body": b"" if self._scope["method"] == "HEAD" else body})
+
+    def _with_ours(self, given: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        kind = next((value for key, value in given if key.lower() == b"content-type"), b"")
+        is_page = kind.startswith(b"text/html")
+        ours = [*self._house.headers, (b"x-request-id", self.request_id.encode())]
+        path = self._scope["path"]
+        is_private = is_page or _is_below(path, _OWN_MOUNTS) or path.startswith(_SIGNED_IN_ONLY)
+        set_by_us = {key for key, _ in ours} | {b"server"}
+        if is_private and not any(key.lower() == b"cache-control" and b"no-store" in value for key, value in given):
+            ours.append((b"cache-control", b"no-store"))
+            set_by_us.add(b"cache-control")
+        if is_page and not self._has_visit:
+            settings = self._house.settings
+            line = cookie_line(settings, visit_cookie_name(settings), new_visit(), seconds=12 * 3600)
+            ours.append((b"set-cookie", line.encode()))
+        return [(key, value) for key, value in given if key.lower() not in set_by_us] + ours
+
+
+def _is_below(path: str, roots: tuple[str, ...]) -> bool:
+    return any(path == root or path.startswith(root + "/") for root in roots)

@@ -1,0 +1,182 @@
+"""What the app is made of: routes, middleware, and the lifespan that opens the store and starts the clock."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+import streamlit
+import structlog
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Mount
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit import config
+from streamlit.source_util import page_icon_and_name
+from uvicorn import Config
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+import logs
+from actions.running import start_store, stop_store
+from actions.users import has_users, make_setup_link
+from api.app import api
+from api.auth_routes import AUTH_ROUTES
+from api.browser_policy import security_headers
+from api.gate import Gate, House
+from api.health import HEALTH_ROUTES
+from api.sockets import SESSION_HEADER
+from settings import Settings, SettingsError, current
+from store.errors import DatabaseUnreachable, StartError
+from store.opening import Store
+
+ROOT = Path(__file__).parent
+SCRIPT = str(ROOT / "Home.py")
+#: A busy page thread gives the interpreter back this often (seconds), so that routes are answered meanwhile.
+SWITCH_SECONDS = 0.0005
+RETRY_SECONDS = 5.0
+_LOG = structlog.get_logger(__name__)
+
+
+def routes() -> list[BaseRoute]:
+    """Our routes, all under mounts: an unknown path beside them would be answered with the page."""
+    return [Mount("/api", app=api()), Mount("/auth", routes=AUTH_ROUTES), Mount("/health", routes=HEALTH_ROUTES)]
+
+
+def middleware() -> list[Middleware]:
+    """The outermost first. Leaves the program with one sentence when a setting cannot be used."""
+    settings = _settings_or_exit()
+    logs.configure(settings.log_level)
+    # Streamlit compares this identity when a page session is taken up again by its id.
+    config.set_option("server.trustedUserHeaders", {SESSION_HEADER.decode(): "session"})
+    return [Middleware(Starting), Middleware(Gate, house=_house(settings))]
+
+
+@asynccontextmanager
+async def lifespan(_app: streamlit.App) -> AsyncIterator[dict[str, Any]]:
+    """Opens the store and starts the jobs; stops both. A database that does not answer is tried again meanwhile."""
+    settings = current()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    parts = _Parts(settings)
+    retry: asyncio.Task[None] | None = None
+    try:
+        await anyio.to_thread.run_sync(parts.open)
+    except DatabaseUnreachable as error:
+        _LOG.warning("database unreachable, starting without it", reason=str(error))
+        retry = asyncio.create_task(parts.keep_trying(), name="open-store")
+    try:
+        yield {}
+    finally:
+        if retry is not None:
+            retry.cancel()
+        await anyio.to_thread.run_sync(parts.close)
+
+
+def note_script_error(error: Exception) -> None:
+    """Logs what a page raised; the visitor sees only that something went wrong."""
+    _LOG.error("page failed", exc_info=error)
+
+
+class _Parts:
+    """What runs beside the pages: the store and the clock with its pool of workers."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stop_clock: Any = None
+
+    def open(self) -> None:
+        """Raises StartError."""
+        store = start_store(self._settings)
+        _tell_setup_link(self._settings, store)
+        if self._settings.workers:
+            from jobs import clock  # the pool's processes import this module too, and need no clock
+
+            self._stop_clock = clock.start(store, self._settings)
+
+    async def keep_trying(self) -> None:
+        """Opens the store as soon as the database answers; any other refusal to start is logged and final."""
+        while True:
+            await asyncio.sleep(RETRY_SECONDS)
+            try:
+                await anyio.to_thread.run_sync(self.open)
+            except DatabaseUnreachable:
+                continue
+            except StartError as error:
+                _LOG.critical("store refused", reason=str(error))
+                return
+            _LOG.info("database reached")
+            return
+
+    def close(self) -> None:
+        """Stops the clock first: its jobs write."""
+        if self._stop_clock is not None:
+            self._stop_clock()
+        stop_store()
+
+
+class Starting:
+    """Under uvicorn, a refusal to start is one sentence, and what uvicorn adds below any app is taken away."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Concerns only the lifespan."""
+        if scope["type"] != "lifespan":
+            await self.app(scope, receive, send)
+            return
+        _put_uvicorn_right(receive)
+
+        async def tell(message: Message) -> None:
+            error = sys.exception()
+            if message["type"] == "lifespan.startup.failed" and isinstance(error, StartError):
+                message = {**message, "message": f"Sourceboard cannot start. {error}"}
+            await send(message)
+
+        try:
+            await self.app(scope, receive, tell)
+        except StartError:
+            return
+
+
+def _put_uvicorn_right(receive: Receive) -> None:
+    """No Server header, and no belief in X-Forwarded-For from loopback (TRUSTED_PROXIES says whom to believe).
+
+    Both are done below the app; uvicorn's configuration can be reached from an app only through this receive.
+    """
+    server_config = getattr(getattr(receive, "__self__", None), "config", None)
+    if not isinstance(server_config, Config):
+        return
+    server_config.encoded_headers = [pair for pair in server_config.encoded_headers if pair[0] != b"server"]
+    if isinstance(server_config.loaded_app, ProxyHeadersMiddleware):
+        server_config.loaded_app = server_config.loaded_app.app
+
+
+def _settings_or_exit() -> Settings:
+    try:
+        return current()
+    except SettingsError as error:
+        raise SystemExit(f"Sourceboard cannot start. {error}") from None
+
+
+def _house(settings: Settings) -> House:
+    static = Path(streamlit.__file__).parent / "static"
+    pages = {page_icon_and_name(page)[1] for page in (ROOT / "pages").glob("*.py")}
+    return House(
+        settings=settings,
+        pages=frozenset({"", *pages}),
+        files=frozenset(f"/{file.name}" for file in static.iterdir() if file.is_file()),
+        headers=tuple(security_headers((static / "index.html").read_text("utf-8"), is_https=settings.is_https)),
+    )
+
+
+def _tell_setup_link(settings: Settings, store: Store) -> None:
+    """Prints the one-time link while nobody can sign in. It is not logged: logs are kept and sent around."""
+    if has_users(store):
+        return
+    base = settings.public_url.rstrip("/") or f"http://localhost:{config.get_option('server.port')}"
+    link = f"{base}/?setup={make_setup_link(store, now=datetime.now(UTC))}"
+    sys.stderr.write(f"\nSourceboard is not set up yet. Open this link within 24 hours:\n\n  {link}\n\n")
+    sys.stderr.flush()
