@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 from domain.facts import Fact, Scope, Window
 
 if TYPE_CHECKING:
+    from connectors.answers import Answer
+    from connectors.errors import ConnectorError
     from connectors.http import Http
 
 
@@ -26,7 +28,8 @@ class ConnectorConfig(BaseModel):
     description; `json_schema_extra={"placeholder": …, "group": …, "multiline": True}` helps the form.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+    # A validation error would otherwise quote what was typed, secrets included.
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, hide_input_in_errors=True)
 
 
 ConfigT = TypeVar("ConfigT", bound=ConnectorConfig)
@@ -63,13 +66,18 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What `check` found: the account's name as the platform shows it, and its reporting zone (IANA)."""
+    """What `check` found: the account's name as the platform shows it, and its reporting zone (IANA).
+
+    `items` is how many things a read asks for one by one (campaigns), 0 where it asks for none: see `calls_for`.
+    `notes` are sentences for the person who connects: nothing is wrong, but something may surprise.
+    """
 
     ref: str
     label: str
     time_zone: str
     currency: str = ""
     notes: tuple[str, ...] = ()
+    items: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +174,12 @@ class MetricsSource(ABC, Generic[ConfigT]):
     interval: ClassVar[Literal["hourly", "daily"]]
     chunk_days: ClassVar[int] = 31
     time_zone: ClassVar[str] = "UTC"
+    max_body_bytes: ClassVar[int] = 32 * 1024 * 1024
 
     def __init__(self, config: ConfigT, session: Session) -> None:
         self.config = config
         self.session = session
+        session.http.conceal(*self.secrets())
 
     @abstractmethod
     def check(self) -> Account:
@@ -180,15 +190,26 @@ class MetricsSource(ABC, Generic[ConfigT]):
         """Yield the window's facts, page by page, resuming after `cursor`. Raises ConnectorError."""
 
     @classmethod
-    def calls_for(cls, window: Window) -> int:
-        """How many calls reading `window` takes at worst: what the form shows before a full sync."""
-        raise NotImplementedError
+    def classify(cls, answer: "Answer", now: datetime) -> "ConnectorError | None":  # noqa: ARG003
+        """The error an answer stands for, where this platform says it in its own way; None leaves it to the table."""
+        return None
+
+    @classmethod
+    @abstractmethod
+    def calls_for(cls, window: Window, *, items: int = 0) -> int:
+        """How many calls that count reading `window` takes at worst: what the form shows before a full sync.
+
+        `items` is `Account.items` of the last check; 0 where nobody has looked yet.
+        """
+
+    def secrets(self) -> tuple[str, ...]:
+        """The config's credentials in clear, for redaction."""
+        values = (getattr(self.config, name) for name in self.secret_fields())
+        return tuple(value.get_secret_value() for value in values if value is not None)
 
     @classmethod
     def secret_fields(cls) -> tuple[str, ...]:
         """Names of the config's fields that are credentials."""
-        from pydantic import SecretStr
-
         return tuple(
             name for name, info in cls.config_model.model_fields.items() if _mentions(info.annotation, SecretStr)
         )

@@ -37,13 +37,14 @@ class AuthExpired(ConnectorError):
 
 
 class RateLimited(ConnectorError):
-    """The platform or our own budget says wait. `until` is a UTC instant."""
+    """The platform or our own budget says wait. `until` is a UTC instant; not `announced` means we guessed it."""
 
     default_cause = "rate_limited"
 
-    def __init__(self, until: datetime, detail: str = "", *, cause: str = "") -> None:
+    def __init__(self, until: datetime, detail: str = "", *, cause: str = "", announced: bool = True) -> None:
         super().__init__(detail, cause=cause)
         self.until = until
+        self.announced = announced
 
 
 class Transient(ConnectorError):

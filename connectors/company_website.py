@@ -1,0 +1,247 @@
+"""Company website: visits, page views and apply events from Google Analytics 4, by traffic source.
+
+Google Analytics Data API v1beta (revision 20261006), `batchRunReports`, scope analytics.readonly. Signs in as a service
+account or with a user's refresh token. Days are those of the property's zone and change for about 48 hours. Google
+announces no Retry-After: how long a quota lasts is read from the words of its refusal.
+https://developers.google.com/analytics/devguides/reporting/data/v1
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from typing import Any, ClassVar, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from connectors import auth, ga4_facts, ga4_reports
+from connectors.answers import Answer
+from connectors.contract import Account, ConnectorConfig, Limits, MetricsSource, Offered, Page, Token, Wait
+from connectors.errors import ConnectorError, SchemaDrift
+from connectors.ga4_errors import error_for
+from connectors.ga4_reports import ReportSpec, Table
+from connectors.wording import page_path
+from domain.facts import Scope, Window
+
+API = "https://analyticsdata.googleapis.com/v1beta"
+TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 an address
+SCOPE = "https://www.googleapis.com/auth/analytics.readonly"
+SLICE_DAYS = 31
+
+
+class CompanyWebsiteConfig(ConnectorConfig):
+    """What an admin fills in to connect a Google Analytics 4 property."""
+
+    property_id: str = Field(
+        title="Property ID",
+        description="Digits only, from Analytics: Admin, Property details.",
+        json_schema_extra={"placeholder": "313131313", "group": "Property"},
+    )
+    careers_path: str = Field(
+        "/jobs",
+        title="Careers path",
+        description="Pages whose path begins like this are your careers pages.",
+        max_length=200,
+        json_schema_extra={"placeholder": "/jobs", "group": "Property"},
+    )
+    apply_click_event: str = Field(
+        "",
+        title="Event: apply button clicked",
+        description="Name of the Analytics event. Empty: clicks are not counted.",
+        max_length=40,
+        json_schema_extra={"placeholder": "apply_click", "group": "Events"},
+    )
+    apply_start_event: str = Field(
+        "",
+        title="Event: application begun",
+        description="Name of the Analytics event. Empty: apply starts are not counted.",
+        max_length=40,
+        json_schema_extra={"placeholder": "apply_start", "group": "Events"},
+    )
+    apply_complete_event: str = Field(
+        "",
+        title="Event: application sent",
+        description="Name of the Analytics event. Empty: applications are not counted.",
+        max_length=40,
+        json_schema_extra={"placeholder": "apply_complete", "group": "Events"},
+    )
+    service_account_json: SecretStr | None = Field(
+        None,
+        title="Service account key (JSON)",
+        description="The whole key file. Its e-mail address needs the Viewer role on the property.",
+        json_schema_extra={"multiline": True, "group": "Sign-in: service account"},
+    )
+    oauth_client_id: str = Field(
+        "",
+        title="OAuth client ID",
+        description="Only without a service account.",
+        json_schema_extra={"group": "Sign-in: OAuth client"},
+    )
+    oauth_client_secret: SecretStr | None = Field(
+        None,
+        title="OAuth client secret",
+        description="Only without a service account.",
+        json_schema_extra={"group": "Sign-in: OAuth client"},
+    )
+    refresh_token: SecretStr | None = Field(
+        None,
+        title="Refresh token",
+        description="Only without a service account; granted for analytics.readonly.",
+        json_schema_extra={"group": "Sign-in: OAuth client"},
+    )
+
+    @field_validator("property_id")
+    @classmethod
+    def _is_a_property(cls, text: str) -> str:
+        text = text.removeprefix("properties/")
+        if re.fullmatch(r"(?i)(G|GT|AW)-\w+", text):
+            raise ValueError(
+                "this is a measurement ID; the property ID has digits only (Analytics: Admin, Property details)"
+            )
+        if re.fullmatch(r"(?i)UA-.*", text):
+            raise ValueError("this is a Universal Analytics ID, which Google has switched off; use a GA4 property ID")
+        if not re.fullmatch(r"[1-9][0-9]{3,17}", text, re.ASCII):
+            raise ValueError("the property ID has digits only, such as 313131313")
+        return text
+
+    @field_validator("careers_path")
+    @classmethod
+    def _is_a_path(cls, text: str) -> str:
+        if "://" in text:
+            raise ValueError("only the path, such as /jobs, without the site's name")
+        return page_path("/" + text.lstrip("/"))
+
+    @field_validator("service_account_json", "oauth_client_secret", "refresh_token")
+    @classmethod
+    def _is_filled(cls, secret: SecretStr | None) -> SecretStr | None:
+        return secret if secret is not None and secret.get_secret_value().strip() else None
+
+    @field_validator("service_account_json")
+    @classmethod
+    def _is_a_key_file(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None:
+            auth.ServiceAccount.parse(secret.get_secret_value())
+        return secret
+
+    @model_validator(mode="after")
+    def _can_sign_in(self) -> Self:
+        by_client = (self.oauth_client_id, self.oauth_client_secret, self.refresh_token)
+        if self.service_account_json is None and not all(by_client):
+            raise ValueError("fill in the service account key, or all three fields of the OAuth client")
+        return self
+
+    def events(self) -> dict[str, str]:
+        """Our metrics that have an event, with its name."""
+        named = {
+            "clicks": self.apply_click_event,
+            "apply_starts": self.apply_start_event,
+            "applications": self.apply_complete_event,
+        }
+        return {metric: event for metric, event in named.items() if event}
+
+
+def _by_source(metric: str, *, postings: bool = True, words: str = "") -> Offered:
+    return Offered(metric, Scope.TOTAL, "source", postings, words)
+
+
+class CompanyWebsite(MetricsSource[CompanyWebsiteConfig]):
+    """Reads a property in slices of days: four reports in one call, for sources and for postings."""
+
+    key = "company_website"
+    platform = "company_website"
+    label = "Company website"
+    icon = ":material/language:"
+    summary = "Visits, page views and apply events of your careers pages, by source, from Google Analytics 4."
+    docs_url = "https://developers.google.com/analytics/devguides/reporting/data/v1"
+    hosts = ("analyticsdata.googleapis.com", "oauth2.googleapis.com")
+    config_model = CompanyWebsiteConfig
+    metrics = (
+        _by_source("views", words="Page views of careers pages, repeats included."),
+        _by_source("sessions", postings=False),
+        _by_source("engaged_sessions", postings=False),
+        _by_source("engagement_seconds", postings=False),
+        _by_source("clicks", words="The event you named for the apply button."),
+        _by_source("apply_starts", words="The event you named for an application begun."),
+        _by_source("applications", words="The event you named for an application sent."),
+    )
+    limits = Limits(requests=60, seconds=60)
+    lookback_days = 3
+    interval = "hourly"
+    chunk_days: ClassVar[int] = SLICE_DAYS
+
+    def check(self) -> Account:
+        """One small batch: whether the property answers, and whether its pages and events look as configured."""
+        http, events = self.session.http, self.config.events()
+        specs = [ReportSpec((), ("sessions",), ga4_reports.path_begins(self.config.careers_path))]
+        if events:
+            named = ga4_reports.event_is(tuple(events.values()))
+            specs.append(ReportSpec(("eventName",), ("eventCount",), named))
+        with http.hurried(10):
+            batch = self._batch([spec.request("28daysAgo", "today", 0, 100) for spec in specs])
+        if len(batch.reports) != len(specs):
+            raise SchemaDrift(f"asked for {len(specs)} reports, got {len(batch.reports)}")
+        tables = [Table() for _ in specs]
+        for table, spec, report in zip(tables, specs, batch.reports, strict=True):
+            table.take(spec, report)
+        about = batch.reports[0].metadata
+        return Account(
+            ref=self.config.property_id,
+            label=f"Property {self.config.property_id}",
+            time_zone=about.time_zone,
+            currency=about.currency_code,
+            notes=tuple(_notes(self.config, tables)),
+        )
+
+    def read(self, window: Window, cursor: str = "") -> Iterator[Page | Wait]:
+        """Slices of days, each read whole before any of it is yielded; the cursor is the next day to read."""
+        start = date.fromisoformat(json.loads(cursor)["day"]) if cursor else window.start
+        readings = ga4_facts.readings(self.config.careers_path, self.config.events())
+        days = SLICE_DAYS
+        while start < window.end:
+            end = min(start + timedelta(days=days), window.end)
+            try:
+                tables = ga4_reports.read_whole(self._batch, [reading.spec for reading in readings], start, end)
+            except ga4_reports.TooManyRowsError:
+                days = max(1, days // 2)
+                continue
+            yield from ga4_facts.pages(readings, tables, start, end)
+            start = end
+
+    @classmethod
+    def calls_for(cls, window: Window, *, items: int = 0) -> int:  # noqa: ARG003
+        """One call for each slice of days; more only beyond 25 000 rows a slice."""
+        return -(-(window.end - window.start).days // SLICE_DAYS)
+
+    @classmethod
+    def classify(cls, answer: Answer, now: datetime) -> ConnectorError | None:
+        """Google's refusals differ in their words, not in their status."""
+        return error_for(answer, now)
+
+    def _batch(self, requests: list[dict[str, Any]]) -> ga4_reports.Batch:
+        """https://developers.google.com/analytics/devguides/reporting/data/v1/rest/v1beta/properties/batchRunReports"""
+        url = f"{API}/properties/{self.config.property_id}:batchRunReports"
+        bearer = auth.CachedBearer(self.session.tokens, self._fetch_token)
+        return self.session.http.post_json(url, {"requests": requests}, bearer=bearer).decode(ga4_reports.Batch)
+
+    def _fetch_token(self, stored: Token | None) -> Token:
+        """https://developers.google.com/identity/protocols/oauth2/service-account, or .../web-server#offline"""
+        config, http = self.config, self.session.http
+        if config.service_account_json is not None:
+            account = auth.ServiceAccount.parse(config.service_account_json.get_secret_value())
+            return auth.service_account_token(http, TOKEN_URL, account, SCOPE)
+        client = auth.Client(config.oauth_client_id, config.oauth_client_secret or SecretStr(""))
+        configured = config.refresh_token.get_secret_value() if config.refresh_token else ""
+        return auth.refresh_token(http, TOKEN_URL, client, (stored.refresh_token if stored else "") or configured)
+
+
+def _notes(config: CompanyWebsiteConfig, tables: list[Table]) -> Iterator[str]:
+    """What the last four weeks say against the form: sentences for the person who fills it in."""
+    if not any(sum(values) for values in tables[0].rows.values()):
+        yield f"No visit to a page that begins with {config.careers_path} in the last 28 days: check the careers path."
+    events = config.events()
+    heard = {cells[0] for cells in tables[1].rows} if events else set()
+    for event in dict.fromkeys(events.values()):
+        if event not in heard:
+            yield f"No event called {event} in the last 28 days: check its spelling in Analytics."
+    if "applications" not in events:
+        yield "No event is named for applications, so the career site's applications stay unknown."

@@ -1,0 +1,134 @@
+"""From Google Analytics' rows to facts: by source for the whole site, and by source for each posting's page."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from connectors.contract import Closed, Page, PostingSeen
+from connectors.errors import SchemaDrift
+from connectors.ga4_reports import ReportSpec, Table, all_of, event_is, path_begins
+from connectors.wording import clean, page_path
+from domain.facts import MAX_VALUE, Breakdown, Fact, Scope
+
+PAGE_FACTS = 5_000
+_SOURCE = ("date", "sessionSource", "sessionMedium", "sessionCampaignName")
+_VISITS = {
+    "screenPageViews": "views",
+    "sessions": "sessions",
+    "engagedSessions": "engaged_sessions",
+    "userEngagementDuration": "engagement_seconds",
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One report and what its numbers are: `by_metric` for its columns, `by_event` for its event names."""
+
+    spec: ReportSpec
+    scope: Scope
+    by_metric: tuple[str, ...] = ()
+    by_event: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """All our metrics this report brings."""
+        return self.by_metric or tuple(sorted({name for names in self.by_event.values() for name in names}))
+
+
+def readings(careers_path: str, events: dict[str, str]) -> list[Reading]:
+    """The reports to ask for. `events` is our metric → the event's name.
+
+    Events are counted wherever they happen, as forms often live outside the careers path; a posting's events are those
+    on its page. Sessions are never split by page or event: one visit sees several of them.
+    """
+    below = path_begins(careers_path.rstrip("/") + "/")
+    found = [
+        Reading(ReportSpec(_SOURCE, tuple(_VISITS), path_begins(careers_path)), Scope.TOTAL, tuple(_VISITS.values())),
+        Reading(ReportSpec((*_SOURCE, "pagePath"), ("screenPageViews",), below), Scope.POSTING, ("views",)),
+    ]
+    if events:
+        named = event_is(tuple(events.values()))
+        by_event = {event: tuple(sorted(m for m, e in events.items() if e == event)) for event in events.values()}
+        counted = ("eventCount",)
+        found += [
+            Reading(ReportSpec((*_SOURCE, "eventName"), counted, named), Scope.TOTAL, by_event=by_event),
+            Reading(
+                ReportSpec((*_SOURCE, "eventName", "pagePath"), counted, all_of(named, below)),
+                Scope.POSTING,
+                by_event=by_event,
+            ),
+        ]
+    return found
+
+
+def pages(reports: list[Reading], tables: list[Table], start: date, end: date) -> Iterator[Page]:
+    """Pages of whole days from `start` up to but not including `end`, the last one always, however empty."""
+    rejected: Counter[str] = Counter()
+    by_day: dict[date, list[Fact]] = {}
+    for reading, table in zip(reports, tables, strict=True):
+        rejected.update(table.rejected)
+        for fact in facts_of(reading, table, rejected):
+            if not start <= fact.day < end:
+                raise SchemaDrift(f"asked for {start} to {end}, got {fact.day}")
+            by_day.setdefault(fact.day, []).append(fact)
+    quality = tuple(sorted(set().union(*(table.quality for table in tables))))
+    time_zone = next((table.time_zone for table in tables if table.time_zone), "")
+    since, facts = start, list[Fact]()
+    for offset in range((end - start).days):
+        following = start + timedelta(days=offset + 1)
+        facts += by_day.pop(following - timedelta(days=1), ())
+        if following == end or len(facts) >= PAGE_FACTS:
+            yield Page(
+                facts=facts,
+                cursor=json.dumps({"day": following.isoformat()}),
+                postings=_postings(facts),
+                closed=tuple(Closed(each.metrics, each.scope, since, following) for each in reports),
+                rejected=dict(+rejected),
+                quality=quality,
+                time_zone=time_zone,
+            )
+            since, facts = following, []
+            rejected.clear()
+
+
+def facts_of(reading: Reading, table: Table, rejected: Counter[str]) -> list[Fact]:
+    """A report's rows as facts, rows that fall on one key added up; zeros left out, as absent means zero once read."""
+    sums: Counter[tuple[str, date, str, Breakdown]] = Counter()
+    names = reading.spec.dimensions
+    for cells, values in table.rows.items():
+        row = dict(zip(names, cells, strict=True))
+        day = _day(row["date"])
+        breakdown = Breakdown("source", *(clean(cell) for cell in cells[1:4]))
+        path = page_path(row["pagePath"]) if "pagePath" in row else ""
+        for metric, value in _measured(reading, row, values):
+            sums[metric, day, path, breakdown] += value
+    rejected["too_large"] += sum(value > MAX_VALUE for value in sums.values())
+    return [
+        Fact(metric, day, value, reading.scope, path, breakdown)
+        for (metric, day, path, breakdown), value in sums.items()
+        if 0 < value <= MAX_VALUE
+    ]
+
+
+def _measured(reading: Reading, row: dict[str, str], values: tuple[int, ...]) -> Iterator[tuple[str, int]]:
+    if reading.by_metric:
+        yield from zip(reading.by_metric, values, strict=True)
+    else:
+        for metric in reading.by_event.get(row["eventName"], ()):
+            yield metric, values[0]
+
+
+def _day(cell: str) -> date:
+    try:
+        if len(cell) == 8:
+            return date(int(cell[:4]), int(cell[4:6]), int(cell[6:]))
+    except ValueError:
+        pass
+    raise SchemaDrift(f"{cell[:20]!r} is not a date")
+
+
+def _postings(facts: list[Fact]) -> tuple[PostingSeen, ...]:
+    refs = dict.fromkeys(fact.posting_ref for fact in facts if fact.scope is Scope.POSTING)
+    return tuple(PostingSeen(ref=path, path=path) for path in refs)
