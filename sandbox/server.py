@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 import sys
@@ -68,6 +69,8 @@ def serve(options: Options) -> None:
     listener.bind((options.host, options.port))
     port = listener.getsockname()[1]
     world = build_world(options, f"http://{options.host}:{port}")
+    # The story is half a million objects that never die: keep the collector from reading them again and again.
+    gc.freeze()
     http: Any = TransportProtocol
     config = uvicorn.Config(
         build_app(world, options.latency_ms),
