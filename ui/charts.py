@@ -1,0 +1,200 @@
+"""Charts from reports' dataclasses: one template for light and dark, gaps as gaps, words for those who cannot see."""
+
+from collections.abc import Iterable, Sequence
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from domain.periods import Grain, Period
+from store.reports.shapes import FunnelStep, Point, SourceRow, Trend
+from ui import figures
+from ui.palette import ACCENT, look
+
+#: Transparent, so that the page's own background shows in both themes; Streamlit's theme sets fonts and grid colours.
+_LAYOUT = {
+    "paper_bgcolor": "rgba(0,0,0,0)",
+    "plot_bgcolor": "rgba(0,0,0,0)",
+    "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+    "separators": ".,",
+    "hoverlabel": {"align": "left"},
+    "modebar": {"bgcolor": "rgba(0,0,0,0)"},
+}
+_CONFIG = {"displayModeBar": False, "displaylogo": False, "responsive": True, "scrollZoom": False}
+_TICKS: dict[Grain, str] = {"day": "%-d %b", "week": "%-d %b", "month": "%b %Y"}
+
+
+def draw(figure: go.Figure, *, key: str, alt: str) -> None:
+    """Put a chart on the page, with the same figures in words beside it for screen readers."""
+    st.plotly_chart(figure, key=key, alt=alt, config=_CONFIG, theme="streamlit")
+
+
+def doughnut(rows: Sequence[SourceRow]) -> go.Figure:
+    """Applications by source, the total in the middle. Sources that nothing was read from have no slice."""
+    counted = [row for row in rows if row.applications]
+    total = sum(row.applications or 0 for row in counted)
+    figure = go.Figure(
+        go.Pie(
+            labels=[row.label for row in counted],
+            values=[row.applications for row in counted],
+            marker={"colors": [look(row.platform).color for row in counted], "line": {"width": 0}},
+            hole=0.68,
+            sort=False,
+            direction="clockwise",
+            textinfo="none",
+            customdata=[[figures.share(row.share)] for row in counted],
+            hovertemplate="%{label}<br>%{value:,} applications<br>%{customdata[0]}<extra></extra>",
+        )
+    )
+    figure.add_annotation(
+        text=f"<b>{figures.compact(total)}</b><br><span style='font-size:12px'>applications</span>",
+        showarrow=False,
+        font={"size": 26},
+    )
+    figure.update_layout(_LAYOUT | {"height": 260, "showlegend": False})
+    return figure
+
+
+def trends(lines: Sequence[Trend], grain: Grain) -> go.Figure:
+    """A line per platform. A gap breaks the line; the last, unfinished period is dashed and marked "so far"."""
+    figure = go.Figure()
+    for line in lines:
+        finished, so_far = _parts(line.points)
+        figure.add_trace(_line(line, finished, dash="solid", is_named=True))
+        if so_far:
+            figure.add_trace(_line(line, so_far, dash="dot", is_named=False))
+    figure.update_layout(
+        _LAYOUT
+        | {
+            "height": 340,
+            "hovermode": "x unified",
+            "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0, "title": {"text": ""}},
+            "xaxis": {"tickformat": _TICKS[grain], "hoverformat": _TICKS[grain], "nticks": 8, "showgrid": False},
+            "yaxis": {"rangemode": "tozero", "tickformat": ",~d", "nticks": 6, "automargin": True, "zeroline": False},
+        }
+    )
+    return figure
+
+
+def _parts(points: Sequence[Point]) -> tuple[list[Point], list[Point]]:
+    """The finished points, and the dashed tail: the last finished point as its anchor, then the unfinished ones."""
+    cut = len(points)
+    while cut and points[cut - 1].is_partial:
+        cut -= 1
+    if cut == len(points):
+        return list(points), []
+    return list(points[:cut]), [*points[max(cut - 1, 0) : cut], *points[cut:]]
+
+
+def _line(line: Trend, points: Sequence[Point], *, dash: str, is_named: bool) -> go.Scatter:
+    drawn = look(line.platform)
+    many = len(points) > 45
+    # the dashed tail's anchor is drawn already: it must not answer the pointer twice
+    answers = ["all" if is_named or point.is_partial else "skip" for point in points]
+    return go.Scatter(
+        x=[point.start for point in points],
+        y=[point.value for point in points],
+        name=line.label,
+        legendgroup=line.platform,
+        showlegend=is_named,
+        mode="lines" if many and not _has_islands(points) else "lines+markers",
+        connectgaps=False,
+        line={"color": drawn.color, "width": 2, "dash": dash},
+        marker={"symbol": drawn.symbol, "size": 5 if many else 7, "color": drawn.color},
+        customdata=[[_remark(point)] for point in points],
+        hoverinfo=answers,
+        hovertemplate=["%{y:,}%{customdata[0]}" if answer == "all" else "" for answer in answers],
+    )
+
+
+def _remark(point: Point) -> str:
+    if point.is_partial:
+        return " so far"
+    return " (may still change)" if point.is_provisional else ""
+
+
+def _has_islands(points: Sequence[Point]) -> bool:
+    """Whether some point stands between two gaps, where a line without markers would not show it."""
+    known = [point.value is not None for point in points]
+    padded = [False, *known, False]
+    return any(padded[at] and not padded[at - 1] and not padded[at + 1] for at in range(1, len(padded) - 1))
+
+
+def funnel(steps: Sequence[FunnelStep]) -> go.Figure:
+    """The hiring funnel as bars from one edge, each with its count and its rate of the step before."""
+    known = [step for step in steps if step.value is not None]
+    words = [
+        figures.count(step.value) + (f"  ·  {figures.percent(step.rate)}" if step.rate is not None else "")
+        for step in known
+    ]
+    figure = go.Figure(
+        go.Bar(
+            x=[step.value for step in known],
+            y=[step.label for step in known],
+            orientation="h",
+            text=words,
+            textposition="auto",
+            insidetextanchor="start",
+            cliponaxis=False,
+            marker={"color": ACCENT, "opacity": [1 - 0.09 * at for at in range(len(known))], "line": {"width": 0}},
+            hovertemplate="%{y}<br>%{text}<extra></extra>",
+        )
+    )
+    figure.update_layout(
+        _LAYOUT
+        | {
+            "height": 48 * max(len(known), 2) + 16,
+            "bargap": 0.25,
+            "xaxis": {"visible": False, "rangemode": "tozero"},
+            "yaxis": {"autorange": "reversed", "automargin": True, "ticksuffix": "  "},
+            "uniformtext": {"minsize": 11, "mode": "show"},
+        }
+    )
+    return figure
+
+
+def bars(labels: Sequence[str], values: Sequence[int], *, color: str = ACCENT) -> go.Figure:
+    """Amounts by name, the largest first."""
+    figure = go.Figure(
+        go.Bar(
+            x=list(values),
+            y=list(labels),
+            orientation="h",
+            text=[figures.count(value) for value in values],
+            textposition="auto",
+            cliponaxis=False,
+            marker={"color": color, "line": {"width": 0}},
+            hovertemplate="%{y}<br>%{x:,}<extra></extra>",
+        )
+    )
+    figure.update_layout(
+        _LAYOUT
+        | {
+            "height": 34 * max(len(labels), 2) + 16,
+            "bargap": 0.3,
+            "xaxis": {"visible": False, "rangemode": "tozero"},
+            "yaxis": {"autorange": "reversed", "automargin": True, "ticksuffix": "  "},
+        }
+    )
+    return figure
+
+
+def doughnut_words(rows: Iterable[SourceRow]) -> str:
+    """The doughnut for those who do not see it."""
+    parts = [f"{row.label} {figures.count(row.applications)} ({figures.share(row.share)})" for row in rows]
+    return "Applications by source: " + "; ".join(parts)
+
+
+def trends_words(lines: Iterable[Trend], period: Period, grain: Grain) -> str:
+    """The trend lines for those who do not see them."""
+    parts = []
+    for line in lines:
+        known = [point.value for point in line.points if point.value is not None]
+        gaps = len(line.points) - len(known)
+        words = f"{line.label}: {figures.count(sum(known))} in all" if known else f"{line.label}: nothing read"
+        parts.append(words + (f", {gaps} gaps" if gaps else ""))
+    return f"Applications by {grain}, {figures.bucket(period)}. " + "; ".join(parts)
+
+
+def funnel_words(steps: Iterable[FunnelStep]) -> str:
+    """The funnel for those who do not see it."""
+    return "Hiring funnel: " + ", ".join(f"{step.label} {figures.count(step.value)}" for step in steps)

@@ -1,0 +1,256 @@
+"""The parts of the dashboard. The panel is a fragment: it refreshes without running the whole page."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from domain.periods import Grain, span
+from store.reports.shapes import Dashboard, Freshness, Performance, SourceRow
+from ui import cards, charts, connection_states, data, details, export, figures, filters, palette, shell, syncing, words
+from ui.shell import View
+from ui.tables import Column, Table
+
+LIVE_SECONDS = 30
+SYNCING_SECONDS = 2
+
+
+def controls(view: View) -> bool:
+    """The Live switch and, for admins, Sync all, beside the title. Whether the panel is live."""
+    with view.actions:
+        live = filters.live()
+        if view.viewer.is_admin and any(entry.connector for entry, _ in view.states):
+            st.button(
+                "Sync all",
+                key="sync_all",
+                icon=":material/sync:",
+                on_click=syncing.everything,
+                args=(view.viewer,),
+                help="Asks every active connection for its newest numbers.",
+            )
+    return live
+
+
+def panel(view: View, *, live: bool) -> None:
+    """Everything that moves. Refreshes every 30 s while live, and every 2 s while a sync is under way."""
+    busy = is_busy(view.states)
+    every = LIVE_SECONDS if live else SYNCING_SECONDS if busy else None
+    st.fragment(_panel, run_every=every)(view, watching=busy and not live)
+
+
+def is_busy(states: Sequence[tuple[Freshness, str]]) -> bool:
+    """Whether some connection is being synced."""
+    return any(entry.state == "syncing" for entry, _ in states)
+
+
+def _panel(view: View, *, watching: bool) -> None:
+    view = shell.again(view)
+    if watching and not is_busy(view.states):
+        st.rerun()
+    connection_states.pills(view)
+    if _is_empty(view):
+        return
+    top, middle, trend, bottom = (st.container() for _ in range(4))
+    with trend:
+        trend_box = st.container(border=True)
+    with trend_box:
+        grain = _trend_head(view)
+    board = data.dashboard(view.company, view.period, view.filters, grain, view.now, view.states)
+    with top:
+        connection_states.notices(view)
+        st.caption(f"{span(board.period)}. Changes compare {board.comparison.rule}")
+        cards.draw(board.cards, cards.freshness_words(board.updated_at, view.now, view.company.time_zone))
+    with middle:
+        sources(view, board)
+    with trend_box:
+        _trend_body(view, board, grain)
+    with bottom:
+        funnel_and_performance(board)
+        details.draw(view, board)
+
+
+def _is_empty(view: View) -> bool:
+    """Says why there are no numbers and what to do next; False when there are some."""
+    read = any(entry.covered_until for entry, _ in view.states)
+    if read:
+        return False
+    if not any(entry.connector for entry, _ in view.states):
+        if view.viewer.is_admin:
+            shell.nothing_here(
+                "**No platform is connected yet.** Connect one, or import a file, and its numbers appear here.",
+                path="pages/Platforms.py",
+                action="Connect a platform",
+                icon=":material/hub:",
+            )
+        else:
+            shell.nothing_here("**No platform is connected yet.** Ask an admin to connect one.", icon=":material/hub:")
+    elif is_busy(view.states):
+        shell.nothing_here(
+            "**The first sync is under way.** Numbers appear here as its pages arrive.", icon=":material/sync:"
+        )
+    elif view.viewer.is_admin:
+        shell.nothing_here(
+            "**Connected, but nothing has been read yet.** Press Sync all to bring the first numbers.",
+            path="pages/Platforms.py",
+            action="See the connections",
+            icon=":material/hourglass_empty:",
+        )
+    else:
+        shell.nothing_here("**Nothing has been read yet.** Ask an admin to start a sync.")
+    return True
+
+
+def sources_table(rows: Sequence[SourceRow]) -> Table:
+    """Application sources as table and file. Missing stays missing; shares sum to 100.00."""
+    columns = (
+        Column("Source"),
+        Column("Applications", "count", "Applications sent in the period, each counted once."),
+        Column("Share (%)", "percent", "Share of all applications of the period."),
+        Column("Comparison period", "count", "Applications in the comparison period."),
+        Column("Days read", "count", "Days of the period for which numbers were read."),
+        Column("State"),
+        Column("Last sync (UTC)", "instant"),
+    )
+    return Table(
+        columns,
+        tuple(
+            (
+                row.label,
+                row.applications,
+                row.share,
+                row.previous,
+                row.covered_days,
+                words.state_words(row.state).label,
+                row.synced_at,
+            )
+            for row in rows
+        ),
+    )
+
+
+def sources(view: View, board: Dashboard) -> None:
+    """Application sources: a doughnut beside a row for each source."""
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            st.subheader("Application sources", anchor=False, width="content")
+            export.download(
+                sources_table(board.sources),
+                name=export.file_name("application sources", view.company.name, board.period),
+                key="download_sources",
+            )
+        if not any(row.applications is not None for row in board.sources):
+            _nothing_read(view, "applications")
+        left, right = st.columns([2, 3], gap="medium", vertical_alignment="center")
+        if any(row.applications for row in board.sources):
+            with left:
+                charts.draw(
+                    charts.doughnut(board.sources), key="sources_chart", alt=charts.doughnut_words(board.sources)
+                )
+        elif any(row.applications == 0 for row in board.sources):
+            left.info("No applications in this period: the sources were read, and there were none.")
+        with right, st.container(gap="small"):
+            for row in board.sources:
+                _source_row(view, row)
+
+
+def _source_row(view: View, row: SourceRow) -> None:
+    """Name with last sync, count, share, and Sync: on one line at any width."""
+    look = palette.look(row.platform)
+    with st.container(
+        key=f"source_row_{row.platform}", horizontal=True, vertical_alignment="center", wrap=False, gap="small"
+    ):
+        st.html(f'<span style="color:{look.color};font-size:1.1rem">●</span>', width=16)
+        with st.container(gap=None):
+            st.text(row.label)
+            st.caption(connection_states.source_line(view, row))
+        st.text(figures.count(row.applications), width=64, text_alignment="right")
+        st.text(figures.share(row.share), width=72, text_alignment="right")
+        if view.viewer.is_admin:
+            st.button(
+                "",
+                key=f"sync_{row.platform}",
+                icon=":material/sync:",
+                type="tertiary",
+                width=40,
+                disabled=not row.config_ids or row.state == "syncing",
+                help=f"Sync {row.label}" if row.config_ids else "Fed by files and referrals: nothing to sync",
+                on_click=syncing.some,
+                args=(view.viewer, row.config_ids, row.label),
+            )
+
+
+def _trend_head(view: View) -> Grain:
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.subheader("Application trends", anchor=False, width="content")
+        return filters.grain(view.period)
+
+
+def _trend_body(view: View, board: Dashboard, grain: Grain) -> None:
+    known = [line for line in board.trends if any(point.value is not None for point in line.points)]
+    if not known:
+        _nothing_read(view, "applications")
+        return
+    charts.draw(
+        charts.trends(known, grain), key="trends_chart", alt=charts.trends_words(board.trends, board.period, grain)
+    )
+    st.caption("A gap means that nothing was read for those days. The dotted end is the period so far.")
+
+
+def _nothing_read(view: View, what: str) -> None:
+    until = [entry.covered_until for entry, _ in view.states if entry.covered_until]
+    hint = f" Numbers exist until {figures.day(max(until))}: choose a period before that." if until else ""
+    st.info(f"No {what} were read for {filters.describe(view.period, view.filters)}.{hint}", icon=":material/info:")
+
+
+def funnel_and_performance(board: Dashboard) -> None:
+    """The hiring funnel beside how fast and at what cost."""
+    left, right = st.columns([3, 2], gap="small")
+    with left, st.container(border=True, height="stretch"):
+        st.subheader("Hiring funnel", anchor=False)
+        if any(step.value is not None for step in board.funnel):
+            charts.draw(charts.funnel(board.funnel), key="funnel_chart", alt=charts.funnel_words(board.funnel))
+            st.caption(_funnel_note(board))
+        else:
+            st.info("No stage of the funnel was read for these days.", icon=":material/info:")
+    with right, st.container(border=True, height="stretch"):
+        st.subheader("Performance", anchor=False)
+        _performance(board.performance)
+
+
+def _funnel_note(board: Dashboard) -> str:
+    missing = [step.label.lower() for step in board.funnel if step.value is None]
+    note = "Each stage is dated by when it happened; the percentage is of the stage above."
+    return note + (f" No connected platform reports {', '.join(missing)} here." if missing else "")
+
+
+def _performance(found: Performance) -> None:
+    cost = ", ".join(palette.label(key) for key in found.cost_platforms) or "no platform that reports spend"
+    rows = (
+        (
+            "Median days to first application",
+            figures.days(found.days_to_first_application),
+            f"From opening, over {words.counted(found.postings_measured, 'posting')}.",
+        ),
+        (
+            "Median days to hire",
+            figures.days(found.days_to_hire),
+            f"From application, over {words.counted(found.hires_measured, 'hire')}.",
+        ),
+        (
+            "Applications per posting",
+            figures.decimal(found.applications_per_posting),
+            f"Over {words.counted(found.open_postings, 'posting')} open in the period.",
+        ),
+        (
+            "Cost per application",
+            figures.money(found.cost_per_application_minor, found.currency),
+            f"Over {cost}.",
+        ),
+        ("Cost per hire", figures.money(found.cost_per_hire_minor, found.currency), f"Over {cost}."),
+    )
+    with st.container(gap="small"):
+        for title, value, basis in rows:
+            with st.container(horizontal=True, vertical_alignment="center", wrap=False, gap="small"):
+                with st.container(gap=None):
+                    st.text(title)
+                    st.caption(basis)
+                st.markdown(f"**{value}**", width="content", wrap=False)

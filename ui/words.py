@@ -1,0 +1,76 @@
+"""Words that several screens share: states, empty states, and making foreign text safe to show."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from connectors.errors import CAUSES, Cause
+
+Color = Literal["green", "orange", "red", "gray", "blue"]
+
+#: The number of days a custom period may reach back.
+LONGEST_DAYS = 5 * 365
+NO_DATA = "No data"
+
+
+@dataclass(frozen=True, slots=True)
+class StateWords:
+    """How the state of a connection or a sync job is shown: a word and a sign first, a colour on top."""
+
+    label: str
+    color: Color
+    icon: str
+    meaning: str
+
+
+STATES: dict[str, StateWords] = {
+    "completed": StateWords("Completed", "green", ":material/check_circle:", "The last sync brought everything."),
+    "partial": StateWords(
+        "Partial", "orange", ":material/rule:", "The last sync brought a part; the rest is tried again."
+    ),
+    "syncing": StateWords("Syncing", "orange", ":material/sync:", "A sync is waiting for a worker or running."),
+    "pending": StateWords("Waiting", "orange", ":material/hourglass_top:", "Waiting for a worker."),
+    "running": StateWords("Running", "orange", ":material/sync:", "Reading from the platform now."),
+    "paused": StateWords(
+        "Paused", "orange", ":material/pause_circle:", "Waiting for a time the platform or a budget sets."
+    ),
+    "failed": StateWords("Failed", "red", ":material/error:", "The last sync failed; the last good numbers stay."),
+    "stale": StateWords("Stale", "red", ":material/schedule:", "The last sync is older than it should be."),
+    "never": StateWords("Never synced", "gray", ":material/radio_button_unchecked:", "Connected, nothing read yet."),
+    "inactive": StateWords("Inactive", "gray", ":material/block:", "Switched off: it is not synced."),
+    "fed": StateWords("From files", "blue", ":material/upload_file:", "Fed by imported files and referrals."),
+}
+_UNKNOWN = StateWords("Unknown", "gray", ":material/help:", "")
+_UNFORESEEN = CAUSES["unexpected"]
+
+SYNC_TYPES = {"incremental": "Incremental", "full": "Full, 12 months", "backfill": "Backfill"}
+
+
+def state_words(state: str) -> StateWords:
+    """The words for a state; unknown ones are called so."""
+    return STATES.get(state, _UNKNOWN)
+
+
+def cause_words(code: str) -> Cause | None:
+    """Words and cure for a cause code, None for no cause."""
+    return CAUSES.get(code, _UNFORESEEN) if code else None
+
+
+def plain(text: str) -> str:
+    """Foreign text as Markdown that shows it literally: no link, image, HTML, formula or directive survives.
+
+    >>> plain("[x](javascript:alert(1)) :red[y] $a$ <b>")
+    '\\\\[x\\\\]\\\\(javascript&#58;alert\\\\(1\\\\)\\\\) &#58;red\\\\[y\\\\] \\\\$a\\\\$ \\\\<b\\\\>'
+    """
+    single = " ".join(text.split())
+    escaped = re.sub(r"([\\`*_{}\[\]()<>#+\-!|~$&])", r"\\\1", single)
+    return escaped.replace(":", "&#58;")
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with its noun.
+
+    >>> counted(1, "page"), counted(1200, "page"), counted(2, "entry", "entries")
+    ('1 page', '1,200 pages', '2 entries')
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
