@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 INSTALL_SECONDS = 900
@@ -17,6 +18,14 @@ def find_chromium() -> str | None:
     named = os.environ.get("CHROMIUM", "")
     candidates = [named] if named else [path for name in NAMES if (path := shutil.which(name))]
     return next((path for path in [*candidates, *_downloaded()] if _starts(path)), None)
+
+
+def launch_arguments() -> dict[str, Any]:
+    """What Playwright's `launch` needs; RuntimeError when there is no Chromium."""
+    found = find_chromium()
+    if found is None:
+        raise RuntimeError("no Chromium: run `python tests/find_chromium.py --install`")
+    return {"executable_path": found, "args": list(ARGUMENTS)}
 
 
 def _downloaded() -> list[str]:

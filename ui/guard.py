@@ -17,7 +17,7 @@ _NAMES = {True: "__Host-sourceboard", False: "sourceboard"}
 
 
 def require(role: str | None = None) -> Viewer:
-    """The signed-in viewer, with `role` where one is given. Otherwise draws the sign-in form or a refusal, and stops."""
+    """The signed-in viewer, with `role` where one is given. Otherwise draws the sign-in form or a refusal and stops."""
     try:
         store = running_store()
         found = _signed_in(store)
