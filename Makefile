@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONNOUSERSITE := 1
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .PHONY: run demo test check bench bench-peers faults requirements clean
 

@@ -82,7 +82,8 @@ def _sources(
     connected = {entry.platform for entry, _ in freshness if entry.connector}
     numbers = sorted(set(found) | {BY_KEY[key].number for key in connected})
     counted = [number for number in numbers if number in found]
-    percent = dict(zip(counted, shares([found[number].value for number in counted]), strict=True))
+    parts = shares([found[number].value for number in counted])
+    percent = dict(zip(counted, parts, strict=True)) if parts else {}
     rows = [_source_row(number, found.get(number), percent.get(number), previous, freshness) for number in numbers]
     return tuple(sorted(rows, key=lambda row: (row.applications is None, -(row.applications or 0))))
 

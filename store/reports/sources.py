@@ -7,7 +7,7 @@ marked with their owner. Only facts of the platform's own reports are shown, not
 
 from dataclasses import dataclass
 
-from sqlalchemy import text
+from sqlalchemy import Uuid, bindparam, text
 from sqlmodel import Session
 
 from domain.facts import Origin, Scope, day_number
@@ -40,7 +40,7 @@ def list_breakdowns(
         _BELOW,
         {
             "company": company.number,
-            "company_id": company.id if session.get_bind().dialect.name == "postgresql" else company.id.hex,
+            "company_id": company.id,
             "platform": platform,
             "kind": kind,
             "start": day_number(period.start),
@@ -68,4 +68,4 @@ JOIN platform_analytics_raw f
  AND f.scope = :scope AND f.origin = :origin AND f.breakdown = b.number
 WHERE c.company_id = :company_id AND c.platform = :platform
 GROUP BY b.source, b.medium, b.campaign, b.source_platform, f.metric
-""")
+""").bindparams(bindparam("company_id", type_=Uuid()))

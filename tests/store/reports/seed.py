@@ -3,6 +3,7 @@
 import random
 from datetime import date
 
+from sqlalchemy import insert
 from sqlmodel import Session
 
 from domain.facts import day_number
@@ -34,18 +35,22 @@ def seed_aggregates(session: Session, company_no: int, period: Period, *, seed: 
         buckets: dict[tuple[str, str, date], list[int]] = {}
         for (platform, metric, day), value in known.items():
             buckets.setdefault((platform, metric, bucket_of(day, grain).start), []).append(value)
-        session.add_all(
-            AggregatedFact(
-                company_no=company_no,
-                grain=GRAINS[grain],
-                metric=BY_NAME[metric].number,
-                period_start=day_number(start),
-                platform=BY_KEY[platform].number,
-                currency="EUR" if metric == "spend" else "",
-                value=sum(values),
-                covered_days=len(values),
-            )
-            for (platform, metric, start), values in buckets.items()
+        session.connection().execute(
+            insert(AggregatedFact),
+            [
+                {
+                    "company_no": company_no,
+                    "grain": GRAINS[grain],
+                    "metric": BY_NAME[metric].number,
+                    "period_start": day_number(start),
+                    "platform": BY_KEY[platform].number,
+                    "currency": "EUR" if metric == "spend" else "",
+                    "value": sum(values),
+                    "covered_days": len(values),
+                    "provisional": 0,
+                }
+                for (platform, metric, start), values in buckets.items()
+            ],
         )
     return known
 
