@@ -55,9 +55,7 @@ class Ga4:
         self.token = self.http.post("/token", data=form).json()["access_token"]
 
     def call(self, method: str, body: Any) -> httpx.Response:
-        return self.http.post(
-            f"{self.path}:{method}", json=body, headers={"authorization": f"Bearer {self.token}"}
-        )
+        return self.http.post(f"{self.path}:{method}", json=body, headers={"authorization": f"Bearer {self.token}"})
 
     def report(self, dimensions: str = "", metrics: str = "sessions", **more: Any) -> dict[str, Any]:
         answer = self.call("runReport", report_body(dimensions, metrics, **more))
