@@ -84,7 +84,7 @@ class _Parts:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._stop_clock: Any = None
+        self._clock: Any = None
 
     def open(self) -> None:
         """Raises StartError."""
@@ -93,7 +93,7 @@ class _Parts:
         if self._settings.workers:
             from jobs import clock  # the pool's processes import this module too, and need no clock
 
-            self._stop_clock = clock.start(store, self._settings)
+            self._clock = clock.start(self._settings, store)
 
     async def keep_trying(self) -> None:
         """Opens the store as soon as the database answers; any other refusal to start is logged and final."""
@@ -111,8 +111,8 @@ class _Parts:
 
     def close(self) -> None:
         """Stops the clock first: its jobs write."""
-        if self._stop_clock is not None:
-            self._stop_clock()
+        if self._clock is not None:
+            self._clock.stop()
         stop_store()
 
 

@@ -12,7 +12,7 @@ class SettingsError(ValueError):
 
 
 def _setting(variable: str, default: str, meaning: str) -> str:
-    return field(default=default, metadata={"variable": variable, "meaning": meaning})  # type: ignore[no-any-return]
+    return field(default=default, metadata={"variable": variable, "meaning": meaning})
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,8 +46,9 @@ class SignedIn:
 
 
 def normalise_email(email: str) -> str:
-    """The spelling in which e-mails are kept and compared."""
-    return email.strip().casefold()
+    """The spelling in which e-mails are kept and compared; "" for what can be nobody's."""
+    plain = email.strip().casefold()
+    return plain if plain.isprintable() and len(plain) <= 320 else ""
 
 
 def check_password(store: Store, email: str, password: str, *, address: str, now: datetime) -> Viewer:
@@ -56,7 +57,7 @@ def check_password(store: Store, email: str, password: str, *, address: str, now
     A wrong e-mail takes as long as a wrong password. Only tries from the same address are slowed down, so nobody can
     lock somebody else out.
     """
-    email = normalise_email(email)[:320]
+    email = normalise_email(email)
     email_hash = store.vault.digest(_PURPOSE, f"attempt:{email}")
     address_hash = store.vault.digest(_PURPOSE, f"address:{address}")
     with writing(store.engine, Urgency.EVENT) as session:

@@ -1,0 +1,67 @@
+"""Errors as problem documents (RFC 9457): what happened and what to do, never a path, a query or a secret."""
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from actions.running import StoreUnavailable
+from actions.sign_in import Throttled, WrongCredentials
+from actions.viewer import NotAllowed, NotFound
+
+_LOG = structlog.get_logger(__name__)
+
+
+class Unprocessable(Exception):
+    """The request names something we cannot use; `errors` says which parameters and why."""
+
+    def __init__(self, errors: list[dict[str, str]]) -> None:
+        super().__init__("; ".join(f"{each['parameter']}: {each['reason']}" for each in errors))
+        self.errors = errors
+
+
+def problem(status: int, detail: str, headers: dict[str, str] | None = None, **more: Any) -> JSONResponse:
+    """A problem document."""
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
+
+
+async def _told(_request: Request, error: Exception) -> JSONResponse:
+    match error:
+        case HTTPException():
+            return problem(error.status_code, error.detail, dict(error.headers or {}))
+        case Unprocessable():
+            return problem(422, "Some parameters cannot be used.", errors=error.errors)
+        case Throttled():
+            return problem(429, str(error), {"Retry-After": str(error.retry_after)})
+        case WrongCredentials():
+            return problem(401, str(error), {"WWW-Authenticate": "Bearer"})
+        case NotAllowed():
+            return problem(403, str(error))
+        case NotFound():
+            return problem(404, str(error))
+        case _:
+            return problem(503, "The database cannot be reached. Try again in a moment.", {"Retry-After": "5"})
+
+
+async def _unexpected(_request: Request, error: Exception) -> JSONResponse:
+    request_id = str(structlog.contextvars.get_contextvars().get("request_id", ""))
+    _LOG.error("request failed", exc_info=error)
+    return problem(500, "Something went wrong on our side. The log has more under this id.", requestId=request_id)
+
+
+HANDLERS: dict[Any, Any] = {
+    HTTPException: _told,
+    Unprocessable: _told,
+    Throttled: _told,
+    WrongCredentials: _told,
+    NotAllowed: _told,
+    NotFound: _told,
+    StoreUnavailable: _told,
+    OperationalError: _told,
+    Exception: _unexpected,
+}
