@@ -12,7 +12,8 @@ from ui.palette import label
 
 #: Metrics of which less is better: the change is coloured the other way round.
 _LESS_IS_BETTER = {"cost_per_application", "cost_per_hire", "spend"}
-_NARROWEST = 158
+#: Three columns of two rows; one on a phone, where two would cut the words short.
+_COLUMNS, _NARROWEST = 3, 180
 
 
 def value_text(card: Card) -> str:
@@ -25,8 +26,8 @@ def value_text(card: Card) -> str:
 
 
 def draw(cards: Sequence[Card], as_of: str) -> None:
-    """Draw the cards in a grid that folds from six columns to two. `as_of` says how fresh the numbers are."""
-    with st.grid(len(cards), min_column_width=_NARROWEST, gap="small"):
+    """Draw the cards in a grid that folds with the screen. `as_of` says how fresh the numbers are."""
+    with st.grid(_COLUMNS, min_column_width=_NARROWEST, gap="small"):
         for card in cards:
             _draw_one(card, as_of)
 

@@ -145,7 +145,8 @@ def funnel(steps: Sequence[FunnelStep]) -> go.Figure:
             "height": 48 * max(len(known), 2) + 16,
             "bargap": 0.25,
             "xaxis": {"visible": False, "rangemode": "tozero"},
-            "yaxis": {"autorange": "reversed", "automargin": True, "ticksuffix": "  "},
+            "yaxis": {"autorange": "reversed", "automargin": True, "ticksuffix": "  ", "tickfont": {"size": 13}},
+            "font": {"size": 13},
             "uniformtext": {"minsize": 11, "mode": "show"},
         }
     )

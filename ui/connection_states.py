@@ -54,4 +54,4 @@ def source_line(view: View, row: SourceRow) -> str:
         return "No data for these days"
     if row.state == "fed":
         return "From files"
-    return f"Synced {view.moment(row.synced_at)}" + (" · may still change" if row.is_provisional else "")
+    return f"Synced {view.moment(row.synced_at)}"

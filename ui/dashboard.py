@@ -156,21 +156,21 @@ def _source_row(view: View, row: SourceRow) -> None:
     """Name with last sync, count, share, and Sync: on one line at any width."""
     look = palette.look(row.platform)
     with st.container(
-        key=f"source_row_{row.platform}", horizontal=True, vertical_alignment="center", wrap=False, gap="small"
+        key=f"source_row_{row.platform}", horizontal=True, vertical_alignment="center", wrap=False, gap="xsmall"
     ):
         st.html(f'<span style="color:{look.color};font-size:1.1rem">●</span>', width=16)
         with st.container(gap=None):
             st.text(row.label)
             st.caption(connection_states.source_line(view, row))
-        st.text(figures.count(row.applications), width=64, text_alignment="right")
-        st.text(figures.share(row.share), width=72, text_alignment="right")
+        st.text(figures.count(row.applications), width=56, text_alignment="right")
+        st.text(figures.share(row.share), width=62, text_alignment="right")
         if view.viewer.is_admin:
             st.button(
                 "",
                 key=f"sync_{row.platform}",
                 icon=":material/sync:",
                 type="tertiary",
-                width=40,
+                width=32,
                 disabled=not row.config_ids or row.state == "syncing",
                 help=f"Sync {row.label}" if row.config_ids else "Fed by files and referrals: nothing to sync",
                 on_click=syncing.some,

@@ -38,7 +38,7 @@ def bar(today: date, offered: Sequence[str]) -> Chosen:
     """Draw period and platform filters and read them. `offered` are the platform keys the company has."""
     names = {label(key): key for key in offered}
     remarks = _strangers(PERIOD, [*PERIODS, CUSTOM], DEFAULT) + _strangers(PLATFORM, list(names), "all platforms")
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         name = st.segmented_control(
             "Period",
             [*PERIODS, CUSTOM],

@@ -14,12 +14,14 @@ from store.reports.scope import CompanyScope, find_company
 from store.reports.shapes import Freshness
 from ui import data, figures, filters, guard, words
 from ui.filters import Chosen
+from ui.palette import label
 
 NAME = "Sourceboard"
 _ROOT = Path(__file__).resolve().parent.parent
 _MARK = _ROOT / "ui" / "mark.svg"
 _ICON = _ROOT / "ui" / "icon.svg"
 _RUNS = "page_runs"
+_MENU_WIDTH = 230
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +78,25 @@ class View:
 
 def begin(title: str, role: str | None = None, *, narrowing: bool = True) -> View:
     """Guard the page, draw menu and title and, where `narrowing`, the filter bar. Stops the run for outsiders."""
-    st.set_page_config(page_title=f"{title} · {NAME}", page_icon=str(_ICON), layout="wide")
+    st.set_page_config(
+        page_title=f"{title} · {NAME}", page_icon=str(_ICON), layout="wide", initial_sidebar_state=_MENU_WIDTH
+    )
     viewer = guard.require(role)
     now = datetime.now(UTC)
     company, states = _company(viewer, now)
     _menu(viewer, company)
     actions = _title(title, company)
     today = local_day(now, company.time_zone)
-    offered = sorted({entry.platform for entry, _ in states}, key=filters.label)
+    offered = sorted({entry.platform for entry, _ in states}, key=label)
     chosen = filters.bar(today, offered) if narrowing else _unnarrowed(company, now)
     runs = st.session_state.get(_RUNS, 0) + 1
     st.session_state[_RUNS] = runs
     return View(viewer, company, now, states, chosen, actions, runs)
 
 
-def again(view: View) -> View:
+def again(view: View, role: str | None = None) -> View:
     """The view for a fragment's own run: the guard asked again, the company's version and states read again."""
-    viewer = guard.require()
+    viewer = guard.require(role)
     now = datetime.now(UTC)
     company, states = _company(viewer, now)
     return replace(view, viewer=viewer, company=company, now=now, states=states)
@@ -106,12 +110,13 @@ def freshness(view: View) -> None:
     with st.container(key=f"page_run_{view.runs}"):
         parts = []
         for entry, _ in view.states:
-            said = f"{words.plain(entry.label)}: read until {figures.day(entry.covered_until)}"
+            said = f"{words.plain(entry.label)} until {figures.day(entry.covered_until)}"
             if entry.provisional_from:
-                said += f" (from {figures.day(entry.provisional_from)} on it may still change)"
+                said += f" (may still change from {figures.day(entry.provisional_from)} on)"
             parts.append(said)
-        zone = f"Days are those of {view.company.time_zone}; a platform's own days where it reports in another zone."
-        st.caption(" · ".join([*parts, zone]))
+        read = f"**Read so far:** {' · '.join(parts)}. " if parts else ""
+        zone = words.plain(view.company.time_zone)
+        st.caption(f"{read}Days are those of {zone}, or of a platform that reports in its own zone.")
 
 
 def nothing_here(reason: str, *, path: str = "", action: str = "", icon: str = ":material/inbox:") -> None:
