@@ -5,7 +5,7 @@ site), a source that names another platform is that platform's wherever it repor
 marked with their owner. Only facts of the platform's own reports are shown, not files or projections.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Uuid, bindparam, text
 from sqlmodel import Session
@@ -53,7 +53,9 @@ def list_breakdowns(
     for source, medium, campaign, owner, metric, currency, value in rows:
         label = PLATFORMS[owner].key if owner in PLATFORMS and PLATFORMS[owner].key != platform else ""
         key = (source, medium, campaign, owner)
-        entry = found.setdefault(key, SourceBreakdown(kind, source, medium, campaign, label, {}, currency))
+        entry = found.setdefault(key, SourceBreakdown(kind, source, medium, campaign, label, {}))
+        if currency:  # only the rows of a money metric carry one
+            entry = found[key] = replace(entry, currency=currency)
         entry.values[METRICS[metric].name] = int(value)
     busiest = sorted(found.values(), key=lambda entry: -max(entry.values.values(), default=0))
     return busiest[:MOST_ROWS]
