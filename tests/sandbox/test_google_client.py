@@ -129,9 +129,7 @@ def added_up(reports):
     [(FIRST, False), (AUTUMN, True)],
     ids=["thirteen months by token exchange", "autumn by self-signed token"],
 )
-def test_its_totals_equal_the_truth_of_the_career_site(
-    sb, make_client, property_name, totals, first, self_signed
-):
+def test_its_totals_equal_the_truth_of_the_career_site(sb, make_client, property_name, totals, first, self_signed):
     client = make_client(self_signed=self_signed)
     reports = client.batch_run_reports(batch(property_name, first)).reports
 
