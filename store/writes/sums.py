@@ -1,0 +1,63 @@
+"""Sum facts as counting asks for them, and rows of integers as SQL."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import text
+from sqlmodel import Session
+
+from domain.counting import Choice
+from domain.platforms import BY_NUMBER
+
+#: (config, day, metric) → (scope, is projected) → currency → sum
+Sums = dict[tuple[int, int, int], dict[tuple[int, bool], dict[str, int]]]
+
+#: A source that another platform owns on that day, because that platform has a counted number of its own.
+_UNOWNED = (
+    "AND (b.source_platform IN (0, :platform) OR NOT EXISTS (SELECT 1 FROM platform_analytics_aggregated o "
+    "WHERE o.company_no = :company AND o.grain = 1 AND o.metric = c.metric AND o.period_start = c.day "
+    "AND o.platform = b.source_platform))"
+)
+
+
+def values_of(rows: Iterable[Sequence[int]]) -> str:
+    """`VALUES (1, 2), (3, 4)` of integers, "" for none: small sets travel as text, for both databases read that."""
+    listed = ", ".join("(" + ", ".join(str(int(number)) for number in row) + ")" for row in rows)
+    return f"VALUES {listed}" if listed else ""
+
+
+def sources_clause(platform: int) -> tuple[str, str]:
+    """JOIN and AND that keep the source rows which count for a platform: a site loses those that others own."""
+    join = "CROSS JOIN breakdowns b"
+    kept = "AND b.number = f.breakdown AND b.kind = 'source'"
+    return join, f"{kept} {_UNOWNED}" if BY_NUMBER[platform].is_site else kept
+
+
+def sum_facts(session: Session, company_no: int, platform: int, asked: Sequence[tuple[int, Choice, int]]) -> Sums:
+    """Sums of the (day, choice, scope) asked for: over `source` rows where the choice says so, else of plain facts."""
+    sums: Sums = defaultdict(dict)
+    for by_source, clause in ((False, ("", "AND f.breakdown = 0")), (True, sources_clause(platform))):
+        values = values_of(
+            (one.connection, day, one.metric, one.origin, scope)
+            for day, one, scope in asked
+            if one.how.by_source == by_source
+        )
+        if not values:
+            continue
+        found = session.connection().execute(
+            text(_summing(values, *clause)), {"company": company_no, "platform": platform}
+        )
+        for config_no, day, metric, scope, projected, currency, value in found:
+            sums[config_no, day, metric].setdefault((scope, bool(projected)), {})[currency] = value
+    return sums
+
+
+def _summing(values: str, join: str, kept: str) -> str:
+    # CROSS JOIN keeps SQLite from turning the order round: each row asked for is one range of the facts' key.
+    return (
+        f"WITH c(config_no, day, metric, origin, scope) AS ({values}) "  # noqa: S608 -- integers and our own words
+        "SELECT c.config_no, c.day, c.metric, c.scope, CASE WHEN f.seen = -1 THEN 1 ELSE 0 END, f.currency, "
+        f"CAST(SUM(f.value) AS BIGINT) FROM c CROSS JOIN platform_analytics_raw f {join} "
+        "WHERE f.company_no = :company AND f.config_no = c.config_no AND f.day = c.day AND f.metric = c.metric "
+        f"AND f.scope = c.scope AND f.origin = c.origin AND f.hour = -1 {kept} GROUP BY 1, 2, 3, 4, 5, 6"
+    )
