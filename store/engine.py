@@ -17,7 +17,17 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 from store.errors import DatabaseUnwritable
 from store.turns import Turnstile, Urgency
 
-__all__ = ["Urgency", "checkpoint", "is_sqlite", "open_engine", "reading", "run_writing", "sqlite_path", "writing"]
+__all__ = [
+    "Urgency",
+    "checkpoint",
+    "is_sqlite",
+    "naming_errors",
+    "open_engine",
+    "reading",
+    "run_writing",
+    "sqlite_path",
+    "writing",
+]
 
 #: How long a writer waits for another before it gives up. Write transactions are meant to last under 50 ms.
 BUSY_SECONDS = 20
@@ -41,6 +51,7 @@ _SERVER_SETTINGS = (
 _UNWRITABLE_SQLITE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
 _UNWRITABLE_STATES = {"53100", "25006"}  # disk_full, read_only_sql_transaction
 _PASSING_STATES = {"40001", "40P01", "55P03"}  # serialization_failure, deadlock_detected, lock_not_available
+_LOST_STATES = {"57P01", "57P02", "57P03", "08000", "08003", "08006"}  # shut down, or the connection is gone
 _PASSING_SQLITE = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 _turnstiles: "weakref.WeakKeyDictionary[Any, Turnstile]" = weakref.WeakKeyDictionary()
@@ -170,25 +181,41 @@ def _turn(engine: Engine, urgency: Urgency) -> Iterator[None]:
 
 
 def _is_passing(error: BaseException) -> bool:
-    if not isinstance(error, DBAPIError) or getattr(error, "outcome_unknown", False):
+    if getattr(error, "outcome_unknown", False):
         return False
-    if isinstance(error.orig, psycopg.Error):
-        return error.orig.sqlstate in _PASSING_STATES or error.connection_invalidated
-    return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _PASSING_SQLITE
+    original = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(original, psycopg.Error):
+        lost = isinstance(original, psycopg.OperationalError) and (original.sqlstate or "57P01") in _LOST_STATES
+        return original.sqlstate in _PASSING_STATES or lost
+    return getattr(original, "sqlite_errorcode", 0) & 0xFF in _PASSING_SQLITE
+
+
+@contextmanager
+def naming_errors() -> Iterator[None]:
+    """For blocks that speak to the driver itself: an unwritable database has the same name there."""
+    try:
+        yield
+    except (sqlite3.Error, psycopg.Error) as error:
+        named = _unwritable(error)
+        if named is None:
+            raise
+        raise named from error
 
 
 def _name_error(context: ExceptionContext) -> DatabaseUnwritable | None:
-    original = context.original_exception
-    if context.connection is not None and context.connection.get_execution_options().get("access") == "read":
-        return None
-    if isinstance(original, sqlite3.Error):
-        unwritable = getattr(original, "sqlite_errorcode", 0) & 0xFF in _UNWRITABLE_SQLITE
+    reads = context.connection is not None and context.connection.get_execution_options().get("access") == "read"
+    return None if reads else _unwritable(context.original_exception)
+
+
+def _unwritable(error: BaseException) -> DatabaseUnwritable | None:
+    if isinstance(error, sqlite3.Error):
+        fits = getattr(error, "sqlite_errorcode", 0) & 0xFF in _UNWRITABLE_SQLITE
     else:
-        unwritable = isinstance(original, psycopg.Error) and original.sqlstate in _UNWRITABLE_STATES
-    if not unwritable:
+        fits = isinstance(error, psycopg.Error) and error.sqlstate in _UNWRITABLE_STATES
+    if not fits:
         return None
     return DatabaseUnwritable(
-        f"The database cannot be written: {original}. Make room on its disk or correct its rights; "
+        f"The database cannot be written: {error}. Make room on its disk or correct its rights; "
         "nothing was changed, and work goes on by itself."
     )
 

@@ -32,7 +32,7 @@ class UtcInstant(TypeDecorator[datetime]):
         instant = value.astimezone(UTC)
         return instant if dialect.name == "postgresql" else instant.isoformat(timespec="microseconds")
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """UTC in."""
         if value is None:
             return None

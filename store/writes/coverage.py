@@ -1,0 +1,137 @@
+"""The books beside the facts: what was read for which day, and which days are to be counted again."""
+
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Dialect, delete, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session
+
+from domain.facts import Coverage, Origin, Scope
+from store.tables import DirtyDay, ReadCoverage
+
+if TYPE_CHECKING:
+    from store.writes.facts import Place
+
+_TABLE = ReadCoverage.__table__  # type: ignore[attr-defined]
+_KEY = ("company_no", "config_no", "day", "metric", "scope", "origin")
+
+
+def mark_dirty(session: Session, place: "Place", days: Iterable[int], *, now: datetime) -> int:
+    """Enter days of a connection into the log of what is to be counted again. Returns how many."""
+    rows = [
+        {"company_no": place.company_no, "config_no": place.config_no, "day": day, "made_at": now}
+        for day in sorted(set(days))
+    ]
+    if rows:
+        session.connection().execute(insert(DirtyDay), rows)
+    return len(rows)
+
+
+def cover(
+    session: Session,
+    place: "Place",
+    told: Iterable[tuple[int, int, bool]],
+    *,
+    scope: Scope,
+    origin: Origin,
+    now: datetime,
+) -> set[int]:
+    """Write down (day, metric number, provisional) as read. Returns the days whose coverage that changes.
+
+    A failure written down earlier for the same day and metric is forgotten.
+    """
+    wanted = {(day, metric): int(provisional) for day, metric, provisional in told}
+    if not wanted:
+        return set()
+    days, metrics = sorted({day for day, _ in wanted}), sorted({metric for _, metric in wanted})
+    before = _found(session, place, (days, metrics), origin)
+    connection = session.connection()
+    if any(state == Coverage.FAILED for state, _ in before.values()):
+        connection.execute(
+            delete(_TABLE).where(*_ours(place, days, metrics, origin), _TABLE.c.state == Coverage.FAILED)
+        )
+    rows = [
+        _row(place, (day, metric, int(scope), origin), (Coverage.READ, provisional, "", now))
+        for (day, metric), provisional in wanted.items()
+    ]
+    connection.execute(_upsert(connection.dialect, ("state", "provisional", "as_of", "cause_code")), rows)
+    return {
+        day
+        for (day, metric), provisional in wanted.items()
+        if before.get((day, metric, int(scope))) != (Coverage.READ, provisional)
+    }
+
+
+def mark_failed(
+    session: Session,
+    place: "Place",
+    days: Collection[int],
+    metrics: Collection[int],
+    cause: str,
+    *,
+    now: datetime,
+) -> int:
+    """Write down that a poll of these days failed, except where something good was read before: that stays visible.
+
+    Returns how many (day, metric) now stand as failed.
+    """
+    if not days or not metrics:
+        return 0
+    before = _found(session, place, (sorted(days), sorted(metrics)), Origin.POLL)
+    read = {(day, metric) for (day, metric, _), (state, _) in before.items() if state == Coverage.READ}
+    rows = [
+        _row(place, (day, metric, int(Scope.TOTAL), Origin.POLL), (Coverage.FAILED, 0, cause, now))
+        for day in sorted(days)
+        for metric in sorted(metrics)
+        if (day, metric) not in read
+    ]
+    if rows:
+        connection = session.connection()
+        connection.execute(_upsert(connection.dialect, ("state", "as_of", "cause_code")), rows)
+    return len(rows)
+
+
+def _found(
+    session: Session, place: "Place", asked: tuple[list[int], list[int]], origin: Origin
+) -> dict[tuple[int, int, int], tuple[int, int]]:
+    columns = _TABLE.c
+    query = select(columns.day, columns.metric, columns.scope, columns.state, columns.provisional)
+    rows = session.connection().execute(query.where(*_ours(place, *asked, origin)))
+    return {(day, metric, scope): (state, provisional) for day, metric, scope, state, provisional in rows}
+
+
+def _ours(place: "Place", days: list[int], metrics: list[int], origin: Origin) -> tuple[Any, ...]:
+    columns = _TABLE.c
+    return (
+        columns.company_no == place.company_no,
+        columns.config_no == place.config_no,
+        columns.day.between(days[0], days[-1]),
+        columns.metric.in_(metrics),
+        columns.origin == int(origin),
+    )
+
+
+def _row(place: "Place", key: tuple[int, int, int, int], rest: tuple[int, int, str, datetime]) -> dict[str, Any]:
+    day, metric, scope, origin = key
+    state, provisional, cause, now = rest
+    return {
+        "company_no": place.company_no,
+        "config_no": place.config_no,
+        "day": day,
+        "metric": metric,
+        "scope": scope,
+        "origin": int(origin),
+        "state": int(state),
+        "provisional": provisional,
+        "as_of": now.astimezone(UTC),
+        "cause_code": cause,
+    }
+
+
+def _upsert(dialect: Dialect, changed: tuple[str, ...]) -> Any:
+    statement: Any = (sqlite if dialect.name == "sqlite" else postgresql).insert(_TABLE)
+    return statement.on_conflict_do_update(
+        index_elements=list(_KEY), set_={name: statement.excluded[name] for name in changed}
+    )

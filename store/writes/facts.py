@@ -1,0 +1,247 @@
+"""The way facts enter the database: checked, resolved to numbers, merged a page at a time, and closed by slices."""
+
+import re
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Protocol
+
+from sqlalchemy import delete
+from sqlmodel import Session, select
+
+from domain import metrics
+from domain.facts import MAX_VALUE, Breakdown, Fact, Origin, Scope, day_number
+from store.tables import Company, PlatformConfig, RawFact
+from store.writes.coverage import cover, mark_dirty
+from store.writes.merge import Key, Page, Stamp, Value, find_facts, merge_page
+from store.writes.numbers import Numbers
+
+EARLIEST = date(2000, 1, 1)
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_TABLE = RawFact.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The connection whose facts are written."""
+
+    company_id: uuid.UUID
+    company_no: int
+    config_id: uuid.UUID
+    config_no: int
+
+
+class Slice(Protocol):
+    """A slice read whole, as a connector tells it."""
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of metrics."""
+
+    @property
+    def scope(self) -> Scope:
+        """The scope."""
+
+    @property
+    def start(self) -> date:
+        """First day."""
+
+    @property
+    def end(self) -> date:
+        """Day after the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a write replaced: `before` and `after` are (value, provisional); None where there was no fact."""
+
+    key: Key
+    before: Value | None
+    after: Value
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of facts. `rejections` counts by reason; `changes` are kept only on demand."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    rejections: dict[str, int] = field(default_factory=dict)
+    dirty_days: int = 0
+    changes: list[Change] = field(default_factory=list)
+
+    @property
+    def rejected(self) -> int:
+        """Facts left out."""
+        return sum(self.rejections.values())
+
+    def reject(self, reason: str, times: int = 1) -> None:
+        """Count a fact that is left out."""
+        self.rejections[reason] = self.rejections.get(reason, 0) + times
+
+    def add(self, other: "Counts") -> None:
+        """Sum up."""
+        self.inserted += other.inserted
+        self.updated += other.updated
+        self.unchanged += other.unchanged
+        self.deleted += other.deleted
+        self.dirty_days += other.dirty_days
+        self.changes += other.changes
+        for reason, times in other.rejections.items():
+            self.reject(reason, times)
+
+
+def place_of(session: Session, config: PlatformConfig) -> Place:
+    """Where the facts of a connection go."""
+    number = session.exec(select(Company.number).where(Company.id == config.company_id)).one()
+    return Place(config.company_id, number, config.id, config.number)
+
+
+class FactWriter:
+    """Writes the facts of one read of one connection. Keep it for all pages of the read: it remembers numbers.
+
+    `seen` is the number of the sync job or import; a read that resumes has the same one. Days from `final_before` on
+    are stored as provisional; None says that all are final.
+    """
+
+    def __init__(self, place: Place, origin: Origin, seen: int, final_before: date | None = None) -> None:
+        self.place = place
+        self.origin = origin
+        self.stamp = Stamp(place.company_no, place.config_no, int(origin), seen)
+        self.final_before = final_before
+        self._numbers = Numbers(place.company_id, place.company_no, place.config_id, place.config_no)
+        self._kinds: dict[tuple[object, ...], _Kind | str] = {}
+
+    def write(self, session: Session, facts: Sequence[Fact], *, now: datetime, keep_changes: bool = False) -> Counts:
+        """Insert or replace facts; mark the days that changed as dirty. Never fails for the sake of a bad fact.
+
+        Of two facts with the same key the later one stands.
+        """
+        counts = Counts()
+        page = self._checked(session, facts, counts, now)
+        connection = session.connection()
+        found = find_facts(connection, self.stamp, list(page)) if keep_changes else {}
+        merged = merge_page(connection, self.stamp, page)
+        counts.inserted, counts.updated, counts.unchanged = merged.inserted, merged.updated, merged.unchanged
+        counts.dirty_days = mark_dirty(session, self.place, merged.days, now=now)
+        if keep_changes:
+            counts.changes = [
+                Change(key, found.get(key), after) for key, after in page.items() if found.get(key) != after
+            ]
+        return counts
+
+    def close(self, session: Session, slices: Iterable[Slice], *, now: datetime) -> Counts:
+        """Write slices down as read, and delete the facts in them that this read did not see.
+
+        Days whose coverage is new or has changed, or that lost a fact, become dirty.
+        """
+        counts, dirty = Counts(), set[int]()
+        for piece in slices:
+            numbers = [metrics.metric(name).number for name in piece.metrics]
+            days = range(day_number(piece.start), day_number(piece.end))
+            final = day_number(self.final_before) if self.final_before else days.stop
+            told = [(day, number, day >= final) for day in days for number in numbers]
+            dirty |= cover(session, self.place, told, scope=piece.scope, origin=self.origin, now=now)
+            for day in days:
+                gone = self._delete_unseen(session, day, numbers, piece.scope)
+                counts.deleted += gone
+                if gone:
+                    dirty.add(day)
+        counts.dirty_days = mark_dirty(session, self.place, dirty, now=now)
+        return counts
+
+    def _delete_unseen(self, session: Session, day: int, numbers: list[int], scope: Scope) -> int:
+        columns = _TABLE.c
+        # Day by day, so that the key leads straight to the slice.
+        done = session.connection().execute(
+            delete(_TABLE).where(
+                columns.company_no == self.place.company_no,
+                columns.config_no == self.place.config_no,
+                columns.day == day,
+                columns.metric.in_(numbers),
+                columns.scope == int(scope),
+                columns.origin == int(self.origin),
+                columns.seen != self.stamp.seen,
+            )
+        )
+        return done.rowcount
+
+    def _checked(self, session: Session, facts: Sequence[Fact], counts: Counts, now: datetime) -> Page:
+        """The page to merge: facts with numbers for names, without those that cannot be stored."""
+        postings = self._numbers.of_postings(session, {fact.posting_ref for fact in facts})
+        breakdowns = self._numbers.of_breakdowns(session, {fact.breakdown for fact in facts if fact.breakdown})
+        days = self._days({fact.day for fact in facts}, now)
+        page: Page = {}
+        kinds = self._kinds
+        for metric, day, value, scope, posting_ref, breakdown, currency, hour in facts:
+            told = (metric, scope, currency, hour)
+            kind = kinds.get(told) or self._learn(told)
+            if isinstance(kind, str):
+                counts.reject(kind)
+                continue
+            placed = days.get(day)
+            posting = postings.get(posting_ref)
+            if placed is None:
+                counts.reject("bad_day")
+            elif type(value) is not int:
+                counts.reject("not_a_whole_number")
+            elif not kind.lowest <= value <= MAX_VALUE:
+                counts.reject("negative" if -MAX_VALUE <= value < 0 else "out_of_range")
+            elif posting is None or (posting == 0) == kind.wants_posting:
+                counts.reject("posting_missing" if kind.wants_posting else "posting_unexpected")
+            else:
+                cut = breakdowns[breakdown] if breakdown else 0
+                page[placed[0], kind.metric, kind.scope, posting, cut, kind.hour, kind.currency] = (value, placed[1])
+        return page
+
+    def _days(self, told: set[date], now: datetime) -> Mapping[date, tuple[int, int]]:
+        """Day number and whether it is provisional, for the days that can be true."""
+        latest = now.date() + timedelta(days=2)
+        return {
+            day: (day_number(day), int(self.final_before is not None and day >= self.final_before))
+            for day in told
+            if type(day) is date and EARLIEST <= day <= latest
+        }
+
+    def _learn(self, told: tuple[object, ...]) -> "_Kind | str":
+        kind = self._kinds[told] = _kind_of(told)
+        return kind
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What the unvarying parts of a fact come to."""
+
+    metric: int
+    scope: int
+    hour: int
+    currency: str
+    lowest: int
+    wants_posting: bool
+
+
+def _kind_of(told: tuple[object, ...]) -> "_Kind | str":
+    """The kind of a fact, or the reason why there can be none like it."""
+    name, scope, currency, hour = told
+    metric = metrics.BY_NAME.get(name) if isinstance(name, str) else None
+    if metric is None:
+        return "unknown_metric"
+    if scope not in tuple(Scope):
+        return "bad_scope"
+    if type(hour) is not int or not -1 <= hour <= 23:
+        return "bad_hour"
+    is_money = metric.unit == "money"
+    if not isinstance(currency, str) or is_money != bool(_CURRENCY.fullmatch(currency)) or (currency and not is_money):
+        return "bad_currency"
+    # A platform may give money back; it cannot take a view back.
+    lowest = -MAX_VALUE if is_money else 0
+    return _Kind(metric.number, int(scope), hour, currency, lowest, scope == Scope.POSTING)  # type: ignore[call-overload]
+
+
+def find_breakdown_number(session: Session, place: Place, breakdown: Breakdown) -> int:
+    """The number of a breakdown of a connection, made where it is new."""
+    numbers = Numbers(place.company_id, place.company_no, place.config_id, place.config_no)
+    return numbers.of_breakdowns(session, {breakdown})[breakdown]
