@@ -14,10 +14,8 @@ if __name__ != "__main__":
         on_script_error=server.note_script_error,
     )
 else:
-    from ui import guard
+    from ui import dashboard, shell
 
-    viewer = guard.require()
-    st.title("Sourceboard")
-    st.text(f"Signed in as {viewer.email}")
-    if st.button("Sign out"):
-        guard.sign_out()
+    view = shell.begin("Dashboard")
+    dashboard.panel(view, live=dashboard.controls(view))
+    shell.freshness(view)

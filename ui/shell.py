@@ -119,6 +119,11 @@ def freshness(view: View) -> None:
         st.caption(f"{read}Days are those of {zone}, or of a platform that reports in its own zone.")
 
 
+def has_page(path: str) -> bool:
+    """Whether a screen is part of this installation."""
+    return (_ROOT / path).exists()
+
+
 def nothing_here(reason: str, *, path: str = "", action: str = "", icon: str = ":material/inbox:") -> None:
     """An empty state: why there is nothing, and the next thing to do."""
     with st.container(border=True, horizontal_alignment="center", gap="small"):
@@ -159,7 +164,7 @@ def _menu(viewer: Viewer, company: CompanyScope) -> None:
     with st.sidebar:
         st.text(company.name)
         for entry in MENU:
-            if entry.role in {None, viewer.role} and (_ROOT / entry.path).exists():
+            if entry.role in {None, viewer.role} and has_page(entry.path):
                 st.page_link(entry.path, label=entry.label, icon=entry.icon)
         st.space("small")
         st.caption(f"{words.plain(viewer.name or viewer.email)} · {'Admin' if viewer.is_admin else 'Hiring manager'}")
