@@ -2,6 +2,11 @@
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
+
+from store.engine import Urgency
+from store.opening import Store
+from store.writes.audit import Deed, append_audit
 
 ADMIN = "admin"
 HIRING_MANAGER = "hiring_manager"
@@ -35,3 +40,18 @@ class Viewer:
         """Raises NotAllowed for anybody else."""
         if not self.is_admin:
             raise NotAllowed("Only an admin may do this.")
+
+
+def require_admin(store: Store, viewer: Viewer, action: str, target: object = "", *, now: datetime) -> None:
+    """`viewer.require_admin()`, with a refusal written into the audit log."""
+    try:
+        viewer.require_admin()
+    except NotAllowed:
+        with store.writing(Urgency.EVENT) as session:
+            append_audit(session, deed(viewer, action, target, outcome="denied"), now=now)
+        raise
+
+
+def deed(viewer: Viewer, action: str, target: object = "", *, outcome: str = "ok", **facts: object) -> Deed:
+    """What the viewer did to which, for the audit log."""
+    return Deed(viewer.email, action, str(target), outcome, viewer.company_id, viewer.address_prefix, facts)

@@ -1,0 +1,1 @@
+"""Scheduled work: the clock, the worker, and what they carry out. The one place where connectors and store meet."""

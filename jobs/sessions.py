@@ -1,0 +1,78 @@
+"""Builds a connector from a stored connection: credentials from the vault, token cache, budgets, HTTP client."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+from sqlmodel import Session as Rows
+
+from connectors.contract import ConnectorConfig, MetricsSource, Session
+from connectors.errors import ConfigError
+from connectors.http import Http, open_http
+from connectors.registry import find_connector
+from jobs.budgets import Budget
+from jobs.tokens import StoredTokens
+from settings import Settings
+from store.opening import Store
+from store.tables import Company, PlatformConfig
+from store.vault import KeyMissing, VaultError
+from store.writes.credentials import open_secrets
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A connector ready to read, with the connection it belongs to and what counts its costs."""
+
+    connector: MetricsSource[Any]
+    config: PlatformConfig
+    company_no: int
+    http: Http
+    budget: Budget
+
+
+@contextmanager
+def open_connector(
+    store: Store, settings: Settings, config_id: uuid.UUID, *, pause: Callable[[float], None]
+) -> Iterator[Opened]:
+    """The connector of a stored connection, closed at the end of the block.
+
+    `pause(seconds)` waits in place and may raise to interrupt. Raises ConfigError when the connection is gone,
+    inactive or does not fit its form any more, or when the key that protects its credentials is missing.
+    """
+    with store.reading() as session:
+        config, company_no = _load(session, config_id)
+    kind = find_connector(config.connector)
+    if kind is None:
+        raise ConfigError(f"there is no connector called {config.connector!r}")
+    filled = _filled(store, config, kind.config_model)
+    with ExitStack() as stack:
+        budget = stack.enter_context(Budget(store.engine, config, kind.limits, data_dir=settings.data_dir, pause=pause))
+        http = stack.enter_context(open_http(kind, spend=budget.spend, pause=pause, sandbox_url=settings.sandbox_url))
+        tokens = StoredTokens(store, config, pause=pause)
+        yield Opened(kind(filled, Session(http=http, tokens=tokens)), config, company_no, http, budget)
+
+
+def _load(session: Rows, config_id: uuid.UUID) -> tuple[PlatformConfig, int]:
+    config = session.get(PlatformConfig, config_id)
+    if config is None or config.deleted_at is not None:
+        raise ConfigError("The connection was deleted.")
+    if not config.is_active:
+        raise ConfigError("The connection is switched off.")
+    return config, session.get_one(Company, config.company_id).number
+
+
+def _filled(store: Store, config: PlatformConfig, model: type[ConnectorConfig]) -> ConnectorConfig:
+    try:
+        secrets = open_secrets(store.vault, config)
+        return model.model_validate({**config.settings, **secrets})
+    except KeyMissing as error:
+        raise ConfigError(str(error), cause="key_missing") from error
+    except VaultError as error:
+        raise ConfigError(str(error), cause="key_invalid") from error
+    except ValidationError as error:
+        # Field names only: the values may be secrets.
+        fields = ", ".join(sorted({str(item["loc"][0]) for item in error.errors() if item["loc"]}))
+        raise ConfigError(f"These settings are not accepted any more: {fields or 'the whole form'}.") from None
