@@ -1,5 +1,6 @@
 """Brings a database to this program's schema at start, or refuses with words that say what to do."""
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -101,7 +102,12 @@ def _make_room(path: Path, data_dir: Path) -> None:
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        # Never opened by hand once it exists: closing it would drop the locks of SQLite's own connections in this
+        # process (POSIX), and the next process to close the database would delete the log under our feet.
+        if not path.exists():
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        elif not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         (data_dir / "migrate.lock").touch(0o600)
     except OSError as error:
         raise StartError(
