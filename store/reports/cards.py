@@ -1,14 +1,14 @@
 """The six figures at the top: value, fair change, sparkline, and what they are made of."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from domain.metrics import BY_NAME
-from domain.periods import Comparison, Grain, Period
+from domain.periods import Comparison, Period
 from domain.platforms import BY_NUMBER
 from domain.rates import change_ratio
-from store.reports.numbers import DAILY_UP_TO, Cell, Sums
+from store.reports.numbers import Cell, Sums
 from store.reports.performance import cost_terms, main_currency
 from store.reports.scope import CompanyScope
 from store.reports.shapes import Card, Point
@@ -21,10 +21,13 @@ _COUNTS = ("views", "clicks", "applications", "hires")
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """All that cards are made from: cells and totals of the period, and totals of the compared periods."""
+    """All that cards are made from: cells and totals of the period, and totals of the compared periods.
+
+    `parts` are the buckets of the sparklines: days, or weeks where the period is long.
+    """
 
     company: CompanyScope
-    period: Period
+    parts: Sequence[Period]
     cells: Sequence[Cell]
     sums: Sums
     comparisons: Mapping[str, Comparison]
@@ -63,11 +66,10 @@ def _labels(numbers: Sequence[int]) -> str:
 
 
 def _line(figures: Figures, name: str, platforms: Sequence[int]) -> tuple[Point, ...]:
-    """The sparkline of a metric: days, or weeks where the period is long."""
+    """The sparkline of a metric."""
     number = BY_NAME[name].number
     cells = [cell for cell in figures.cells if cell.metric == number and cell.platform in platforms]
-    grain: Grain = "day" if figures.period.days <= DAILY_UP_TO else "week"
-    return build_line(cells, figures.period, grain, figures.today, max(1, len(platforms)))
+    return build_line(cells, figures.parts, figures.today, max(1, len(platforms)))
 
 
 def _count_card(figures: Figures, name: str) -> Card:
@@ -186,9 +188,7 @@ def _cost_card(figures: Figures) -> Card:
 
 def _cost_line(figures: Figures, platforms: Sequence[int], currency: str) -> tuple[Point, ...]:
     spend = [cell for cell in figures.cells if cell.currency in {"", currency}]
-    narrowed = Figures(
-        figures.company, figures.period, spend, figures.sums, figures.comparisons, figures.compared, figures.today
-    )
+    narrowed = replace(figures, cells=spend)
     return tuple(
         Point(p.start, p.end, p.value // 10_000 if p.value is not None else None, p.is_partial, p.is_provisional)
         for p in _ratio_line(narrowed, ("spend", "applications"), platforms)

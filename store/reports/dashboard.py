@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from domain.filters import Filters
 from domain.metrics import BY_NAME, FUNNEL
-from domain.periods import Comparison, Grain, Period, fair_comparison, local_day
+from domain.periods import Comparison, Grain, Period, buckets, fair_comparison, local_day
 from domain.platforms import BY_KEY, BY_NUMBER
 from domain.shares import shares
 from store.reports.cards import CARD_METRICS, Figures, build_cards
@@ -46,7 +46,7 @@ def get_dashboard(
         today=today,
         version=company.version,
         comparison=comparisons["applications"],
-        cards=build_cards(Figures(company, period, cells, sums, comparisons, compared, today)),
+        cards=build_cards(Figures(company, buckets(period, base), cells, sums, comparisons, compared, today)),
         sources=_sources(sums, compared, comparisons["applications"], freshness),
         trends=build_trends(applications, period, grain, today),
         funnel=build_funnel(sums),

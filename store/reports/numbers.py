@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import text
@@ -13,7 +14,7 @@ from domain.periods import Grain, Period, segments
 from store.tables.facts import GRAINS
 
 #: Periods longer than this are read from weeks, with days at the edges.
-DAILY_UP_TO = 92
+DAILY_UP_TO = 45
 
 
 class Cell(NamedTuple):
@@ -37,6 +38,7 @@ class Sum(NamedTuple):
 
 
 Sums = dict[tuple[int, int, str], Sum]
+_START = attrgetter("start")
 
 
 def metric_numbers(names: Iterable[str]) -> list[int]:
@@ -54,7 +56,7 @@ def read_cells(
 ) -> list[Cell]:
     """The aggregates that cover `period`: whole buckets of `grain` inside, days at its edges. Ordered by start."""
     rows = _run(session, company_no, metrics, period, grain, platforms, _CELLS)
-    return sorted((Cell(*row) for row in rows), key=lambda cell: cell.start)
+    return sorted(map(Cell._make, rows), key=_START)
 
 
 def read_sums(
@@ -131,4 +133,5 @@ def _run(
         f"{_platforms(platforms)}{grouping}"
         for segment in segments(period, grain)
     ]
-    return list(session.connection().execute(text(" UNION ALL ".join(parts)), {"company": company_no}))
+    statement = text(" UNION ALL ".join(parts))
+    return list(session.connection().execute(statement, {"company": company_no}).fetchall())

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 
 from domain.periods import Comparison, Grain, Period
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(NamedTuple):
     """One bucket of a line. `value` None is a gap: nothing was read. `is_partial`: not over, or not read whole."""
 
     start: date

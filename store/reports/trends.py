@@ -16,15 +16,15 @@ def build_trends(cells: Sequence[Cell], period: Period, grain: Grain, today: dat
     platforms: dict[int, list[Cell]] = {}
     for cell in cells:
         platforms.setdefault(cell.platform, []).append(cell)
+    parts = buckets(period, grain)
     return tuple(
-        Trend(BY_NUMBER[number].key, BY_NUMBER[number].label, build_line(held, period, grain, today))
+        Trend(BY_NUMBER[number].key, BY_NUMBER[number].label, build_line(held, parts, today))
         for number, held in sorted(platforms.items())
     )
 
 
-def build_line(cells: Sequence[Cell], period: Period, grain: Grain, today: date, sources: int = 1) -> tuple[Point, ...]:
-    """A point for every bucket of `period`, from cells of one metric of `sources` platforms."""
-    parts = buckets(period, grain)
+def build_line(cells: Sequence[Cell], parts: Sequence[Period], today: date, sources: int = 1) -> tuple[Point, ...]:
+    """A point for every bucket of `parts`, from cells of one metric of `sources` platforms."""
     starts = [day_number(part.start) for part in parts]
     held: list[list[Cell]] = [[] for _ in parts]
     for cell in cells:
@@ -33,11 +33,13 @@ def build_line(cells: Sequence[Cell], period: Period, grain: Grain, today: date,
 
 
 def _point(part: Period, cells: Sequence[Cell], today: date, sources: int) -> Point:
+    if not cells:
+        return Point(part.start, part.end, None, part.end > today)
     covered = sum(cell.covered_days for cell in cells)
     return Point(
         start=part.start,
         end=part.end,
-        value=sum(cell.value for cell in cells) if cells else None,
-        is_partial=part.end > today or (bool(cells) and covered < part.days * sources),
+        value=sum(cell.value for cell in cells),
+        is_partial=part.end > today or covered < part.days * sources,
         is_provisional=any(cell.provisional for cell in cells),
     )
