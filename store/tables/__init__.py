@@ -1,6 +1,6 @@
 """Every table, by theme. Importing this package fills SQLModel.metadata."""
 
-from store.tables.applicants import Application, Referral
+from store.tables.applicants import Application, ApplicationDirtyDay, ProjectedDay, Projection, Referral
 from store.tables.events import TrackingLink, WebhookDelivery, WebhookInbox, WebsiteAnalytics
 from store.tables.facts import (
     AggregatedFact,
@@ -23,6 +23,7 @@ __all__ = [
     "ApiKey",
     "AppMeta",
     "Application",
+    "ApplicationDirtyDay",
     "AuditEntry",
     "BreakdownRow",
     "ClockSlot",
@@ -40,6 +41,8 @@ __all__ = [
     "PlatformToken",
     "PostingAggregate",
     "PostingLinkRule",
+    "ProjectedDay",
+    "Projection",
     "RawFact",
     "ReadCoverage",
     "Referral",

@@ -2,8 +2,10 @@
 
 import uuid
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, SmallInteger, UniqueConstraint
+from sqlalchemy import text as sql
 from sqlmodel import Field, SQLModel
 
 from store.tables.columns import count, id_field, instant, made_at, one_of, text
@@ -11,6 +13,10 @@ from store.tables.columns import count, id_field, instant, made_at, one_of, text
 STAGES = ("applied", "reviewed", "interviewed", "offered", "hired", "rejected", "withdrawn")
 REFERRAL_STATES = ("pending", "applied", "interviewed", "hired", "rejected")
 REWARD_STATES = ("none", "pending", "approved", "paid")
+
+
+def _where(condition: str) -> dict[str, Any]:
+    return {"sqlite_where": sql(condition), "postgresql_where": sql(condition)}
 
 
 class Application(SQLModel, table=True):
@@ -23,6 +29,8 @@ class Application(SQLModel, table=True):
         CheckConstraint(one_of("told_by", ("file", "webhook", "tracker", "link", "api")), name="applications_told_by"),
         Index("ix_applications_applied", "company_id", "applied_at"),
         Index("ix_applications_hired", "company_id", "hired_at"),
+        Index("ix_applications_interviewed", "company_id", "interviewed_at", **_where("interviewed_at IS NOT NULL")),
+        Index("ix_applications_offered", "company_id", "offered_at", **_where("offered_at IS NOT NULL")),
         Index("ix_applications_posting", "posting_id", "applied_at"),
         Index("ix_applications_email", "company_id", "email_index"),
         Index("ix_applications_import", "import_id"),
@@ -63,6 +71,7 @@ class Referral(SQLModel, table=True):
         CheckConstraint(one_of("reward_status", REWARD_STATES), name="referrals_reward"),
         CheckConstraint("reward_minor >= 0", name="referrals_amount"),
         Index("ix_referrals_company", "company_id", "sent_at"),
+        Index("ix_referrals_application", "application_id"),
     )
 
     id: uuid.UUID = id_field()
@@ -81,3 +90,46 @@ class Referral(SQLModel, table=True):
     reward_status: str = text("none")
     reward_minor: int = count()
     reward_currency: str = text()
+
+
+class ApplicationDirtyDay(SQLModel, table=True):
+    """Append-only: days of the company's zone whose facts from applications and referrals are due.
+
+    Day -1 stands for their coverage.
+    """
+
+    __tablename__ = "application_dirty_days"
+
+    id: int | None = Field(
+        default=None,
+        primary_key=True,
+        sa_type=BigInteger().with_variant(Integer, "sqlite"),
+    )
+    company_id: uuid.UUID = Field(foreign_key="companies.id", ondelete="CASCADE")
+    day: int
+    made_at: datetime = made_at()
+
+
+class Projection(SQLModel, table=True):
+    """Which connection carries the facts that a platform's applications make."""
+
+    __tablename__ = "projections"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    company_no: int = Field(sa_type=Integer, primary_key=True)
+    platform: int = Field(sa_type=SmallInteger, primary_key=True)
+    config_no: int
+
+
+class ProjectedDay(SQLModel, table=True):
+    """How many stages were reached on a day as files and as events told: the ends of what is known of a platform."""
+
+    __tablename__ = "projected_days"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    company_no: int = Field(sa_type=Integer, primary_key=True)
+    day: int = Field(sa_type=Integer, primary_key=True)
+    platform: int = Field(sa_type=SmallInteger, primary_key=True)
+    metric: int = Field(sa_type=SmallInteger, primary_key=True)
+    by_file: int
+    by_event: int
