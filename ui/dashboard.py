@@ -12,6 +12,8 @@ from ui.tables import Column, Table
 
 LIVE_SECONDS = 30
 SYNCING_SECONDS = 2
+#: Columns of a source's row, narrow enough for a phone.
+_COUNT_WIDTH, _SHARE_WIDTH, _BUTTON_WIDTH = 60, 62, 32
 
 
 def controls(view: View) -> bool:
@@ -148,8 +150,18 @@ def sources(view: View, board: Dashboard) -> None:
         elif any(row.applications == 0 for row in board.sources):
             left.info("No applications in this period: the sources were read, and there were none.")
         with right, st.container(gap="small"):
+            _source_head(view)
             for row in board.sources:
                 _source_row(view, row)
+
+
+def _source_head(view: View) -> None:
+    with st.container(horizontal=True, wrap=False, gap="xsmall"):
+        st.caption("Source")
+        st.caption("Applications", width=88, text_alignment="right")
+        st.caption("Share", width=_SHARE_WIDTH, text_alignment="right")
+        if view.viewer.is_admin:
+            st.space(_BUTTON_WIDTH)
 
 
 def _source_row(view: View, row: SourceRow) -> None:
@@ -162,15 +174,15 @@ def _source_row(view: View, row: SourceRow) -> None:
         with st.container(gap=None):
             st.text(row.label)
             st.caption(connection_states.source_line(view, row))
-        st.text(figures.count(row.applications), width=56, text_alignment="right")
-        st.text(figures.share(row.share), width=62, text_alignment="right")
+        st.text(figures.count(row.applications), width=_COUNT_WIDTH, text_alignment="right")
+        st.text(figures.share(row.share), width=_SHARE_WIDTH, text_alignment="right")
         if view.viewer.is_admin:
             st.button(
                 "",
                 key=f"sync_{row.platform}",
                 icon=":material/sync:",
                 type="tertiary",
-                width=32,
+                width=_BUTTON_WIDTH,
                 disabled=not row.config_ids or row.state == "syncing",
                 help=f"Sync {row.label}" if row.config_ids else "Fed by files and referrals: nothing to sync",
                 on_click=syncing.some,

@@ -1,0 +1,85 @@
+"""Gaps stay gaps, the unfinished end is dashed, and colours can be told apart."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from domain.platforms import PLATFORMS
+from store.reports.shapes import FunnelStep, Point, SourceRow, Trend
+from ui import charts
+from ui.palette import LOOKS
+
+FIRST = date(2026, 3, 2)
+
+
+def points(*values: int | None, partial: int = 0) -> tuple[Point, ...]:
+    last = len(values) - partial
+    return tuple(
+        Point(FIRST + timedelta(days=at), FIRST + timedelta(days=at + 1), value, is_partial=at >= last)
+        for at, value in enumerate(values)
+    )
+
+
+def source(platform: str, applications: int | None, share: float | None) -> SourceRow:
+    return SourceRow(platform, platform.title(), applications, share, None, 7, False, None)
+
+
+def test_a_gap_breaks_the_line_and_is_not_zero():
+    figure = charts.trends([Trend("indeed", "Indeed", points(3, None, 0, 4))], "day")
+    assert list(figure.data[0].y) == [3, None, 0, 4]
+    assert figure.data[0].connectgaps is False
+
+
+def test_the_period_so_far_is_dashed_and_starts_from_the_last_finished_one():
+    figure = charts.trends([Trend("indeed", "Indeed", points(3, 5, 1, partial=1))], "day")
+    finished, so_far = figure.data
+    assert list(finished.y) == [3, 5]
+    assert list(so_far.y) == [5, 1]
+    assert so_far.line.dash == "dot"
+    assert so_far.customdata[-1][0] == " so far"
+
+
+def test_a_lonely_point_between_gaps_has_a_marker():
+    values = [None, 4, None] + [1] * 60
+    figure = charts.trends([Trend("indeed", "Indeed", points(*values))], "day")
+    assert "markers" in figure.data[0].mode
+
+
+def test_the_doughnut_leaves_out_what_was_not_read():
+    figure = charts.doughnut([source("indeed", 3, 100.0), source("referrals", 0, 0.0), source("x", None, None)])
+    assert list(figure.data[0].labels) == ["Indeed"]
+    assert "<b>3</b>" in figure.layout.annotations[0].text
+
+
+def test_the_words_of_a_doughnut_name_what_is_missing():
+    said = charts.doughnut_words([source("indeed", 3, 100.0), source("x", None, None)])
+    assert said == "Applications by source: Indeed 3 (100.00%); X — (—)"
+
+
+def test_a_funnel_stage_that_nobody_reports_is_no_bar():
+    steps = [FunnelStep("clicks", "Clicks", 10, None, ("indeed",)), FunnelStep("hires", "Hires", None, None, ())]
+    assert list(charts.funnel(steps).data[0].y) == ["Clicks"]
+
+
+def test_charts_have_no_background_of_their_own():
+    for figure in (charts.trends([], "day"), charts.doughnut([]), charts.funnel([]), charts.bars([], [])):
+        assert figure.layout.paper_bgcolor == figure.layout.plot_bgcolor == "rgba(0,0,0,0)"
+
+
+def test_every_platform_has_a_look_of_its_own():
+    assert set(LOOKS) == {platform.key for platform in PLATFORMS}
+    assert len({look.color for look in LOOKS.values()}) == len({look.symbol for look in LOOKS.values()}) == len(LOOKS)
+
+
+@pytest.mark.parametrize("background", ["#ffffff", "#10151c"])
+@pytest.mark.parametrize("platform", sorted(LOOKS))
+def test_colours_stand_out_on_both_themes(platform, background):
+    bright, dark = sorted((luminance(LOOKS[platform].color), luminance(background)), reverse=True)
+    assert (bright + 0.05) / (dark + 0.05) >= 3
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance as WCAG 2 defines it."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
