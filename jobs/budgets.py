@@ -52,7 +52,8 @@ class Budget:
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._engine, self._config, self._limits, self._pause = engine, config, limits, pause
-        self._bucket = _open_bucket(engine, config.number, rates_of(limits, config.rate_limit), data_dir)
+        self._file = _open_file(data_dir) if is_sqlite(engine) else None
+        self._bucket = _bucket(engine, self._file, config.number, rates_of(limits, config.rate_limit))
         self._bucket.leak(_milliseconds(self._bucket))
         self.spent = Spent()
 
@@ -94,7 +95,8 @@ class Budget:
 
     def close(self) -> None:
         """Let go of the bucket's own connection."""
-        self._bucket.close()
+        if self._file is not None:
+            self._file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -170,18 +172,22 @@ def _milliseconds(bucket: AbstractBucket) -> int:
     return int(bucket.now())  # type: ignore[no-untyped-call]
 
 
-def _open_bucket(engine: Engine, config_no: int, rates: list[Rate], data_dir: Path) -> AbstractBucket:
-    table = f"requests_{config_no}"
-    if not is_sqlite(engine):
-        return PostgresBucket(_Connections(engine, config_no), table, rates)
+def _open_file(data_dir: Path) -> sqlite3.Connection:
     data_dir.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(data_dir / "budgets.db", timeout=20, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     # A budget may forget its last requests in a power cut; it need not wait for the disk.
     connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute(f"CREATE TABLE IF NOT EXISTS {table} (name VARCHAR, item_timestamp INTEGER)")
-    connection.execute(f"CREATE INDEX IF NOT EXISTS {table}_at ON {table} (item_timestamp)")
-    return SQLiteBucket(rates, connection, table, lock=_WriteLock(connection))
+    return connection
+
+
+def _bucket(engine: Engine, file: sqlite3.Connection | None, config_no: int, rates: list[Rate]) -> AbstractBucket:
+    table = f"requests_{config_no}"
+    if file is None:
+        return PostgresBucket(_Connections(engine, config_no), table, rates)
+    file.execute(f"CREATE TABLE IF NOT EXISTS {table} (name VARCHAR, item_timestamp INTEGER)")
+    file.execute(f"CREATE INDEX IF NOT EXISTS {table}_at ON {table} (item_timestamp)")
+    return SQLiteBucket(rates, file, table, lock=_WriteLock(file))
 
 
 class _WriteLock:

@@ -1,0 +1,148 @@
+"""Requests and money of a connection: one budget for every process."""
+
+import multiprocessing
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.contract import Limits
+from connectors.errors import RateLimited
+from jobs.budgets import Budget, next_month, rates_of, reserve, spent_this_month
+from store.engine import open_engine, reading
+from store.opening import Store
+from store.tables import PlatformConfig
+
+Connect = Callable[..., PlatformConfig]
+MANY = Limits(requests=1000, seconds=60)
+
+
+def test_it_lets_requests_pass_up_to_the_limit_and_parks_for_longer_waits(
+    store: Store, config: PlatformConfig, tmp_path: Path
+) -> None:
+    with Budget(store.engine, config, Limits(requests=5, seconds=3600), data_dir=tmp_path) as budget:
+        for _ in range(5):
+            budget.spend()
+        with pytest.raises(RateLimited) as limited:
+            budget.spend()
+    assert limited.value.cause == "budget"
+    assert timedelta(minutes=59) < limited.value.until - datetime.now(UTC) <= timedelta(minutes=61)
+
+
+def test_it_waits_in_place_for_a_short_time(store: Store, config: PlatformConfig, tmp_path: Path) -> None:
+    waits: list[float] = []
+
+    class Woken(Exception):
+        pass
+
+    def pause(seconds: float) -> None:
+        waits.append(seconds)
+        raise Woken
+
+    with Budget(store.engine, config, Limits(requests=1, seconds=20), data_dir=tmp_path, pause=pause) as budget:
+        budget.spend()
+        with pytest.raises(Woken):
+            budget.spend()
+        assert 18 < waits[0] <= 20.1
+        assert budget.spent.waits == 1
+
+
+def test_it_remembers_across_readers(store: Store, config: PlatformConfig, tmp_path: Path) -> None:
+    limits = Limits(requests=2, seconds=3600)
+    for _ in range(2):
+        with Budget(store.engine, config, limits, data_dir=tmp_path) as budget:
+            budget.spend()
+    with Budget(store.engine, config, limits, data_dir=tmp_path) as budget, pytest.raises(RateLimited):
+        budget.spend()
+
+
+def test_connections_do_not_share_a_budget(store: Store, connect: Connect, tmp_path: Path) -> None:
+    limits = Limits(requests=1, seconds=3600)
+    for config in (connect(), connect()):
+        with Budget(store.engine, config, limits, data_dir=tmp_path) as budget:
+            budget.spend()
+
+
+def test_the_connections_own_limit_counts_too(store: Store, connect: Connect, tmp_path: Path) -> None:
+    with Budget(store.engine, connect(rate_limit=3), MANY, data_dir=tmp_path) as budget:
+        for _ in range(3):
+            budget.spend()
+        with pytest.raises(RateLimited):
+            budget.spend()
+
+
+@pytest.mark.parametrize(
+    ("limits", "per_hour", "told"),
+    [
+        (Limits(100, 60), None, ["limit=100/1.0m"]),
+        (Limits(100, 60), 50, ["limit=50/1.0h"]),
+        (Limits(100, 60), 500, ["limit=100/1.0m", "limit=500/1.0h"]),
+        (Limits(100, 60), 100_000, ["limit=100/1.0m"]),
+        (Limits(100, 3600), 50, ["limit=50/1.0h"]),
+        (Limits(1000, 86400), 50, ["limit=50/1.0h", "limit=1000/1.0d"]),
+        (Limits(1000, 86400), 5000, ["limit=1000/1.0d"]),
+    ],
+)
+def test_limits_combine_to_what_binds(limits: Limits, per_hour: int | None, told: list[str]) -> None:
+    assert [str(rate) for rate in rates_of(limits, per_hour)] == told
+
+
+def test_money_is_reserved_at_the_worst_price_until_the_months_limit(
+    store: Store, connect: Connect, tmp_path: Path
+) -> None:
+    config = connect(spend_limit_minor=700)
+    limits = Limits(requests=1000, seconds=60, cost_minor=300)
+    with Budget(store.engine, config, limits, data_dir=tmp_path) as budget:
+        budget.spend()
+        budget.spend()
+        with pytest.raises(RateLimited) as limited:
+            budget.spend()
+    assert limited.value.cause == "budget"
+    assert limited.value.until == next_month(datetime.now(UTC))
+    assert budget.spent.minor == 600
+    with store.reading() as session:
+        assert spent_this_month(session, config.number, datetime.now(UTC)) == 600
+
+
+def test_a_new_month_begins_with_a_full_purse(store: Store, config: PlatformConfig) -> None:
+    january, february = datetime(2026, 1, 31, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
+    with store.writing() as session:
+        assert reserve(session, config.number, 300, 300, january)
+        assert not reserve(session, config.number, 300, 300, january)
+        assert reserve(session, config.number, 300, 300, february)
+
+
+def _spend_all(url: str, config_id: Any, folder: str, found: Any) -> None:
+    engine = open_engine(url)
+    with reading(engine) as session:
+        config = session.get_one(PlatformConfig, config_id)
+    limits = Limits(requests=30, seconds=3600, cost_minor=1)
+    passed = 0
+    with Budget(engine, config, limits, data_dir=Path(folder)) as budget:
+        try:
+            for _ in range(40):
+                budget.spend()
+                passed += 1
+        except RateLimited:
+            pass
+    found.put(passed)
+
+
+def test_two_processes_share_one_budget(
+    store: Store, connect: Connect, database_url: str, tmp_path: Path
+) -> None:
+    config = connect(spend_limit_minor=1000)
+    context = multiprocessing.get_context("spawn")
+    found = context.Queue()
+    told = (database_url, config.id, str(tmp_path), found)
+    processes = [context.Process(target=_spend_all, args=told) for _ in range(2)]
+    for process in processes:
+        process.start()
+    passed = [found.get(timeout=60) for _ in processes]
+    for process in processes:
+        process.join(30)
+    assert sum(passed) == 30
+    with store.reading() as session:
+        assert spent_this_month(session, config.number, datetime.now(UTC)) == 30
