@@ -11,8 +11,6 @@ from connectors.errors import SchemaDrift, Transient
 from connectors.paging import OffsetPages
 from connectors.wording import whole_number
 
-#: Rows asked for at a time: four reports of this size stay below the client's cap on bodies.
-PAGE_ROWS = 25_000
 #: Rows of one report held in memory at once; a slice with more is read in halves.
 SLICE_ROWS = 150_000
 
@@ -78,7 +76,7 @@ class ReportSpec:
     metrics: tuple[str, ...]
     where: Filter
 
-    def request(self, start: str, end: str, offset: int = 0, limit: int = PAGE_ROWS) -> dict[str, Any]:
+    def request(self, start: str, end: str, offset: int, limit: int) -> dict[str, Any]:
         """The RunReportRequest from `start` to `end`, both included. Ordered fully: pages are separate queries."""
         return {
             "dateRanges": [{"startDate": start, "endDate": end}],
@@ -155,18 +153,21 @@ class Table:
         self.time_zone = report.metadata.time_zone or self.time_zone
 
 
-def read_whole(ask: Ask, specs: list[ReportSpec], start: date, end: date) -> list[Table]:
-    """All rows of the reports from `start` up to but not including `end`, asked for together, page by page.
+def read_whole(ask: Ask, specs: list[ReportSpec], days: tuple[date, date], page_rows: int) -> list[Table]:
+    """All rows of the reports for `days` (the second one not included), asked for together, page by page.
 
     Raises TooManyRowsError, SchemaDrift when paging runs in circles or the answer is not to the question, and
     Transient when rows moved between pages while we read.
     """
+    start, end = days
     last = date.fromordinal(end.toordinal() - 1).isoformat()
-    pages = [OffsetPages(PAGE_ROWS) for _ in specs]
+    pages = [OffsetPages(page_rows) for _ in specs]
     tables = [Table() for _ in specs]
     totals = [0] * len(specs)
     while open_reports := [number for number, page in enumerate(pages) if not page.is_done]:
-        batch = ask([specs[number].request(start.isoformat(), last, pages[number].offset) for number in open_reports])
+        batch = ask(
+            [specs[number].request(start.isoformat(), last, pages[number].offset, page_rows) for number in open_reports]
+        )
         if len(batch.reports) != len(open_reports):
             raise SchemaDrift(f"asked for {len(open_reports)} reports, got {len(batch.reports)}")
         for number, report in zip(open_reports, batch.reports, strict=True):

@@ -342,7 +342,7 @@ def _named_failures(url: str) -> Iterator[None]:
 
 
 def _connect_failure(url: str, error: httpcore.ConnectError) -> ConnectorError:
-    cause = error.__cause__
+    cause = error.args[0] if error.args else None  # httpcore wraps the socket's own exception
     if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError):
         reason = getattr(cause, "verify_message", "") or cause.reason or "handshake failed"
         return ConfigError(f"{url}: {reason}", cause="tls")

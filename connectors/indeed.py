@@ -43,7 +43,6 @@ SCOPE = "employer_access employer.advertising.campaign.read employer.advertising
 REPORT_VERSION = "8"
 SPAN_DAYS = 366
 REPORT_DAYS = 7
-CAMPAIGNS_PER_PAGE = 500
 #: How often a report is asked for before we give up, and the waits in between, in seconds.
 POLLS = 12
 FIRST_WAIT, LONGEST_WAIT = 5.0, 120.0
@@ -153,6 +152,7 @@ class Indeed(MetricsSource[IndeedConfig]):
     interval = "daily"
     chunk_days: ClassVar[int] = SPAN_DAYS
     time_zone = "America/Chicago"
+    campaigns_per_page: ClassVar[int] = 500
 
     def check(self) -> Account:
         """The token for the employer, its name, and the list of campaigns, which is what a read starts with."""
@@ -175,7 +175,7 @@ class Indeed(MetricsSource[IndeedConfig]):
         """The campaign list, a call for each campaign and 366 days, and three for each day's report."""
         campaigns = items or TYPICAL_CAMPAIGNS
         spans = -(-(window.end - window.start).days // SPAN_DAYS)
-        lists = -(-campaigns // CAMPAIGNS_PER_PAGE)
+        lists = -(-campaigns // cls.campaigns_per_page)
         return lists + campaigns * spans + len(_report_days(window)) * (1 + TYPICAL_POLLS)
 
     def _read_campaigns(self, window: Window, at: Cursor) -> Steps:
@@ -232,7 +232,7 @@ class Indeed(MetricsSource[IndeedConfig]):
         https://docs.indeed.com/sponsored-jobs-api/campaigns
         """
         found: list[Campaign] = []
-        pages = LinkPages(API, f"{API}/v1/campaigns?perPage={CAMPAIGNS_PER_PAGE}")
+        pages = LinkPages(API, f"{API}/v1/campaigns?perPage={self.campaigns_per_page}")
         while not pages.is_done:
             page = self._get(pages.url, Envelope[Campaigns])
             found += indeed_stats.campaigns_of(page)

@@ -54,11 +54,15 @@ class OffsetPages:
 
 
 class LinkPages:
-    """Links to the next page, relative to a root; they may not leave it."""
+    """Links to the next page, relative to a root; they may not leave it.
+
+    A page that links to itself is asked for once more, as platforms do serve a page twice; then it is a loop.
+    """
 
     def __init__(self, root: str, first: str, max_pages: int = MAX_PAGES) -> None:
         self._root = root
         self._seen = _Seen(max_pages)
+        self._repeated = False
         self.url = ""
         self.advance(first)
 
@@ -69,7 +73,11 @@ class LinkPages:
 
     def advance(self, href: str) -> None:
         """Go on to `href`, "" for none. Raises SchemaDrift for a loop or a link to somewhere else."""
-        self.url = within(self._root, href) if href else ""
+        before, self.url = self.url, within(self._root, href) if href else ""
+        if self.url and self.url == before and not self._repeated:
+            self._repeated = True
+            return
+        self._repeated = False
         if self.url:
             self._seen.add(self.url)
 

@@ -19,6 +19,7 @@ _PATTERNS = (
     re.compile(rf"(?i)([?&;\s]|^)((?:{_NAMES})=)[^&\s'\"#]+"),
     re.compile(rf"(?i)([\"'](?:{_NAMES})[\"']\s*:\s*[\"'])[^\"']+"),
     re.compile(r"(?i)(set-cookie\W{1,8})[^\n]+"),
+    re.compile(r"(://)[^/\s@\"']+(?=@)"),
     re.compile(r"()-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
 )
 #: Loggers of the libraries below the client; a filter on a parent does not see its children's records.
