@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-KEPT = 20_000
-BODY_KEPT = 20_000
+KEPT = 10_000
+BODY_KEPT = 8_000
 SECRET_HEADERS = {"authorization", "cookie"}
 SECRET_FIELDS = re.compile(r"\b(client_secret|assertion|refresh_token|access_token)=[^&\s]+")
 # What Indeed may charge for one call to its advertising API, in cents.

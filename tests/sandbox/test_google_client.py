@@ -70,46 +70,33 @@ def is_an_event(*names):
 
 def batch(name, first):
     """A stretch in one batch: pages, sessions, and events by source."""
-    span = [DateRange(start_date=str(first), end_date=str(END - timedelta(days=1)))]
-    pages = ["date", "pagePath", "sessionSource", "sessionMedium", "sessionCampaignName"]
-    return BatchRunReportsRequest(
-        property=name,
-        requests=[
-            RunReportRequest(
-                property=name,
-                date_ranges=span,
-                dimensions=[Dimension(name=n) for n in pages],
-                metrics=[Metric(name="screenPageViews")],
-                dimension_filter=starts_with("/jobs"),
-                limit=250_000,
-            ),
-            RunReportRequest(
-                property=name,
-                date_ranges=span,
-                dimensions=[Dimension(name="date"), Dimension(name="sessionSource")],
-                metrics=[
-                    Metric(name=n) for n in ("sessions", "engagedSessions", "userEngagementDuration", "bounceRate")
-                ],
-                dimension_filter=starts_with("/jobs"),
-                limit=250_000,
-            ),
-            RunReportRequest(
-                property=name,
-                date_ranges=span,
-                dimensions=[Dimension(name=n) for n in ("date", "eventName", "sessionSource")],
-                metrics=[Metric(name="eventCount")],
-                dimension_filter=FilterExpression(
-                    and_group={
-                        "expressions": [
-                            starts_with("/jobs"),
-                            is_an_event("apply_click", "apply_start", "apply_complete"),
-                        ]
-                    }
-                ),
-                limit=250_000,
-            ),
-        ],
+    events = is_an_event("apply_click", "apply_start", "apply_complete")
+    on_careers_pages = FilterExpression(and_group={"expressions": [starts_with("/jobs"), events]})
+    asked = (
+        (
+            "date pagePath sessionSource sessionMedium sessionCampaignName",
+            "screenPageViews",
+            starts_with("/jobs"),
+        ),
+        (
+            "date sessionSource",
+            "sessions engagedSessions userEngagementDuration bounceRate",
+            starts_with("/jobs"),
+        ),
+        ("date eventName sessionSource", "eventCount", on_careers_pages),
     )
+    reports = [
+        RunReportRequest(
+            property=name,
+            date_ranges=[DateRange(start_date=str(first), end_date=str(END - timedelta(days=1)))],
+            dimensions=[Dimension(name=n) for n in dimensions.split()],
+            metrics=[Metric(name=n) for n in metrics.split()],
+            dimension_filter=kept,
+            limit=250_000,
+        )
+        for dimensions, metrics, kept in asked
+    ]
+    return BatchRunReportsRequest(property=name, requests=reports)
 
 
 def added_up(reports):
