@@ -10,6 +10,7 @@ from sqlmodel import Session, col
 from store.engine import is_sqlite
 from store.tables import (
     BreakdownRow,
+    Company,
     DirtyDay,
     ExternalPosting,
     PlatformConfig,
@@ -27,6 +28,12 @@ def next_config_number(session: Session) -> int:
     if not is_sqlite(session):
         session.execute(sql("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
     return 1 + (session.execute(select(func.max(col(PlatformConfig.number)))).scalar() or 0)
+
+
+def company_number(session: Session, config: PlatformConfig) -> int:
+    """The number of the company a connection belongs to."""
+    number: int = session.execute(select(col(Company.number)).where(col(Company.id) == config.company_id)).scalar_one()
+    return number
 
 
 def end_active_jobs(session: Session, config_id: uuid.UUID, reason: str, *, now: datetime) -> int:

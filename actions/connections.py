@@ -1,0 +1,279 @@
+"""Connect platforms: test first, then save; list how connections stand; switch them on and off; delete them."""
+
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import SecretStr, ValidationError
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from actions.viewer import NotFound, Viewer, deed, require_admin
+from connectors.auth import MemoryTokens
+from connectors.contract import Account, ConnectorConfig, MetricsSource
+from connectors.contract import Session as ConnectorSession
+from connectors.errors import CAUSES, ConnectorError
+from connectors.http import open_http
+from connectors.registry import find_connector
+from settings import Settings
+from store.engine import Urgency
+from store.opening import Store
+from store.tables import PlatformConfig
+from store.tables.columns import new_id
+from store.writes import connections as rows
+from store.writes.audit import append_audit
+from store.writes.credentials import forget_token, open_secrets, seal_secrets
+
+CHECK_SECONDS = 10.0
+LONGEST_NAME = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What every connection has beside its connector's own form: a name, limits, and whether it is synced.
+
+    `rate_limit` is requests an hour, `spend_limit_minor` money a calendar month; None for no limit of our own.
+    """
+
+    name: str = ""
+    rate_limit: int | None = None
+    spend_limit_minor: int | None = None
+    is_enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a connection was not accepted: our words and cure, the platform's own words, and fields to correct."""
+
+    cause: str
+    words: str
+    cure: str
+    detail: str = ""
+    fields: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What came of a form. `config_id` is None when nothing was saved; `refusal` is None when the test passed."""
+
+    config_id: uuid.UUID | None
+    is_active: bool
+    account: Account | None
+    refusal: Refusal | None
+
+
+def test_and_save(
+    store: Store,
+    settings: Settings,
+    viewer: Viewer,
+    connector_key: str,
+    values: Mapping[str, object],
+    *,
+    now: datetime,
+    config_id: uuid.UUID | str | None = None,  # noqa: PT028 - an action, not a test
+    options: Options | None = None,  # noqa: PT028
+    insist: bool = False,  # noqa: PT028
+) -> Saved:
+    """Test a connection with its platform (10 s at most) and save it only when that works.
+
+    Secrets left empty keep the stored ones. With `insist`, a form that the platform refuses is saved, but switched off.
+    Raises NotAllowed, NotFound for an unknown connection, and ValueError for an unknown connector or bad options.
+    """
+    require_admin(store, viewer, "connection.save", config_id or connector_key, now=now)
+    kind = find_connector(connector_key)
+    if kind is None:
+        raise ValueError(f"There is no connector called {connector_key!r}.")
+    chosen = _checked_options(options or Options())
+    with store.reading() as session:
+        stored = _find(session, viewer, config_id) if config_id is not None else None
+    if stored is not None and stored.connector != connector_key:
+        raise ValueError("A connection cannot change its platform.")
+    filled = _filled(store, kind, values, stored)
+    if isinstance(filled, Refusal):
+        return Saved(None, False, None, filled)
+    account, refusal = _tested(settings, kind, filled)
+    if refusal is not None and not insist:
+        _note_refusal(store, viewer, connector_key, refusal, now)
+        return Saved(None, False, None, refusal)
+    config = _save(store, viewer, (kind, filled, account), chosen, stored, now)
+    return Saved(config.id, config.is_active, account, refusal)
+
+
+test_and_save.__test__ = False  # type: ignore[attr-defined]  # pytest must not take the name for a test
+
+
+def set_active(store: Store, viewer: Viewer, config_id: uuid.UUID | str, *, active: bool, now: datetime) -> None:
+    """Switch a connection on or off; switching off ends its sync. Raises NotAllowed or NotFound."""
+    require_admin(store, viewer, "connection.switch", config_id, now=now)
+    with store.writing(Urgency.EVENT) as session:
+        config = _find(session, viewer, config_id)
+        config.is_active, config.updated_at = active, now
+        session.add(config)
+        if not active:
+            rows.end_active_jobs(session, config.id, "The connection was switched off.", now=now)
+        _recount(session, config, now)
+        append_audit(session, deed(viewer, "connection.switch", config.id, active=active), now=now)
+
+
+def delete(
+    store: Store, viewer: Viewer, config_id: uuid.UUID | str, *, erase_facts: bool = False, now: datetime
+) -> int:
+    """Delete a connection with its credentials. Its numbers stay unless `erase_facts`; how many facts were erased.
+
+    Erasing runs in small transactions; asked again after an interruption, it goes on. Raises NotAllowed or NotFound.
+    """
+    require_admin(store, viewer, "connection.delete", config_id, now=now)
+    with store.writing(Urgency.EVENT) as session:
+        config = _find(session, viewer, config_id, deleted=erase_facts)
+        if config.deleted_at is None:
+            config.deleted_at, config.is_active, config.credentials = now, False, ""
+            session.add(config)
+            rows.end_active_jobs(session, config.id, "The connection was deleted.", now=now)
+            forget_token(session, config.id)
+            _recount(session, config, now)
+        append_audit(session, deed(viewer, "connection.delete", config.id, erase_facts=erase_facts), now=now)
+    return _erase(store, config, now) if erase_facts else 0
+
+
+def _erase(store: Store, config: PlatformConfig, now: datetime) -> int:
+    with store.reading() as session:
+        company_no = rows.company_number(session, config)
+    erased = 0
+    while True:
+        with store.writing() as session:
+            # A day of a large connection is a few thousand facts.
+            days = rows.list_known_days(session, company_no, config.number, most=3)
+            erased += rows.erase_days(session, company_no, config.number, days, now=now)
+            if not days:
+                rows.erase_names(session, config.id, config.number)
+                return erased
+
+
+def _checked_options(options: Options) -> Options:
+    if len(options.name) > LONGEST_NAME:
+        raise ValueError(f"A name has at most {LONGEST_NAME} letters.")
+    if options.rate_limit is not None and options.rate_limit <= 0:
+        raise ValueError("The limit of requests an hour must be above 0, or empty.")
+    if options.spend_limit_minor is not None and options.spend_limit_minor < 0:
+        raise ValueError("The spending limit cannot be negative.")
+    return options
+
+
+def _filled(
+    store: Store, kind: type[MetricsSource[Any]], values: Mapping[str, object], stored: PlatformConfig | None
+) -> ConnectorConfig | Refusal:
+    """The form as the connector's config; empty secrets are filled from the stored connection."""
+    secrets = open_secrets(store.vault, stored) if stored is not None else {}
+    secret_names = set(kind.secret_fields())
+    told = {name: value for name, value in values.items() if name not in secret_names or value not in ("", None)}
+    try:
+        return kind.config_model.model_validate({**secrets, **told})
+    except ValidationError as error:
+        # Messages only: the input of a refused field may be a secret.
+        fields = {str(item["loc"][0]) if item["loc"] else "": item["msg"] for item in error.errors(include_input=False)}
+        cause = CAUSES["config_invalid"]
+        return Refusal("config_invalid", cause.words, cause.cure, "", fields)
+
+
+def _tested(
+    settings: Settings, kind: type[MetricsSource[Any]], filled: ConnectorConfig
+) -> tuple[Account | None, Refusal | None]:
+    """The account behind a config, or why the platform refuses it."""
+    try:
+        with open_http(kind, spend=lambda: None, pause=time.sleep, sandbox_url=settings.sandbox_url) as http:
+            source = kind(filled, ConnectorSession(http=http, tokens=MemoryTokens(http.now)))
+            with http.hurried(CHECK_SECONDS):
+                return source.check(), None
+    except ConnectorError as error:
+        cause = CAUSES[error.cause]
+        return None, Refusal(error.cause, cause.words, cause.cure, error.detail)
+
+
+def _save(
+    store: Store,
+    viewer: Viewer,
+    tested: tuple[type[MetricsSource[Any]], ConnectorConfig, Account | None],
+    options: Options,
+    stored: PlatformConfig | None,
+    now: datetime,
+) -> PlatformConfig:
+    kind, filled, account = tested
+    with store.writing(Urgency.EVENT) as session:
+        config = _find(session, viewer, stored.id) if stored else _new(session, viewer, kind, now)
+        config.settings = _plain_values(kind, filled)
+        config.credentials = seal_secrets(store.vault, config.id, _secret_values(kind, filled))
+        config.name = options.name.strip() or config.name or kind.label
+        config.rate_limit, config.spend_limit_minor = options.rate_limit, options.spend_limit_minor
+        config.is_active = account is not None and options.is_enabled
+        config.updated_at = now
+        if account is not None:
+            config.account_ref, config.account_label = account.ref, account.label
+            config.time_zone, config.currency = account.time_zone or kind.time_zone, account.currency
+            config.checked_at = now
+        session.add(config)
+        session.flush()
+        forget_token(session, config.id)
+        if not config.is_active:
+            rows.end_active_jobs(session, config.id, "The connection was switched off.", now=now)
+        _recount(session, config, now)
+        action = "connection.update" if stored else "connection.create"
+        note = deed(viewer, action, config.id, connector=kind.key, active=config.is_active)
+        append_audit(session, note, now=now)
+    return config
+
+
+def _new(session: Session, viewer: Viewer, kind: type[MetricsSource[Any]], now: datetime) -> PlatformConfig:
+    return PlatformConfig(
+        id=new_id(),
+        number=rows.next_config_number(session),
+        company_id=viewer.company_id,
+        platform=kind.platform,
+        connector=kind.key,
+        time_zone=kind.time_zone,
+        created_at=now,
+    )
+
+
+def _plain_values(kind: type[MetricsSource[Any]], filled: ConnectorConfig) -> dict[str, object]:
+    return filled.model_dump(mode="json", exclude=set(kind.secret_fields()))
+
+
+def _secret_values(kind: type[MetricsSource[Any]], filled: ConnectorConfig) -> dict[str, str]:
+    values = {name: getattr(filled, name) for name in kind.secret_fields()}
+    return {
+        name: value.get_secret_value()
+        for name, value in values.items()
+        if isinstance(value, SecretStr) and value.get_secret_value()
+    }
+
+
+def _note_refusal(store: Store, viewer: Viewer, connector_key: str, refusal: Refusal, now: datetime) -> None:
+    with store.writing(Urgency.EVENT) as session:
+        note = deed(viewer, "connection.test", connector_key, outcome="failed", cause=refusal.cause)
+        append_audit(session, note, now=now)
+
+
+def _recount(session: Session, config: PlatformConfig, now: datetime) -> None:
+    """Have the connection's days counted again: which platform owns an application may have changed."""
+    company_no = rows.company_number(session, config)
+    days = rows.list_known_days(session, company_no, config.number)
+    rows.mark_days_dirty(session, company_no, config.number, days, now=now)
+
+
+def _find(session: Session, viewer: Viewer, config_id: uuid.UUID | str, *, deleted: bool = False) -> PlatformConfig:
+    try:
+        known = config_id if isinstance(config_id, uuid.UUID) else uuid.UUID(config_id)
+    except ValueError:
+        raise NotFound("There is no such connection.") from None
+    statement = select(PlatformConfig).where(
+        col(PlatformConfig.id) == known, col(PlatformConfig.company_id) == viewer.company_id
+    )
+    if not deleted:
+        statement = statement.where(col(PlatformConfig.deleted_at).is_(None))
+    config: PlatformConfig | None = session.execute(statement).scalars().first()
+    if config is None:
+        raise NotFound("There is no such connection.")
+    return config

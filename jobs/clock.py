@@ -1,0 +1,78 @@
+"""The clock: APScheduler with its jobs in memory. Every process may tick; the table of slots makes each moment happen
+once.
+
+Ticks run in worker processes, never in the one that serves pages: due syncs are taken up each second, aggregates every
+two, due slots and housekeeping twice a minute.
+"""
+
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from jobs import ticks
+from jobs.supervise import WorkerPool
+from settings import Settings
+from store.opening import Store
+
+SYNC_SECONDS = 1
+SETTLE_SECONDS = 2
+SCHEDULE_SECONDS = 30
+DRAIN_SECONDS = 25.0
+#: A busy thread keeps the interpreter this long at most; the default of 5 ms makes routes wait.
+SWITCH_SECONDS = 0.0005
+
+
+class Clock:
+    """A running clock with its worker processes."""
+
+    def __init__(self, scheduler: Any, pool: WorkerPool | None) -> None:
+        self._scheduler, self._pool = scheduler, pool
+
+    def worker_pids(self) -> list[int]:
+        """The processes that work."""
+        return self._pool.pids() if self._pool else []
+
+    def stop(self, patience: float = DRAIN_SECONDS) -> None:
+        """No more ticks; syncs give back their jobs at the next page boundary. Returns within `patience` + 5 s."""
+        if self._pool is None:
+            return
+        self._scheduler.remove_all_jobs()
+        self._scheduler.shutdown(wait=False)
+        self._pool.drain(patience)
+
+
+def start(settings: Settings, _store: Store) -> Clock:
+    """Start ticking on an open store (each worker opens its own), with `settings.workers` syncs side by side.
+
+    With 0 workers this process ticks nothing.
+    """
+    sys.setswitchinterval(SWITCH_SECONDS)
+    if settings.workers == 0:
+        return Clock(None, None)
+    logging.getLogger("apscheduler.scheduler").addFilter(_is_news)
+    # One process more than syncs, so that aggregates and slots never wait for a long sync.
+    pool = WorkerPool(settings.workers + 1, settings)
+    scheduler = BackgroundScheduler(
+        executors={"default": pool},
+        job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
+        timezone=UTC,
+        daemon=True,
+    )
+    for number in range(settings.workers):
+        _tick(scheduler, ticks.sync_task, f"sync {number + 1}", SYNC_SECONDS)
+    _tick(scheduler, ticks.settle_task, "settle", SETTLE_SECONDS)
+    _tick(scheduler, ticks.schedule_task, "schedule", SCHEDULE_SECONDS)
+    scheduler.start()
+    return Clock(scheduler, pool)
+
+
+def _tick(scheduler: Any, task: Any, name: str, seconds: int) -> None:
+    scheduler.add_job(task, "interval", id=name, name=name, seconds=seconds, next_run_time=datetime.now(UTC))
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """A tick that finds its forerunner still at work is how a long sync looks from here."""
+    return "maximum number of running instances" not in record.getMessage()

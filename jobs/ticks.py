@@ -1,0 +1,115 @@
+"""What one tick of the clock does, as plain functions of store and time; and the same as tasks of a worker process."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, col
+
+from connectors.registry import find_connector
+from jobs import supervise
+from jobs.aggregate import aggregate_due
+from jobs.enqueue import request_sync
+from jobs.project import project_due
+from jobs.retention import tidy
+from jobs.schedule import Slot, latest_slot
+from jobs.worker import run_once
+from settings import Settings
+from store.engine import checkpoint, is_sqlite, run_writing
+from store.opening import Store
+from store.tables import ClockSlot, Company, PlatformConfig
+from store.tables.columns import utc_now
+
+log = structlog.get_logger("jobs.ticks")
+
+
+def request_due_syncs(store: Store, now: datetime, worker: str = "") -> int:
+    """Ask for a sync of each active connection whose slot has begun and is not taken; how many were asked for.
+
+    Only the latest slot counts: what was missed before it is read by the same sync. A slot that began before the
+    connection was made is left out, because a first, full sync is a person's decision.
+    """
+    with store.reading() as session:
+        rows = session.execute(
+            select(PlatformConfig, col(Company.time_zone))
+            .join(Company, col(Company.id) == col(PlatformConfig.company_id))
+            .where(
+                col(PlatformConfig.is_active),
+                col(PlatformConfig.deleted_at).is_(None),
+                col(PlatformConfig.connector) != "",
+            )
+            .order_by(col(PlatformConfig.number))
+        ).all()
+    asked = 0
+    for config, zone in rows:
+        connector = find_connector(config.connector)
+        if connector is None:
+            continue
+        slot = latest_slot(connector.interval, zone, now)
+        if slot.due_at >= config.created_at:
+            asked += run_writing(store.engine, partial(_ask, config=config, slot=slot, worker=worker, now=now))
+    return asked
+
+
+def _ask(session: Session, *, config: PlatformConfig, slot: Slot, worker: str, now: datetime) -> int:
+    if not take_slot(session, f"sync:{config.id}", slot.key, worker, now):
+        return 0
+    request = request_sync(session, config, sync_type="incremental", requested_by="clock", now=now, slot=slot.key)
+    return int(request.is_new)
+
+
+def take_slot(session: Session, job_key: str, slot: str, worker: str, now: datetime) -> bool:
+    """Whether this caller is the first, of all processes, to take the slot. The caller commits."""
+    insert = sqlite.insert if is_sqlite(session) else postgresql.insert
+    taken = session.execute(
+        insert(ClockSlot)
+        .values(job_key=job_key, slot=slot, taken_at=now, worker=worker)
+        .on_conflict_do_nothing()
+        .returning(col(ClockSlot.job_key))
+    )
+    return taken.first() is not None
+
+
+def tidy_daily(store: Store, now: datetime, worker: str = "") -> bool:
+    """Housekeeping, once a day after 02:00 UTC; whether it ran."""
+    slot = latest_slot("daily", "UTC", now)
+    if not run_writing(store.engine, lambda session: take_slot(session, "tidy", slot.key, worker, now)):
+        return False
+    log.info("tidied", **tidy(store, now))
+    return True
+
+
+def sync_task() -> None:
+    """In a worker process: carry out due sync jobs until none is left."""
+    supervise.in_child(_sync_all)
+
+
+def settle_task() -> None:
+    """In a worker process: bring facts of applications and aggregates up to date."""
+    supervise.in_child(_settle)
+
+
+def schedule_task() -> None:
+    """In a worker process: take due slots, keep house."""
+    supervise.in_child(_schedule)
+
+
+def _sync_all(store: Store, settings: Settings, worker: str, is_stopping: Callable[[], bool]) -> None:
+    while not is_stopping() and run_once(store, settings, worker, is_stopping=is_stopping) is not None:
+        pass
+
+
+def _settle(store: Store, _settings: Settings, _worker: str, is_stopping: Callable[[], bool]) -> None:
+    project_due(store, utc_now())
+    if not is_stopping():
+        aggregate_due(store, utc_now())
+
+
+def _schedule(store: Store, _settings: Settings, worker: str, _is_stopping: Callable[[], bool]) -> None:
+    now = utc_now()
+    request_due_syncs(store, now, worker)
+    tidy_daily(store, now, worker)
+    checkpoint(store.engine)
