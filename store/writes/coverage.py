@@ -4,12 +4,12 @@ from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Dialect, delete, insert, select
+from sqlalchemy import Dialect, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
 from domain.facts import Coverage, Origin, Scope
-from store.tables import DirtyDay, ReadCoverage
+from store.tables import ReadCoverage
 
 if TYPE_CHECKING:
     from store.writes.facts import Place
@@ -20,13 +20,20 @@ _KEY = ("company_no", "config_no", "day", "metric", "scope", "origin")
 
 def mark_dirty(session: Session, place: "Place", days: Iterable[int], *, now: datetime) -> int:
     """Enter days of a connection into the log of what is to be counted again. Returns how many."""
-    rows = [
-        {"company_no": place.company_no, "config_no": place.config_no, "day": day, "made_at": now}
-        for day in sorted(set(days))
-    ]
-    if rows:
-        session.connection().execute(insert(DirtyDay), rows)
-    return len(rows)
+    marked = sorted(set(days))
+    connection = session.connection()
+    if marked and connection.dialect.name == "sqlite":
+        stamp = now.astimezone(UTC).isoformat(timespec="microseconds")
+        rows = [(place.company_no, place.config_no, day, stamp) for day in marked]
+        connection.exec_driver_sql(
+            "INSERT INTO dirty_days (company_no, config_no, day, made_at) VALUES (?, ?, ?, ?)", rows
+        )
+    elif marked:
+        connection.exec_driver_sql(
+            "INSERT INTO dirty_days (company_no, config_no, day, made_at) SELECT %s, %s, unnest(%s::integer[]), %s",
+            (place.company_no, place.config_no, marked, now),
+        )
+    return len(marked)
 
 
 def cover(

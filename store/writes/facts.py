@@ -14,7 +14,7 @@ from domain import metrics
 from domain.facts import MAX_VALUE, Breakdown, Fact, Origin, Scope, day_number
 from store.tables import Company, PlatformConfig, RawFact
 from store.writes.coverage import cover, mark_dirty
-from store.writes.merge import Key, Page, Stamp, Value, find_facts, merge_page
+from store.writes.merge import Key, Page, Shared, Stamp, find_values, merge_page
 from store.writes.numbers import Numbers
 
 EARLIEST = date(2000, 1, 1)
@@ -54,11 +54,15 @@ class Slice(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a write replaced: `before` and `after` are (value, provisional); None where there was no fact."""
+    """What a write replaced: `before` and `after` are (value, provisional); None where there was no fact.
 
+    `shared` is (scope, hour, currency), `key` is (day, metric, external posting, breakdown), all as stored.
+    """
+
+    shared: Shared
     key: Key
-    before: Value | None
-    after: Value
+    before: tuple[int, int] | None
+    after: tuple[int, int]
 
 
 @dataclass(slots=True)
@@ -123,14 +127,11 @@ class FactWriter:
         counts = Counts()
         page = self._checked(session, facts, counts, now)
         connection = session.connection()
-        found = find_facts(connection, self.stamp, list(page)) if keep_changes else {}
+        if keep_changes:
+            counts.changes = self._changes(session, page)
         merged = merge_page(connection, self.stamp, page)
         counts.inserted, counts.updated, counts.unchanged = merged.inserted, merged.updated, merged.unchanged
         counts.dirty_days = mark_dirty(session, self.place, merged.days, now=now)
-        if keep_changes:
-            counts.changes = [
-                Change(key, found.get(key), after) for key, after in page.items() if found.get(key) != after
-            ]
         return counts
 
     def close(self, session: Session, slices: Iterable[Slice], *, now: datetime) -> Counts:
@@ -152,6 +153,15 @@ class FactWriter:
                     dirty.add(day)
         counts.dirty_days = mark_dirty(session, self.place, dirty, now=now)
         return counts
+
+    def _changes(self, session: Session, page: Page) -> list[Change]:
+        found = find_values(session.connection(), self.stamp, page)
+        told = ((shared, key, row[4:]) for shared, rows in page.items() for key, row in rows.items())
+        return [
+            Change(shared, key, found.get((shared, key)), after)
+            for shared, key, after in told
+            if found.get((shared, key)) != after
+        ]
 
     def _delete_unseen(self, session: Session, day: int, numbers: list[int], scope: Scope) -> int:
         columns = _TABLE.c
@@ -194,7 +204,8 @@ class FactWriter:
                 counts.reject("posting_missing" if kind.wants_posting else "posting_unexpected")
             else:
                 cut = breakdowns[breakdown] if breakdown else 0
-                page[placed[0], kind.metric, kind.scope, posting, cut, kind.hour, kind.currency] = (value, placed[1])
+                key = (placed[0], kind.metric, posting, cut)
+                page.setdefault(kind.shared, {})[key] = (*key, value, placed[1])
         return page
 
     def _days(self, told: set[date], now: datetime) -> Mapping[date, tuple[int, int]]:
@@ -216,9 +227,7 @@ class _Kind:
     """What the unvarying parts of a fact come to."""
 
     metric: int
-    scope: int
-    hour: int
-    currency: str
+    shared: Shared
     lowest: int
     wants_posting: bool
 
@@ -229,7 +238,7 @@ def _kind_of(told: tuple[object, ...]) -> "_Kind | str":
     metric = metrics.BY_NAME.get(name) if isinstance(name, str) else None
     if metric is None:
         return "unknown_metric"
-    if scope not in tuple(Scope):
+    if not isinstance(scope, int) or scope not in tuple(Scope):
         return "bad_scope"
     if type(hour) is not int or not -1 <= hour <= 23:
         return "bad_hour"
@@ -238,7 +247,8 @@ def _kind_of(told: tuple[object, ...]) -> "_Kind | str":
         return "bad_currency"
     # A platform may give money back; it cannot take a view back.
     lowest = -MAX_VALUE if is_money else 0
-    return _Kind(metric.number, int(scope), hour, currency, lowest, scope == Scope.POSTING)  # type: ignore[call-overload]
+    known = Scope(scope)
+    return _Kind(metric.number, (int(known), hour, currency), lowest, known is Scope.POSTING)
 
 
 def find_breakdown_number(session: Session, place: Place, breakdown: Breakdown) -> int:

@@ -1,8 +1,9 @@
 """Bulk upsert of facts through the driver's fast path, with the numbers of what became of them.
 
-A page is a dict from key (day, metric, scope, external posting, breakdown, hour, currency) to (value, provisional).
-SQLite: one SELECT of what is there, driven by a list of keys, then executemany. PostgreSQL: COPY into a temporary
-table, then one statement that compares and merges.
+A page is a dict from what facts share (scope, hour, currency) to their rows; a row is (day, metric, external posting,
+breakdown, value, provisional) under its first four. On SQLite each group takes two statements that are driven by a
+list of rows: one that finds what differs, one that writes. On PostgreSQL the page is copied into a temporary table, and
+one statement compares and merges.
 """
 # ruff: noqa: S608 - what is put together here are constants of this module; values are always bound
 
@@ -10,21 +11,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain, islice
-from operator import itemgetter
 
 import psycopg
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select, tuple_
 
 from store.engine import naming_errors
+from store.tables import RawFact
 
-Key = tuple[int, int, int, int, int, int, str]
-Value = tuple[int, int]
-Page = dict[Key, Value]
+Shared = tuple[int, int, str]
+Key = tuple[int, int, int, int]
+Row = tuple[int, int, int, int, int, int]
+Page = dict[Shared, dict[Key, Row]]
 
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What all facts of a page share."""
+    """What all facts of a read share."""
 
     company_no: int
     config_no: int
@@ -42,34 +44,33 @@ class Merged:
     days: set[int] = field(default_factory=set)
 
 
-_KEY_COLUMNS = "day, metric, scope, external_posting, breakdown, hour, currency"
+_COLUMNS = "day, metric, external_posting, breakdown, value, provisional"
 _CONFLICT = "company_no, config_no, day, metric, scope, external_posting, breakdown, origin, hour, currency"
 _SET = "value = excluded.value, provisional = excluded.provisional, seen = excluded.seen"
-_UPSERT = (
-    f"INSERT INTO platform_analytics_raw ({_KEY_COLUMNS}, value, provisional, company_no, config_no, origin, seen) "
-    f"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT ({_CONFLICT}) DO UPDATE SET {_SET}"
-)
-#: Parameters of one lookup stay far below SQLite's limit of 32 766.
-_MOST_KEYS = 1024
-_shared = itemgetter(2, 5, 6)
-_varying = itemgetter(0, 1, 3, 4)
+#: Rows to a statement: six parameters each stay far below SQLite's limit of 32 766.
+_MOST_ROWS = 1024
 
 _STAGING = (
-    "CREATE TEMPORARY TABLE IF NOT EXISTS page_facts (day integer, metric smallint, scope smallint, "
-    "external_posting integer, breakdown integer, hour smallint, currency varchar(3), value bigint, "
-    "provisional smallint) ON COMMIT DELETE ROWS"
+    "CREATE TEMPORARY TABLE IF NOT EXISTS page_facts (day integer, metric smallint, external_posting integer, "
+    "breakdown integer, value bigint, provisional smallint, scope smallint, hour smallint, currency varchar(3)) "
+    "ON COMMIT DELETE ROWS; DELETE FROM page_facts"
 )
+#: OFFSET 0 keeps the planner, which knows nothing of the page, from reading the whole connection for it.
 _MERGE = f"""
 WITH before AS (
     SELECT p.day AS day, r.value IS NULL AS is_new, r.value <> p.value AS has_changed,
            r.provisional <> p.provisional AS is_final
-    FROM page_facts p LEFT JOIN platform_analytics_raw r ON r.company_no = %(company)s AND r.config_no = %(config)s
-        AND r.day = p.day AND r.metric = p.metric AND r.scope = p.scope AND r.external_posting = p.external_posting
-        AND r.breakdown = p.breakdown AND r.origin = %(origin)s AND r.hour = p.hour AND r.currency = p.currency
+    FROM page_facts p LEFT JOIN LATERAL (
+        SELECT value, provisional FROM platform_analytics_raw f
+        WHERE f.company_no = %(company)s AND f.config_no = %(config)s AND f.day = p.day AND f.metric = p.metric
+            AND f.scope = p.scope AND f.external_posting = p.external_posting AND f.breakdown = p.breakdown
+            AND f.origin = %(origin)s AND f.hour = p.hour AND f.currency = p.currency
+        OFFSET 0
+    ) r ON true
 ), merged AS (
     INSERT INTO platform_analytics_raw
-        (company_no, config_no, origin, seen, {_KEY_COLUMNS}, value, provisional)
-    SELECT %(company)s, %(config)s, %(origin)s, %(seen)s, {_KEY_COLUMNS}, value, provisional FROM page_facts
+        (company_no, config_no, origin, seen, scope, hour, currency, {_COLUMNS})
+    SELECT %(company)s, %(config)s, %(origin)s, %(seen)s, scope, hour, currency, {_COLUMNS} FROM page_facts
     ON CONFLICT ({_CONFLICT}) DO UPDATE SET {_SET}
 )
 SELECT day, count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE has_changed), count(*),
@@ -87,46 +88,52 @@ def merge_page(connection: Connection, stamp: Stamp, page: Page) -> Merged:
     return _merge_on_postgresql(connection, stamp, page)
 
 
-def find_facts(connection: Connection, stamp: Stamp, keys: Sequence[Key]) -> Page:
-    """The stored values of those `keys` that are stored."""
-    if connection.dialect.name == "sqlite":
-        return _found_on_sqlite(connection, stamp, keys)
-    with naming_errors(), _cursor(connection) as cursor:
-        _stage(cursor, dict.fromkeys(keys, (0, 0)))
-        cursor.execute(
-            f"SELECT {', '.join('r.' + column for column in _KEY_COLUMNS.split(', '))}, r.value, r.provisional "
-            "FROM page_facts p JOIN platform_analytics_raw r ON r.company_no = %s AND r.config_no = %s "
-            "AND r.origin = %s AND r.day = p.day AND r.metric = p.metric AND r.scope = p.scope "
-            "AND r.external_posting = p.external_posting AND r.breakdown = p.breakdown AND r.hour = p.hour "
-            "AND r.currency = p.currency",
-            (stamp.company_no, stamp.config_no, stamp.origin),
-        )
-        found: Page = {tuple(row[:7]): (row[7], row[8]) for row in cursor.fetchall()}  # type: ignore[misc]
-        cursor.execute("TRUNCATE page_facts")
+def find_values(connection: Connection, stamp: Stamp, page: Page) -> dict[tuple[Shared, Key], tuple[int, int]]:
+    """The (value, provisional) that are stored now under the page's keys, where there is a fact."""
+    found: dict[tuple[Shared, Key], tuple[int, int]] = {}
+    table = RawFact.__table__.c  # type: ignore[attr-defined]
+    names = ("company_no", "config_no", "origin", "scope", "hour", "currency")
+    columns = (table.day, table.metric, table.external_posting, table.breakdown, table.value, table.provisional)
+    for shared, rows in page.items():
+        same = (stamp.company_no, stamp.config_no, stamp.origin, *shared)
+        query = select(*columns).where(*(table[name] == value for name, value in zip(names, same, strict=True)))
+        keys = iter(rows)
+        for size in _sizes(len(rows)):
+            batch = list(islice(keys, size))
+            for *key, value, provisional in connection.execute(query.where(tuple_(*columns[:4]).in_(batch))):
+                found[shared, (key[0], key[1], key[2], key[3])] = (value, provisional)
     return found
 
 
 def _merge_on_sqlite(connection: Connection, stamp: Stamp, page: Page) -> Merged:
-    found = _found_on_sqlite(connection, stamp, list(page)) if _has_days(connection, stamp, page) else {}
-    shared = (stamp.company_no, stamp.config_no, stamp.origin, stamp.seen)
-    connection.exec_driver_sql(_UPSERT, [key + value + shared for key, value in page.items()])
-    if not found:
-        return Merged(inserted=len(page), days={key[0] for key in page})
-    merged = Merged(inserted=len(page) - len(found))
-    if merged.inserted:
-        merged.days = {key[0] for key in page if key not in found}
-    for key, before in found.items():
-        after = page[key]
-        if after != before:
-            merged.days.add(key[0])
-            merged.updated += after[0] != before[0]
-    merged.unchanged = len(found) - merged.updated
+    merged = Merged()
+    is_first = not _has_days(connection, stamp, page)
+    for (scope, hour, currency), rows in page.items():
+        shared = (stamp.company_no, stamp.config_no, scope, stamp.origin, hour, currency)
+        given = iter(rows.values())
+        for size in _sizes(len(rows)):
+            told = tuple(chain.from_iterable(islice(given, size)))
+            if not is_first:
+                differing = connection.exec_driver_sql(_find_differing(size), told + shared).cursor.fetchall()
+                _count(merged, differing)
+            connection.exec_driver_sql(_upsert(size), told + shared + (stamp.seen,))
+        if is_first:
+            merged.inserted += len(rows)
+            merged.days.update(key[0] for key in rows)
+    merged.unchanged = sum(map(len, page.values())) - merged.inserted - merged.updated
     return merged
 
 
+def _count(merged: Merged, differing: Sequence[tuple[int, int, int]]) -> None:
+    for day, is_new, has_changed in differing:
+        merged.days.add(day)
+        merged.inserted += is_new
+        merged.updated += has_changed
+
+
 def _has_days(connection: Connection, stamp: Stamp, page: Page) -> bool:
-    """Whether anything is stored for the page's range of days: on a first load the lookup is saved."""
-    days = {key[0] for key in page}
+    """Whether anything is stored for the page's range of days: on a first load the comparison is saved."""
+    days = {key[0] for rows in page.values() for key in rows}
     found = connection.exec_driver_sql(
         "SELECT 1 FROM platform_analytics_raw WHERE company_no = ? AND config_no = ? AND day BETWEEN ? AND ? LIMIT 1",
         (stamp.company_no, stamp.config_no, min(days), max(days)),
@@ -134,25 +141,9 @@ def _has_days(connection: Connection, stamp: Stamp, page: Page) -> bool:
     return found.first() is not None
 
 
-def _found_on_sqlite(connection: Connection, stamp: Stamp, keys: Sequence[Key]) -> Page:
-    found: Page = {}
-    groups: dict[tuple[int, int, str], list[Key]] = {}
-    for key in keys:
-        groups.setdefault(_shared(key), []).append(key)
-    for (scope, hour, currency), members in groups.items():
-        given = iter(members)
-        for size in _sizes(len(members)):
-            parameters = tuple(chain.from_iterable(map(_varying, islice(given, size))))
-            shared = (stamp.company_no, stamp.config_no, scope, stamp.origin, hour, currency)
-            rows = connection.exec_driver_sql(_lookup(size), parameters + shared).cursor.fetchall()
-            for day, metric, posting, breakdown, value, provisional in rows:
-                found[day, metric, scope, posting, breakdown, hour, currency] = (value, provisional)
-    return found
-
-
 def _sizes(count: int) -> Iterator[int]:
     """Powers of two that add up to `count`, so that few different statements are ever prepared."""
-    size = _MOST_KEYS
+    size = _MOST_ROWS
     while count:
         while size > count:
             size //= 2
@@ -160,14 +151,26 @@ def _sizes(count: int) -> Iterator[int]:
         count -= size
 
 
+def _told(size: int) -> str:
+    return f"WITH told (d, m, p, b, v, f) AS (VALUES {', '.join(['(?, ?, ?, ?, ?, ?)'] * size)})"
+
+
 @lru_cache(maxsize=16)
-def _lookup(size: int) -> str:
-    values = ", ".join(["(?, ?, ?, ?)"] * size)
+def _find_differing(size: int) -> str:
     return (
-        f"WITH wanted (d, m, p, b) AS (VALUES {values}) "
-        "SELECT day, metric, external_posting, breakdown, value, provisional "
-        "FROM wanted CROSS JOIN platform_analytics_raw ON company_no = ? AND config_no = ? AND day = d AND metric = m "
-        "AND scope = ? AND external_posting = p AND breakdown = b AND origin = ? AND hour = ? AND currency = ?"
+        f"{_told(size)} SELECT d, value IS NULL, value IS NOT NULL AND value <> v FROM told LEFT JOIN "
+        "platform_analytics_raw ON company_no = ? AND config_no = ? AND day = d AND metric = m AND scope = ? "
+        "AND external_posting = p AND breakdown = b AND origin = ? AND hour = ? AND currency = ? "
+        "WHERE value IS NOT v OR provisional IS NOT f"
+    )
+
+
+@lru_cache(maxsize=16)
+def _upsert(size: int) -> str:
+    return (
+        f"{_told(size)} INSERT INTO platform_analytics_raw ({_COLUMNS}, company_no, config_no, scope, origin, hour, "
+        "currency, seen) SELECT d, m, p, b, v, f, ?, ?, ?, ?, ?, ?, ? FROM told WHERE true "
+        f"ON CONFLICT ({_CONFLICT}) DO UPDATE SET {_SET}"
     )
 
 
@@ -190,7 +193,6 @@ def _merge_on_postgresql(connection: Connection, stamp: Stamp, page: Page) -> Me
             merged.unchanged += told - inserted - updated
             if is_dirty:
                 merged.days.add(day)
-        cursor.execute("TRUNCATE page_facts")
     return merged
 
 
@@ -201,9 +203,8 @@ def _cursor(connection: Connection) -> "psycopg.Cursor[tuple[int, ...]]":
 
 def _stage(cursor: "psycopg.Cursor[tuple[int, ...]]", page: Page) -> None:
     cursor.execute(_STAGING)
-    lines = "".join(
-        f"{day}\t{metric}\t{scope}\t{posting}\t{breakdown}\t{hour}\t{currency}\t{value}\t{provisional}\n"
-        for (day, metric, scope, posting, breakdown, hour, currency), (value, provisional) in page.items()
-    )
     with cursor.copy("COPY page_facts FROM STDIN") as copy:
-        copy.write(lines)
+        for (scope, hour, currency), rows in page.items():
+            end = f"\t{scope}\t{hour}\t{currency}\n"
+            # The old way of formatting takes a whole row, and half the time.
+            copy.write("".join(["%d\t%d\t%d\t%d\t%d\t%d" % row + end for row in rows.values()]))  # noqa: UP031
