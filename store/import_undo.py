@@ -1,0 +1,357 @@
+"""Takes an import back: what it replaced returns, what it brought goes, except where a later import said it again.
+
+Works in short transactions and may be repeated: a take-back that breaks off is finished by the next one. Numbers are
+counted again only at the end.
+"""
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import islice
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import bindparam, delete, exists, select, update
+from sqlmodel import Session, col
+
+from domain.facts import Origin, Scope
+from store.opening import Store
+from store.tables import (
+    Application,
+    Company,
+    ExternalPosting,
+    Import,
+    ImportChange,
+    PlatformConfig,
+    RawFact,
+    ReadCoverage,
+    Referral,
+    WorkerBeat,
+)
+from store.vault import VaultError
+from store.writes.applications import SEALED_COLUMNS, days_of, from_document
+from store.writes.coverage import mark_dirty
+from store.writes.facts import Place, place_of
+from store.writes.imports import KEY_NAMES, FactKey, end_import, find_told, import_number
+from store.writes.projections import mark_applications_dirty
+
+#: An import whose process said nothing for this long is dead.
+SILENCE = timedelta(minutes=2)
+_BATCH = 1000
+_FACTS = RawFact.__table__  # type: ignore[attr-defined]
+_CHANGES = ImportChange.__table__  # type: ignore[attr-defined]
+_APPLICATIONS = Application.__table__  # type: ignore[attr-defined]
+_COVERAGE = ReadCoverage.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(slots=True)
+class Undone:
+    """What became of an import's effect: `kept` is what a later import or event told again or changed."""
+
+    removed: int = 0
+    restored: int = 0
+    kept: int = 0
+
+
+class NotUndoable(Exception):
+    """The import is not there, or was taken back already; the text says which."""
+
+
+def undo_import(store: Store, import_id: uuid.UUID, *, now: datetime) -> Undone:
+    """Take an imported or broken-off import back; its state becomes undone, or failed where it never ended.
+
+    Raises NotUndoable.
+    """
+    with store.writing() as session:
+        record = session.get(Import, import_id)
+        if record is None or record.state not in ("running", "imported"):
+            raise NotUndoable("This import was taken back already.")
+        final = "undone" if record.state == "imported" or record.mapping.get("undoing") else "failed"
+        # From here on the import is neither shown as done nor can it go on.
+        record.state = "running"
+        record.mapping = {**record.mapping, "undoing": final == "undone"}
+        session.add(record)
+        session.flush()
+        session.expunge(record)
+    undone = _undo_facts(store, record, now) if record.kind == "metrics" else _undo_applications(store, record)
+    with store.writing() as session:
+        end_import(session, import_id, {"state": final, "undone_at": now})
+    return undone
+
+
+def undo_dead_imports(store: Store, *, now: datetime) -> list[uuid.UUID]:
+    """Take back what broke off: imports that run, but whose process has been silent. Returns their ids."""
+    with store.reading() as session:
+        running = list(session.execute(select(col(Import.id)).where(col(Import.state) == "running")).scalars())
+        dead = [import_id for import_id in running if is_silent(session, import_id, now=now)]
+    for import_id in dead:
+        undo_import(store, import_id, now=now)
+    return dead
+
+
+def is_silent(session: Session, import_id: uuid.UUID, *, now: datetime) -> bool:
+    """Whether a running import's process has given no sign of life for a while."""
+    beat = session.get(WorkerBeat, f"import:{import_id}")
+    return beat is None or beat.beat_at < now - SILENCE
+
+
+def _undo_facts(store: Store, record: Import, now: datetime) -> Undone:
+    undone, seen = Undone(), import_number(record.id)
+    place = _place(store, record)
+    if place is None:
+        return undone
+    undone.kept = _hand_over(store, record, "seen", str(seen))
+    for batch in _changes(store, record.id):
+        with store.writing() as session:
+            _restore_facts(session, place, seen, (batch, undone))
+    days = _days_seen(store, place, seen)
+    for chunk in _chunks(days, 4):
+        with store.writing() as session:
+            gone = session.connection().execute(
+                delete(_FACTS).where(*_at(place), _FACTS.c.day.in_(chunk), _FACTS.c.seen == seen)
+            )
+            undone.removed += gone.rowcount
+    with store.writing() as session:
+        _uncover(session, place, record, now)
+        _forget_postings(session, place, record)
+    return undone
+
+
+def _place(store: Store, record: Import) -> Place | None:
+    """Where the import wrote; None where its connection was erased, or nothing was written yet."""
+    config_id = record.mapping.get("config_id")
+    if not isinstance(config_id, str):
+        return None
+    with store.reading() as session:
+        config = session.get(PlatformConfig, uuid.UUID(config_id))
+        return place_of(session, config) if config else None
+
+
+def _restore_facts(session: Session, place: Place, seen: int, work: tuple[list[tuple[list[Any], Any]], Undone]) -> None:
+    changes, undone = work
+    keys: list[FactKey] = [tuple(row_key) for row_key, _ in changes]
+    days = [key[0] for key in keys]
+    current = find_told(session, place, (min(days), max(days)), (key[1] for key in keys)).facts
+    ours = [
+        (key, before) for key, (_, before) in zip(keys, changes, strict=True) if current.get(key, (0, 0, 0))[2] == seen
+    ]
+    back = [(key, before) for key, before in ours if before is not None]
+    gone = [key for key, before in ours if before is None]
+    where = [*_at(place), *(_FACTS.c[name] == bindparam(f"key_{name}") for name in KEY_NAMES)]
+    if back:
+        values: dict[str, Any] = {name: bindparam(f"to_{name}") for name in ("value", "provisional", "seen")}
+        session.connection().execute(
+            update(_FACTS).where(*where).values(values),
+            [
+                _named(key)
+                | {"to_value": one["value"], "to_provisional": one["provisional"], "to_seen": int(one["seen"])}
+                for key, one in back
+            ],
+        )
+    if gone:
+        session.connection().execute(delete(_FACTS).where(*where), [_named(key) for key in gone])
+    undone.restored += len(back)
+    undone.removed += len(gone)
+
+
+def _named(key: FactKey) -> dict[str, Any]:
+    return {f"key_{name}": part for name, part in zip(KEY_NAMES, key, strict=True)}
+
+
+def _at(place: Place) -> list[Any]:
+    return [
+        _FACTS.c.company_no == place.company_no,
+        _FACTS.c.config_no == place.config_no,
+        _FACTS.c.origin == int(Origin.IMPORT),
+    ]
+
+
+def _days_seen(store: Store, place: Place, seen: int) -> list[int]:
+    with store.reading() as session:
+        rows = session.execute(select(_FACTS.c.day).where(*_at(place), _FACTS.c.seen == seen).distinct())
+        return sorted(rows.scalars())
+
+
+def _uncover(session: Session, place: Place, record: Import, now: datetime) -> None:
+    """Days that no file tells of any more are gaps again; all days of the import are counted anew."""
+    first, last = _range(record)
+    columns = _COVERAGE.c
+    told = exists().where(
+        *_at(place),
+        _FACTS.c.day == columns.day,
+        _FACTS.c.metric == columns.metric,
+        _FACTS.c.scope == columns.scope,
+        _FACTS.c.seen >= 0,
+    )
+    covered = (
+        columns.company_no == place.company_no,
+        columns.config_no == place.config_no,
+        columns.day.between(first, last),
+        columns.scope.in_([int(Scope.TOTAL), int(Scope.POSTING)]),
+        columns.origin == int(Origin.IMPORT),
+    )
+    days = sorted(session.execute(select(columns.day).where(*covered).distinct()).scalars())
+    session.execute(delete(_COVERAGE).where(*covered, ~told), execution_options={"synchronize_session": False})
+    mark_dirty(session, place, days, now=now)
+
+
+def _range(record: Import) -> tuple[int, int]:
+    days = record.mapping.get("days")
+    return (int(days[0]), int(days[1])) if isinstance(days, list) and len(days) == 2 else (0, -1)
+
+
+def _forget_postings(session: Session, place: Place, record: Import) -> None:
+    """Postings that only this file named, and that nobody has linked, no longer wait in the list."""
+    waiting = select(col(ExternalPosting.number)).where(
+        col(ExternalPosting.config_id) == place.config_id,
+        col(ExternalPosting.posting_id).is_(None),
+        col(ExternalPosting.first_seen_at) >= record.created_at,
+    )
+    numbers = set(session.execute(waiting).scalars())
+    if not numbers:
+        return
+    used = select(_FACTS.c.external_posting).where(
+        _FACTS.c.company_no == place.company_no, _FACTS.c.config_no == place.config_no
+    )
+    idle = sorted(numbers - set(session.execute(used.distinct()).scalars()))
+    for chunk in _chunks(idle, 500):
+        session.execute(
+            delete(ExternalPosting).where(col(ExternalPosting.number).in_(chunk)),
+            execution_options={"synchronize_session": False},
+        )
+
+
+def _undo_applications(store: Store, record: Import) -> Undone:
+    undone = Undone(kept=_hand_over(store, record, "import_id", str(record.id)))
+    with store.reading() as session:
+        zone = ZoneInfo(
+            session.execute(select(col(Company.time_zone)).where(col(Company.id) == record.company_id)).scalar_one()
+        )
+    for batch in _changes(store, record.id):
+        with store.writing() as session:
+            days = _restore_applications(session, store, (record, batch, undone), zone)
+            mark_applications_dirty(session, record.company_id, days)
+    while True:
+        with store.writing() as session:
+            gone = _remove_applications(session, record, undone, zone)
+            if gone is None:
+                break
+            mark_applications_dirty(session, record.company_id, gone)
+    with store.reading() as session:
+        left = select(_APPLICATIONS.c.id).where(_APPLICATIONS.c.import_id == record.id)
+        undone.kept += len(session.execute(left).all())
+    return undone
+
+
+def _restore_applications(
+    session: Session, store: Store, work: tuple[Import, list[tuple[list[Any], Any]], Undone], zone: ZoneInfo
+) -> set[date]:
+    record, changes, undone = work
+    before = {uuid.UUID(row_key[0]): stored for row_key, stored in changes}
+    rows = session.execute(_ours(record).where(_APPLICATIONS.c.id.in_(list(before)))).all()
+    days: set[date] = set()
+    gone = []
+    for row in rows:
+        stored = before[row.id]
+        if stored is None:
+            gone.append(row.id)
+            days |= days_of([dict(row._mapping)], zone)
+            continue
+        values = _openable(store, row.id, from_document(stored))
+        days |= days_of([dict(row._mapping), values], zone)
+        session.execute(update(_APPLICATIONS).where(_APPLICATIONS.c.id == row.id).values(values))
+        undone.restored += 1
+    if gone:
+        session.execute(delete(_APPLICATIONS).where(_APPLICATIONS.c.id.in_(gone)))
+        undone.removed += len(gone)
+    return days
+
+
+def _openable(store: Store, row_id: uuid.UUID, values: dict[str, Any]) -> dict[str, Any]:
+    """Without a name or address sealed with a key that was retired since: the present one stays."""
+    for name in SEALED_COLUMNS:
+        if not values.get(name):
+            continue
+        try:
+            store.vault.open("applications", row_id, name, values[name])
+        except VaultError:
+            values.pop(name)
+            if name == "candidate_email":
+                values.pop("email_index", None)
+    return values
+
+
+def _remove_applications(session: Session, record: Import, undone: Undone, zone: ZoneInfo) -> set[date] | None:
+    """Delete a batch of what the import brought; None at the end. What a referral led to stays: it is needed."""
+    referred = exists().where(col(Referral.application_id) == _APPLICATIONS.c.id)
+    rows = session.execute(_ours(record).where(~referred).limit(_BATCH)).all()
+    if not rows:
+        return None
+    session.execute(delete(_APPLICATIONS).where(_APPLICATIONS.c.id.in_([row.id for row in rows])))
+    undone.removed += len(rows)
+    return days_of([dict(row._mapping) for row in rows], zone)
+
+
+def _ours(record: Import) -> Any:
+    """Applications as the import left them: nobody has changed them since."""
+    return select(_APPLICATIONS).where(
+        _APPLICATIONS.c.import_id == record.id, _APPLICATIONS.c.updated_at == record.created_at
+    )
+
+
+def _hand_over(store: Store, record: Import, name: str, mark: str) -> int:
+    """Later imports that replaced something of this one now replace what was there before it. Returns how many rows.
+
+    Otherwise taking them back would bring back what is taken back here.
+    """
+    later = (
+        select(_CHANGES.c.import_id, _CHANGES.c.seq, _CHANGES.c.row_key)
+        .where(_CHANGES.c.company_id == record.company_id, _CHANGES.c.import_id != record.id)
+        .where(_CHANGES.c.before[name].as_string() == mark)
+    )
+    with store.reading() as session:
+        rows = session.execute(later).all()
+    if not rows:
+        return 0
+    wanted = {tuple(row.row_key) for row in rows}
+    before: dict[tuple[Any, ...], Any] = {}
+    for batch in _changes(store, record.id):
+        before |= {key: stored for row_key, stored in batch if (key := tuple(row_key)) in wanted}
+    statement = (
+        update(_CHANGES)
+        .where(_CHANGES.c.import_id == bindparam("key_import"), _CHANGES.c.seq == bindparam("key_seq"))
+        .values(before=bindparam("to_before"))
+    )
+    for chunk in _chunks(rows, _BATCH):
+        parameters = [
+            {"key_import": row.import_id, "key_seq": row.seq, "to_before": before.get(tuple(row.row_key))}
+            for row in chunk
+        ]
+        with store.writing() as session:
+            session.connection().execute(statement, parameters)
+    return len(rows)
+
+
+def _changes(store: Store, import_id: uuid.UUID) -> Iterator[list[tuple[list[Any], Mapping[str, Any] | None]]]:
+    """(key of the row, what was before) in batches, each read in a transaction of its own."""
+    last = -1
+    while True:
+        query = (
+            select(_CHANGES.c.seq, _CHANGES.c.row_key, _CHANGES.c.before)
+            .where(_CHANGES.c.import_id == import_id, _CHANGES.c.seq > last)
+            .order_by(_CHANGES.c.seq)
+            .limit(_BATCH)
+        )
+        with store.reading() as session:
+            rows = session.execute(query).all()
+        if not rows:
+            return
+        last = rows[-1].seq
+        yield [(row.row_key, row.before) for row in rows]
+
+
+def _chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    rest = iter(items)
+    while chunk := list(islice(rest, size)):
+        yield chunk
