@@ -1,0 +1,296 @@
+"""Our postings, the platforms' postings, and the links between them. A changed link makes days dirty, never facts."""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Protocol
+
+from sqlalchemy import distinct, exists, func, select
+from sqlmodel import Session, col
+from sqlmodel import select as select_rows
+
+from domain.facts import Scope
+from domain.text import clean_text, key_text
+from store.errors import StoreError
+from store.tables import Company, ExternalPosting, JobPosting, PlatformConfig, PostingLinkRule, RawFact, ReadCoverage
+from store.writes.coverage import mark_dirty
+from store.writes.facts import Place, place_of
+from store.writes.linking import Linker
+from store.writes.numbers import REF_LENGTH
+
+#: With more postings than this to look for, all covered days of the connection are marked.
+_FEW = 40
+_BATCH = 500
+_LENGTHS = {"title": 500, "requisition_ref": 200, "path": 500, "url": 1000, "location": 300}
+_EDITABLE = frozenset(
+    "title requisition_ref slug path department location recruiter hiring_manager apply_url status opened_on closed_on "
+    "target_hires".split()
+)
+
+
+class PostingUnknown(StoreError):
+    """This company has no such posting."""
+
+
+class PostingSeen(Protocol):
+    """A posting as a connector tells it."""
+
+    @property
+    def ref(self) -> str:
+        """The platform's id."""
+
+    @property
+    def title(self) -> str:
+        """Its title there."""
+
+    @property
+    def requisition_ref(self) -> str:
+        """The company's own number, where the platform knows it."""
+
+    @property
+    def path(self) -> str:
+        """Its path on the career site."""
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+
+    @property
+    def location(self) -> str:
+        """Where the work is."""
+
+
+@dataclass(frozen=True, slots=True)
+class PostingCounts:
+    """What became of postings seen."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    linked: int = 0
+
+
+def upsert_external_postings(
+    session: Session, place: Place, seen: Sequence[PostingSeen], *, now: datetime
+) -> PostingCounts:
+    """Insert or update external postings, and link the new and the changed ones by rule.
+
+    What a platform does not tell (any more) stays as it was.
+    """
+    told = {ref: _told(item) for item in seen if (ref := key_text(item.ref, REF_LENGTH))}
+    stored = _stored(session, place, list(told))
+    changed: list[ExternalPosting] = []
+    inserted = 0
+    for ref, values in told.items():
+        row = stored.get(ref)
+        if row is None:
+            row = ExternalPosting(
+                company_id=place.company_id, config_id=place.config_id, external_ref=ref, first_seen_at=now, **values
+            )
+            session.add(row)
+            inserted += 1
+        elif not _update(row, {name: value for name, value in values.items() if value}):
+            continue
+        changed.append(row)
+    session.flush()
+    linked = _link(session, place.company_id, changed, now) if changed else 0
+    return PostingCounts(inserted, len(changed) - inserted, len(told) - len(changed), linked)
+
+
+def link_waiting(session: Session, company_id: uuid.UUID, *, now: datetime) -> int:
+    """Try the rules on every external posting that waits. Returns how many they linked."""
+    waiting = select_rows(ExternalPosting).where(
+        ExternalPosting.company_id == company_id, col(ExternalPosting.posting_id).is_(None)
+    )
+    return _link(session, company_id, session.exec(waiting).all(), now)
+
+
+def link_by_hand(
+    session: Session, company_id: uuid.UUID, number: int, posting_id: uuid.UUID | None, *, now: datetime
+) -> ExternalPosting:
+    """Link an external posting to one of ours, or with None unlink it. No rule touches it afterwards.
+
+    Raises PostingUnknown where either is not this company's.
+    """
+    external = get_external(session, company_id, number)
+    if posting_id is not None:
+        get_posting(session, company_id, posting_id)
+    moved = external.posting_id != posting_id
+    external.posting_id, external.linked_by, external.linked_at = posting_id, "hand", now
+    external.is_ignored = False
+    session.add(external)
+    session.flush()
+    if moved:
+        _mark_days(session, [external], now)
+    return external
+
+
+def ignore(session: Session, company_id: uuid.UUID, number: int, *, is_ignored: bool = True) -> ExternalPosting:
+    """Take an external posting off the waiting list, or put it back. Its numbers keep counting for the platform."""
+    external = get_external(session, company_id, number)
+    external.is_ignored = is_ignored
+    session.add(external)
+    session.flush()
+    return external
+
+
+def create_posting(session: Session, company_id: uuid.UUID, values: Mapping[str, Any], *, now: datetime) -> JobPosting:
+    """Make a posting with the company's next number, and link what waits for it. `values` are its columns."""
+    # Two makers at once would take the same number: the company's row is the lock.
+    session.exec(select_rows(Company).where(Company.id == company_id).with_for_update()).one()
+    last = session.exec(select_rows(func.max(JobPosting.number)).where(JobPosting.company_id == company_id)).one()
+    posting = JobPosting(
+        company_id=company_id, number=(last or 0) + 1, created_at=now, updated_at=now, **_checked(values)
+    )
+    session.add(posting)
+    session.flush()
+    link_waiting(session, company_id, now=now)
+    return posting
+
+
+def edit_posting(
+    session: Session, company_id: uuid.UUID, posting_id: uuid.UUID, values: Mapping[str, Any], *, now: datetime
+) -> JobPosting:
+    """Change a posting, and try the rules again. Raises PostingUnknown."""
+    posting = get_posting(session, company_id, posting_id)
+    if _update(posting, _checked(values)):
+        posting.updated_at = now
+        session.add(posting)
+        session.flush()
+        link_waiting(session, company_id, now=now)
+    return posting
+
+
+def close_posting(
+    session: Session, company_id: uuid.UUID, posting_id: uuid.UUID, closed_on: date, *, now: datetime
+) -> JobPosting:
+    """Close a posting on a day, or on the day it opened if that is later. Raises PostingUnknown."""
+    opened_on = get_posting(session, company_id, posting_id).opened_on
+    day = max(closed_on, opened_on) if opened_on else closed_on
+    return edit_posting(session, company_id, posting_id, {"status": "closed", "closed_on": day}, now=now)
+
+
+def add_rule(
+    session: Session, company_id: uuid.UUID, posting_id: uuid.UUID, values: Mapping[str, Any], *, now: datetime
+) -> PostingLinkRule:
+    """Add an admin's rule (`field`, `match`, `pattern`, `position`) and try it at once. Raises PostingUnknown."""
+    get_posting(session, company_id, posting_id)
+    pattern = clean_text(str(values["pattern"]))
+    if not pattern:
+        raise ValueError("a rule needs a pattern")
+    rule = PostingLinkRule(
+        company_id=company_id,
+        posting_id=posting_id,
+        field=values.get("field", "requisition_ref"),
+        match=values.get("match", "equals"),
+        pattern=pattern,
+        position=values.get("position", 0),
+        created_at=now,
+    )
+    session.add(rule)
+    session.flush()
+    link_waiting(session, company_id, now=now)
+    return rule
+
+
+def get_posting(session: Session, company_id: uuid.UUID, posting_id: uuid.UUID) -> JobPosting:
+    """A posting of the company. Raises PostingUnknown."""
+    posting = session.get(JobPosting, posting_id)
+    if posting is None or posting.company_id != company_id:
+        raise PostingUnknown("There is no such posting.")
+    return posting
+
+
+def get_external(session: Session, company_id: uuid.UUID, number: int) -> ExternalPosting:
+    """An external posting of the company. Raises PostingUnknown."""
+    external = session.get(ExternalPosting, number)
+    if external is None or external.company_id != company_id:
+        raise PostingUnknown("There is no such posting.")
+    return external
+
+
+def _told(seen: PostingSeen) -> dict[str, Any]:
+    return {name: clean_text(getattr(seen, name) or "", length) for name, length in _LENGTHS.items()}
+
+
+def _stored(session: Session, place: Place, refs: list[str]) -> dict[str, ExternalPosting]:
+    query = select_rows(ExternalPosting).where(ExternalPosting.config_id == place.config_id)
+    batches = (refs[start : start + _BATCH] for start in range(0, len(refs), _BATCH))
+    return {
+        row.external_ref: row
+        for batch in batches
+        for row in session.exec(query.where(col(ExternalPosting.external_ref).in_(batch)))
+    }
+
+
+def _update(row: JobPosting | ExternalPosting, values: Mapping[str, Any]) -> bool:
+    """Set what differs; whether anything did."""
+    differing = {name: value for name, value in values.items() if getattr(row, name) != value}
+    for name, value in differing.items():
+        setattr(row, name, value)
+    return bool(differing)
+
+
+def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    unknown = set(values) - _EDITABLE
+    if unknown:
+        raise ValueError(f"a posting has no {', '.join(sorted(unknown))}")
+    return {name: clean_text(value, 1000) if isinstance(value, str) else value for name, value in values.items()}
+
+
+def _link(session: Session, company_id: uuid.UUID, externals: Iterable[ExternalPosting], now: datetime) -> int:
+    """Link what waits and was never decided by hand."""
+    open_ones = [
+        external
+        for external in externals
+        if external.posting_id is None and external.linked_by != "hand" and not external.is_ignored
+    ]
+    if not open_ones:
+        return 0
+    postings = select_rows(JobPosting).where(JobPosting.company_id == company_id, JobPosting.status != "archived")
+    rules = select_rows(PostingLinkRule).where(PostingLinkRule.company_id == company_id)
+    linker = Linker(session.exec(postings), session.exec(rules).all())
+    linked = []
+    for external in open_ones:
+        posting_id = linker.find(external)
+        if posting_id is not None:
+            external.posting_id, external.linked_by, external.linked_at = posting_id, "rule", now
+            session.add(external)
+            linked.append(external)
+    session.flush()
+    _mark_days(session, linked, now)
+    return len(linked)
+
+
+def _mark_days(session: Session, externals: Sequence[ExternalPosting], now: datetime) -> None:
+    by_config: dict[uuid.UUID, list[int]] = {}
+    for external in externals:
+        if external.number is not None:
+            by_config.setdefault(external.config_id, []).append(external.number)
+    for config_id, numbers in by_config.items():
+        config = session.get_one(PlatformConfig, config_id)
+        place = place_of(session, config)
+        mark_dirty(session, place, _days_of(session, place, numbers), now=now)
+
+
+def _days_of(session: Session, place: Place, numbers: list[int]) -> list[int]:
+    """Covered days with facts of these external postings: what is not covered does not count anyway.
+
+    Coverage tells the metrics of each day, and with them the key leads straight to a posting's facts.
+    """
+    query = select(distinct(col(ReadCoverage.day))).where(
+        col(ReadCoverage.company_no) == place.company_no, col(ReadCoverage.config_no) == place.config_no
+    )
+    if len(numbers) <= _FEW:
+        query = query.where(
+            exists().where(
+                col(RawFact.company_no) == place.company_no,
+                col(RawFact.config_no) == place.config_no,
+                col(RawFact.day) == col(ReadCoverage.day),
+                col(RawFact.metric) == col(ReadCoverage.metric),
+                col(RawFact.scope) == int(Scope.POSTING),
+                col(RawFact.external_posting).in_(numbers),
+            )
+        )
+    return list(session.execute(query).scalars())
