@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
@@ -33,11 +33,11 @@ _CSV_TYPE = re.compile(r"(?i)^(?:text/csv|application/csv|text/plain|application
 
 @dataclass(frozen=True)
 class Answer:
-    """A response read whole: `body` is decompressed, `url` is without its query."""
+    """A response read whole: `body` is decompressed and never shown, `url` is without its query."""
 
     status: int
-    headers: httpx.Headers
-    body: bytes | bytearray
+    headers: httpx.Headers = field(repr=False)
+    body: bytes | bytearray = field(repr=False)
     url: str
 
     @property

@@ -198,7 +198,7 @@ class _Grant:
             return ConfigError(words, cause="no_permission")
         if code == "invalid_request" and answer.status < 500:
             return ConfigError(words, cause="account_unknown")
-        return error_for(answer, now)
+        return error_for(answer, now) or SchemaDrift(f"{words}, in an answer that says success")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ https://docs.indeed.com/sponsored-jobs-api
 
 import json
 from collections.abc import Generator, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -107,7 +107,8 @@ class Cursor:
 
     def text(self) -> str:
         """As the sync job keeps it."""
-        return json.dumps(asdict(self), separators=(",", ":"))
+        sums = {"counts": self.sums.counts, "spend": self.sums.spend, "bad": self.sums.bad}
+        return json.dumps({**vars(self), "sums": sums}, separators=(",", ":"))
 
     def without(self, day: str) -> "Cursor":
         """The same without the report of a day."""
@@ -122,7 +123,7 @@ class Cursor:
         left = told["left"]
         told["left"] = None if left is None else tuple((ref, name) for ref, name in left)
         told["orders"] = tuple(told["orders"])
-        told["sums"] = Sums(told["sums"]["counts"], told["sums"]["spend"], told["sums"]["bad"])
+        told["sums"] = Sums(**told["sums"])
         return cls(**told)
 
 
