@@ -1,0 +1,136 @@
+"""The demo company: people, connections to the sandbox, and the applicant system's export, by the ordinary actions."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from actions.connections import test_and_save
+from actions.imports import SourceFile, inspect_file, plan_import, run_import
+from actions.syncs import sync_all
+from actions.users import add_company, add_user, change_password
+from actions.viewer import ADMIN, HIRING_MANAGER, Viewer
+from settings import Settings
+from store.opening import Store
+from store.tables import Company, PlatformConfig, PlatformSyncJob, User
+
+ADMIN_EMAIL = "admin@demo.example"
+MANAGER_EMAIL = "manager@demo.example"
+_PEOPLE = ((ADMIN_EMAIL, "Dana Admin", ADMIN), (MANAGER_EMAIL, "Max Manager", HIRING_MANAGER))
+_BY = "demo"
+
+
+class DemoRefused(Exception):
+    """The demo cannot be set up here; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPeople:
+    """The demo's admin, and the password of both sign-ins."""
+
+    admin: Viewer
+    password: str
+
+
+def seed_people(store: Store, settings: Settings, told: Mapping[str, Any], *, now: datetime) -> DemoPeople:
+    """Makes the demo company and its two users, or gives the users a fresh password when they are there.
+
+    `told` is what the sandbox says of its company. Raises DemoRefused in a database that belongs to somebody real.
+    """
+    password = settings.demo_password or secrets.token_urlsafe(12)
+    with store.reading() as session:
+        companies = session.exec(select(Company)).all()
+        known = {user.email: user for user in session.exec(select(User)).all()}
+    if any(not company.is_demo for company in companies):
+        raise DemoRefused("This database belongs to a real company. Set DATA_DIR to another folder for the demo.")
+    if companies:
+        company = companies[0]
+    else:
+        company = Company(number=1, name=told["name"], time_zone=told["time_zone"], currency="USD", is_demo=True)
+        add_company(store, company, by=_BY, now=now)
+    for email, name, role in _PEOPLE:
+        if email in known:
+            change_password(store, known[email].id, password, by=_BY, now=now)
+        else:
+            user = User(company_id=company.id, email=email, name=name, role=role)
+            add_user(store, company, user, password=password, by=_BY, now=now)
+    with store.reading() as session:
+        admin = session.exec(select(User).where(col(User.email) == ADMIN_EMAIL)).one()
+    return DemoPeople(Viewer(admin.id, company.id, ADMIN, admin.name, admin.email), password)
+
+
+def seed_connections(store: Store, settings: Settings, admin: Viewer, told: Mapping[str, Any]) -> None:
+    """Connects what the sandbox imitates, through the same test an admin's form goes through, and asks for full syncs.
+
+    Connections that are there get the sandbox's credentials again. Raises DemoRefused with the platform's words.
+    """
+    forms = {"company_website": _site_form(told["ga4"]), "indeed": _indeed_form(told["indeed"])}
+    with store.reading() as session:
+        known = {config.connector: config.id for config in _connections(session, admin)}
+    for connector, form in forms.items():
+        saved = test_and_save(
+            store, settings, admin, connector, form, now=datetime.now(UTC), config_id=known.get(connector)
+        )
+        if saved.refusal is not None:
+            raise DemoRefused(f"{connector}: {saved.refusal.words} {saved.refusal.detail}")
+    sync_all(store, admin, now=datetime.now(UTC), sync_type="incremental" if known else "full")
+
+
+def seed_applications(store: Store, admin: Viewer, told: Mapping[str, Any], export: bytes) -> int:
+    """Imports the applicant system's export, its words for sources as the sandbox explains them; returns the new rows.
+
+    Raises DemoRefused when the file leaves a question open.
+    """
+    source = SourceFile("applicants.csv", export)
+    found = inspect_file(store, admin, source, kind="applications", now=datetime.now(UTC))
+    mapping = found.mapping.model_copy(update={"sources": told["ats"]["sources"]})
+    plan = plan_import(store, admin, source, mapping, now=datetime.now(UTC))
+    if plan.questions:
+        raise DemoRefused(f"The applicant export leaves open: {', '.join(plan.questions)}")
+    return run_import(store, admin, source, plan).inserted if plan.can_import else 0
+
+
+def sync_states(store: Store, company: Viewer) -> dict[str, str]:
+    """The newest sync job's state of each connection, by the connection's name; "pending" before the first."""
+    with store.reading() as session:
+        found = {}
+        for config in _connections(session, company):
+            job = session.exec(
+                select(PlatformSyncJob)
+                .where(col(PlatformSyncJob.config_id) == config.id)
+                .order_by(col(PlatformSyncJob.number).desc())
+                .limit(1)
+            ).first()
+            found[config.name or config.platform] = job.state if job else "pending"
+        return found
+
+
+def _connections(session: Session, viewer: Viewer) -> list[PlatformConfig]:
+    return list(
+        session.exec(
+            select(PlatformConfig).where(
+                col(PlatformConfig.company_id) == viewer.company_id,
+                col(PlatformConfig.connector) != "",
+                col(PlatformConfig.deleted_at).is_(None),
+            )
+        ).all()
+    )
+
+
+def _site_form(told: Mapping[str, Any]) -> dict[str, object]:
+    return {
+        "property_id": told["property_id"],
+        "careers_path": told["careers_path"],
+        "apply_click_event": told["events"]["click"],
+        "apply_start_event": told["events"]["apply_start"],
+        "apply_complete_event": told["events"]["application"],
+        "service_account_json": json.dumps(told["service_account"]),
+    }
+
+
+def _indeed_form(told: Mapping[str, Any]) -> dict[str, object]:
+    return {name: told[name] for name in ("client_id", "client_secret", "employer_id")}
