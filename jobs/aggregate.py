@@ -3,7 +3,7 @@
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -14,7 +14,8 @@ from sqlmodel import Session, col, select
 from domain.counting import Counted
 from domain.metrics import BY_NAME
 from domain.platforms import BY_NUMBER
-from store.engine import Urgency, is_sqlite, run_writing
+from jobs.pace import Pace, pace_for
+from store.engine import Urgency, run_writing
 from store.opening import Store
 from store.tables import Company
 from store.tables.columns import utc_now
@@ -31,32 +32,7 @@ from store.writes.aggregates import (
 )
 
 log = structlog.get_logger("jobs.aggregate")
-#: A write transaction's aim and limit: SQLite has one writer, who must not keep the others waiting.
-_SQLITE_SECONDS = 0.025
-_POSTGRESQL_SECONDS = 0.25
 Recompute = partial[int]
-_MOST_DAYS = 93
-_MOST_PIECES = 14
-
-
-@dataclass(slots=True)
-class Pace:
-    """How many days one transaction takes, or into how many pieces a large day is cut, learnt from the last one."""
-
-    aim: float
-    days: int = 1
-    pieces: int = 1
-
-    def learn(self, seconds: float) -> None:
-        """Halve after a slow transaction, double after a quick one."""
-        if seconds > self.aim * 1.5 and self.days > 1:
-            self.days //= 2
-        elif seconds > self.aim * 1.5:
-            self.pieces = min(self.pieces * 2, _MOST_PIECES)
-        elif seconds < self.aim * 0.4 and self.pieces > 1:
-            self.pieces //= 2
-        elif seconds < self.aim * 0.4:
-            self.days = min(self.days * 2, _MOST_DAYS)
 
 
 def declared_counting() -> Declared:
@@ -121,7 +97,7 @@ def rebuild(
         with store.reading() as session:
             platforms, days = known_days(session, company_no)
         for key in sorted(((company_no, platform) for platform in platforms), key=_sites_last):
-            pace = _pace(store)
+            pace = pace_for(store)
             part = Slice(*key, days)
             while part.days:
                 taken = replace(part, days=part.days[: pace.days])
@@ -132,7 +108,7 @@ def rebuild(
 
 def _steps(store: Store, part: Slice, declared: Declared, now: datetime) -> Iterator[int]:
     """Settle a slice in transactions of the right size; yields how many days each brought up to date."""
-    pace = _pace(store)
+    pace = pace_for(store)
     while part.days:
         taken = replace(part, days=part.days[: pace.days])
         part = replace(part, days=part.days[len(taken.days) :])
@@ -180,10 +156,6 @@ def _rebuild(store: Store, part: Slice, work: Recompute, pace: Pace) -> int:
     for piece in pieces:
         wrong += run_writing(store.engine, partial(step, piece), Urgency.AGGREGATE)
     return wrong
-
-
-def _pace(store: Store) -> Pace:
-    return Pace(_SQLITE_SECONDS if is_sqlite(store.engine) else _POSTGRESQL_SECONDS)
 
 
 def _is_site(key: tuple[int, int]) -> bool:
