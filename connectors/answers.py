@@ -107,10 +107,9 @@ def _message(body: Any) -> str:
 
 def error_for(answer: Answer, now: datetime) -> ConnectorError | None:
     """The error a status stands for where the connector knows no better; None for success."""
-    words = platform_words(answer)
-    status = answer.status
     if answer.is_success:
         return None
+    words, status = platform_words(answer), answer.status
     if status == 429:
         return slow_down(answer, now, words)
     if status >= 500:

@@ -181,7 +181,12 @@ class _Grant:
         return _TokenAnswer(answer)
 
     def _classify(self, answer: Answer, now: datetime) -> ConnectorError | None:
-        """RFC 6749 errors by their code; Google and Indeed give 400 and 401 for the same ones."""
+        """RFC 6749 errors by their code; Google and Indeed give 400 and 401 for the same ones.
+
+        A web page is nobody's refusal but a proxy's: credentials must not be blamed for it.
+        """
+        if answer.is_page and answer.status < 500:
+            return SchemaDrift(platform_words(answer), cause="not_json")
         body = answer.peek()
         code = body.get("error") if isinstance(body, dict) else None
         if not isinstance(code, str):

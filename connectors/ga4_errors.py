@@ -16,6 +16,8 @@ _PROPERTY = re.compile(r"(?i)property\s+id|properties/|valid property")
 
 def error_for(answer: Answer, now: datetime) -> ConnectorError | None:
     """The error of an answer of the Data API; None leaves it to the general table."""
+    if answer.is_success:
+        return None
     words = platform_words(answer)
     if answer.status == 429:
         return _quota(answer, now, words)

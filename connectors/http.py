@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 USER_AGENT = "Sourceboard/0.1 (self-hosted recruiting analytics)"
 #: Longest time one request may take in all, in seconds.
 REQUEST_SECONDS = 60.0
+#: The same for a token: others may be waiting for it.
+TOKEN_SECONDS = 15.0
 #: Longest wait in place; a longer one parks the job.
 PATIENCE_SECONDS = 60.0
 ATTEMPTS = 5
@@ -64,7 +66,8 @@ class Usage:
 
 @dataclass(frozen=True)
 class Ask:
-    """One request. `safe`: repeating it does no harm. `spends`: it counts against the connection's budget."""
+    """One request. `safe`: repeating it does no harm. `spends`: it counts against the connection's budget. `seconds`:
+    what one try may take in all."""
 
     method: Literal["GET", "POST"]
     url: str
@@ -76,6 +79,7 @@ class Ask:
     safe: bool = True
     spends: bool = True
     classify: Classify | None = None
+    seconds: float = REQUEST_SECONDS
 
 
 @dataclass(frozen=True)
@@ -149,11 +153,13 @@ class Http:
     @contextmanager
     def hurried(self, seconds: float) -> Iterator[None]:
         """Inside, everything together takes at most `seconds`, and nothing waits for a quota: for `check`."""
-        self._hurry_until = time.monotonic() + seconds
+        before = self._hurry_until
+        until = time.monotonic() + seconds
+        self._hurry_until = until if before is None else min(before, until)
         try:
             yield
         finally:
-            self._hurry_until = None
+            self._hurry_until = before
 
     def address(self, url: str) -> str:
         """The address a platform's URL really stands for: itself, or its place in the sandbox."""
@@ -182,9 +188,9 @@ class Http:
         self, url: str, form: Mapping[str, str], *, headers: Mapping[str, str], classify: Classify, safe: bool
     ) -> Answer:
         """POST a form to a token endpoint; it costs nothing of the budget. Raises ConnectorError."""
-        return self.send(
-            Ask("POST", url, {}, urlencode(form).encode(), headers, safe=safe, spends=False, classify=classify)
-        )
+        content = urlencode(form).encode()
+        ask = Ask("POST", url, {}, content, headers, safe=safe, spends=False, classify=classify, seconds=TOKEN_SECONDS)
+        return self.send(ask)
 
     def send(self, ask: Ask) -> Answer:
         """The answer to `ask`; a refused token is renewed once and the request repeated once."""
@@ -258,7 +264,7 @@ class Http:
         request = self._client.build_request(
             ask.method, url, params=dict(ask.params) or None, headers=headers, content=ask.content or None
         )
-        self._deadline.at = time.monotonic() + self._options.request_seconds
+        self._deadline.at = time.monotonic() + min(ask.seconds, self._options.request_seconds)
         if self._hurry_until is not None:
             self._deadline.at = min(self._deadline.at, self._hurry_until)
         self.usage.requests += 1

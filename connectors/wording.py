@@ -17,6 +17,8 @@ def clean(text: str, longest: int = LONGEST_TEXT) -> str:
     'Zürich robotics'
     """
     composed = unicodedata.normalize("NFC", text)
+    if composed.isprintable():
+        return " ".join(composed.split())[:longest]
     kept = "".join(" " if letter in "\t\r\n" else letter for letter in composed if _is_kept(letter))
     return " ".join(kept.split())[:longest]
 

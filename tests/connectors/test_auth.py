@@ -103,3 +103,10 @@ def test_it_never_shows_a_service_accounts_key():
     parsed = auth.ServiceAccount("a@x.test", "k", SecretStr("canary"))
     assert "canary" not in repr(parsed)
     assert "canary" not in repr(CLIENT)
+
+
+def test_it_does_not_blame_the_credentials_for_a_proxys_page():
+    page = answer(b"<!doctype html><p>Blocked", "403 Forbidden", kind="text/html")
+    with serving(saying(page)) as server, client(server.url) as rig, pytest.raises(SchemaDrift) as caught:
+        auth.refresh_token(rig.http, URL, CLIENT, "old")
+    assert caught.value.cause == "not_json"

@@ -297,6 +297,16 @@ def test_it_never_waits_for_a_quota_in_a_hurry():
     assert rig.pauses == []
 
 
+def test_it_stays_in_a_hurry_when_a_smaller_one_ends():
+    slow = answer(b"{}", "429 Slow", retry_after="1")
+    with serving(saying(slow)) as server, client(server.url) as rig, rig.http.hurried(5):
+        with rig.http.hurried(60):
+            pass
+        with pytest.raises(RateLimited):
+            rig.http.get(URL)
+    assert rig.pauses == []
+
+
 def test_it_ends_everything_in_a_hurry_by_the_time_set():
     halt = threading.Event()
 
