@@ -10,7 +10,6 @@ from typing import Any
 import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col
-from store.writes.postings import upsert_external_postings
 
 from connectors.contract import MetricsSource, Page, Wait
 from connectors.errors import ConnectorError, RateLimited
@@ -28,6 +27,7 @@ from store.opening import Store
 from store.tables import PlatformConfig
 from store.tables import PlatformSyncJob as Job
 from store.writes.facts import Counts, FactWriter, place_of
+from store.writes.postings import upsert_external_postings
 
 #: Facts a transaction: about 30 ms on a small machine, so that nobody waits long for the only writer of SQLite.
 SLICE = 2_000
@@ -107,7 +107,8 @@ class _Run:
 
     def carry_out(self) -> closing.Outcome:
         """Steps 2 to 6; what goes wrong is raised."""
-        if not self.cursor.chunks:
+        # No chunks left of a plan: its last holder died between the last page and the end.
+        if not self.cursor.chunks and not self.cursor.planned:
             self.cursor.plan(self.job.window_start, self.job.window_end, self.source.chunk_days)
         self.cursor.planned = max(self.cursor.planned, len(self.cursor.chunks))
         holding(self.store.engine, self.claim, cursor=self.cursor.dump())

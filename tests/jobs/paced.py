@@ -67,6 +67,8 @@ class Paced(MetricsSource[PacedConfig]):
 
     def read(self, window: Window, cursor: str = "") -> Iterator[Page | Wait]:
         """Pages by number; the server says how many there are, and when to wait."""
+        if cursor == "end":
+            return
         number = int(cursor or 0)
         while True:
             asked = {"start": window.start.isoformat(), "end": window.end.isoformat(), "page": str(number)}
@@ -80,7 +82,9 @@ class Paced(MetricsSource[PacedConfig]):
             ]
             number += 1
             is_last = number >= told["pages"]
-            yield Page(facts, str(number), self._postings(facts), self._closed(window) if is_last else ())
+            yield Page(
+                facts, "end" if is_last else str(number), self._postings(facts), self._closed(window) if is_last else ()
+            )
             if is_last:
                 return
 
