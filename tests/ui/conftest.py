@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from tests.find_chromium import launch_arguments
 from tests.launch import RunningApp, running_app
 from tests.ui.scene import Scene, seed_scene
+from tests.ui.screens import enter, show
 
 
 @pytest.fixture
@@ -43,17 +44,30 @@ def app(scene: Scene) -> Iterator[RunningApp]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def _cookies() -> dict[tuple[str, str], Any]:
+    """Sign-in is slow on purpose: each person does it once an app."""
+    return {}
+
+
 @pytest.fixture
-def new_visitor(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Call it for a fresh browser profile's page."""
+def visit(browser: Browser, _cookies: dict[tuple[str, str], Any]) -> Iterator[Callable[..., Page]]:
+    """Call it with an app and an e-mail for the page of a browser in which that person is signed in."""
     contexts: list[BrowserContext] = []
 
-    def visit(**options: Any) -> Page:
-        contexts.append(browser.new_context(**options))
+    def open_page(app: RunningApp, email: str, path: str = "/", **options: Any) -> Page:
+        key = (app.url, email)
+        if key not in _cookies:
+            context = browser.new_context()
+            enter(context.new_page(), app, email)
+            _cookies[key] = context.storage_state()
+            context.close()
+        contexts.append(browser.new_context(storage_state=_cookies[key], **options))
         page = contexts[-1].new_page()
         page.set_default_timeout(20_000)
+        show(page, app, path)
         return page
 
-    yield visit
+    yield open_page
     for context in contexts:
         context.close()
