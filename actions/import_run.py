@@ -7,22 +7,24 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session
+from sqlalchemy import update
+from sqlmodel import Session, col
 
-from actions.import_file import Findings, OpenFile, staged, told_applications
-from actions.import_plan import FACTS_BATCH, Plan
-from actions.import_stage import Stage, StagedFact
+from actions.import_file import BATCH, Findings, OpenFile, staged, told_applications
+from actions.import_plan import FACTS_BATCH, Plan, known_postings
+from actions.import_stage import NO_POSTING, Stage, StagedFact
 from actions.viewer import Viewer, deed
+from connectors.contract import PostingSeen
 from connectors.files.columns import header_hash
 from connectors.files.survey import batches
 from domain.facts import WHOLE_DAY, Breakdown, day_number
 from store.import_undo import NotUndoable, undo_import
 from store.opening import Store
-from store.tables import Import
+from store.tables import ExternalPosting, Import
 from store.tables.columns import new_id
 from store.writes.applications import PostingIndex, Writer, write_applications
 from store.writes.audit import append_audit
-from store.writes.facts import place_of
+from store.writes.facts import Place, place_of
 from store.writes.imports import (
     FactKey,
     ImportCounts,
@@ -30,12 +32,12 @@ from store.writes.imports import (
     begin_import,
     cover_days,
     end_import,
-    name_postings,
     platform_config,
     remember_mapping,
     write_facts,
 )
 from store.writes.numbers import Numbers
+from store.writes.postings import upsert_external_postings
 from store.writes.projections import mark_applications_dirty
 
 #: Called with the share done, 0–1.
@@ -117,6 +119,7 @@ def _run_metrics(run: Run) -> None:
             place = place_of(session, config)
             run.record.mapping = {**run.record.mapping, "config_id": str(config.id), "days": days}
             begin_import(session, run.record, now=run.clock())
+        _name_postings(run, place, stage)
         numbers = Numbers(place.company_id, place.company_no, place.config_id, place.config_no)
         for at, batch in enumerate(stage.facts(FACTS_BATCH)):
             with run.store.writing() as session:
@@ -124,13 +127,31 @@ def _run_metrics(run: Run) -> None:
                 told = _resolved(session, batch, stage, numbers)
                 run.counts.add(write_facts(session, place, run.record.id, told, at * FACTS_BATCH))
             run.report()
-        for names in batches(stage.named_postings(), FACTS_BATCH):
-            with run.store.writing() as session:
-                beat_import(session, run.record.id, now=run.clock())
-                name_postings(session, place, names)
         with run.store.writing() as session:
             cover_days(session, place, stage.covered(), now=run.now)
             _finish(session, run)
+
+
+def _name_postings(run: Run, place: Place, stage: Stage) -> None:
+    """Enter the postings that the file names, to be linked by the rules or to wait for a person.
+
+    The reference of one that nobody knows yet also stands as its requisition: in a file it is often ours.
+    """
+    with run.store.reading() as session:
+        known = known_postings(session, place)
+    for names in batches(stage.named_postings(), BATCH):
+        seen = [PostingSeen(ref, title, "" if ref in known or ref == NO_POSTING else ref) for ref, title in names]
+        with run.store.writing() as session:
+            beat_import(session, run.record.id, now=run.clock())
+            upsert_external_postings(session, place, seen, now=run.now)
+            # Not a posting anybody could link.
+            session.execute(
+                update(ExternalPosting)
+                .where(
+                    col(ExternalPosting.config_id) == place.config_id, col(ExternalPosting.external_ref) == NO_POSTING
+                )
+                .values(is_ignored=True)
+            )
 
 
 def _resolved(session: Session, batch: list[StagedFact], stage: Stage, numbers: Numbers) -> dict[FactKey, int]:

@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlmodel import Session, col
 
 from domain.facts import Origin, Scope
 from domain.platforms import BY_KEY
-from domain.text import clean_text
-from store.tables import ExternalPosting, Import, ImportChange, ImportMapping, PlatformConfig, RawFact, WorkerBeat
+from store.tables import Import, ImportChange, ImportMapping, PlatformConfig, RawFact, WorkerBeat
 from store.tables.columns import new_id
 from store.writes.connections import next_config_number
 from store.writes.coverage import cover, mark_dirty
@@ -24,7 +23,6 @@ from store.writes.facts import Place
 from store.writes.merge import Page, Stamp, merge_page
 
 _FACTS = RawFact.__table__  # type: ignore[attr-defined]
-_POSTINGS = ExternalPosting.__table__  # type: ignore[attr-defined]
 _CHANGES = ImportChange.__table__  # type: ignore[attr-defined]
 #: A fact within its connection and origin: the parts named in KEY_NAMES.
 FactKey = tuple[int, int, int, int, int, int, str]
@@ -207,22 +205,6 @@ def _page(told: Mapping[FactKey, int]) -> Page:
         rows = page.setdefault((scope, hour, currency), {})
         rows[day, metric, posting, breakdown] = (day, metric, posting, breakdown, value, 0)
     return page
-
-
-def name_postings(session: Session, place: Place, names: Iterable[tuple[str, str]]) -> None:
-    """Write down what a file calls its postings, (reference, title), where nothing better is known.
-
-    The reference also stands as the requisition: in a file it is often ours.
-    """
-    statement = (
-        update(_POSTINGS)
-        .where(_POSTINGS.c.config_id == place.config_id, _POSTINGS.c.external_ref == bindparam("key_ref"))
-        .where(_POSTINGS.c.title == "", _POSTINGS.c.requisition_ref == "")
-        .values(title=bindparam("to_title"), requisition_ref=bindparam("to_ref"))
-    )
-    parameters = [{"key_ref": ref, "to_ref": ref, "to_title": clean_text(title) or ref} for ref, title in names]
-    if parameters:
-        session.connection().execute(statement, parameters)
 
 
 def cover_days(
