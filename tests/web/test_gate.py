@@ -1,0 +1,188 @@
+"""The gate: headers on every answer, names, closed paths, foreign sites, bodies, addresses."""
+
+import http.client
+import socket
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.launch import RunningApp, running_app
+from tests.people import ADMIN, PASSWORD, seed_data_dir
+
+
+@pytest.fixture
+def client(app: RunningApp):
+    with httpx.Client(base_url=app.url, trust_env=False, timeout=30) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/favicon.png",
+        "/api/analytics/dashboard",
+        "/api/nothing",
+        "/nothing",
+        "/health/live",
+        "/_stcore/host-config",
+    ],
+)
+def test_every_answer_carries_the_headers(client: httpx.Client, path: str) -> None:
+    headers = client.get(path).headers
+    policy = headers["content-security-policy"]
+    for directive in ("frame-ancestors 'none'", "object-src 'none'", "base-uri 'none'", "script-src 'self' 'sha256-"):
+        assert directive in policy
+    script_rule = next(rule for rule in policy.split("; ") if rule.startswith("script-src"))
+    assert "unsafe" not in script_rule
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "same-origin"
+    assert headers["x-request-id"]
+    assert "server" not in headers
+    assert "strict-transport-security" not in headers
+
+
+@pytest.mark.parametrize("path", ["/", "/api/analytics/dashboard", "/auth/enter.js"])
+def test_pages_and_answers_are_not_kept(client: httpx.Client, path: str) -> None:
+    assert "no-store" in client.get(path).headers["cache-control"]
+
+
+def test_static_files_may_be_kept(client: httpx.Client) -> None:
+    index = client.get("/").text
+    script = index.partition('src="./static/')[2].partition('"')[0]
+    assert "no-store" not in client.get(f"/static/{script}").headers["cache-control"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/_stcore/agent",
+        "/_stcore/agent/openapi.json",
+        "/metrics",
+        "/docs",
+        "/openapi.json",
+        "/.git/config",
+        "/.env",
+        "/secrets.toml",
+        "/.streamlit/secrets.toml",
+        "/nonexistent",
+        "/Nowhere/",
+        "/..%2f..%2fetc/passwd",
+    ],
+)
+def test_what_is_not_there_says_so(client: httpx.Client, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert "root:" not in answer.text
+    assert "<html" not in answer.text
+
+
+def test_metrics_are_closed_from_outside(client: httpx.Client) -> None:
+    assert client.get("/_stcore/metrics").status_code == 200
+    assert client.get("/_stcore/metrics", headers={"X-Forwarded-For": "203.0.113.9"}).status_code == 404
+
+
+def test_trace_is_refused(app: RunningApp) -> None:
+    connection = http.client.HTTPConnection(app.host, timeout=10)
+    connection.request("TRACE", "/")
+    assert connection.getresponse().status == 405
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "host", ["attacker.example", "127.0.0.1.attacker.example", "localhost@attacker.example", "a b"]
+)
+def test_it_answers_to_no_other_name(client: httpx.Client, host: str) -> None:
+    assert client.get("/", headers={"Host": host}).status_code == 400
+    assert client.get("/api/analytics/dashboard", headers={"Host": host}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}]
+)
+@pytest.mark.parametrize("path", ["/auth/logout", "/api/auth/token", "/api/analytics/sync"])
+def test_other_sites_cannot_post(client: httpx.Client, path: str, headers: dict[str, str]) -> None:
+    answer = client.post(path, json={}, headers=headers)
+    assert answer.status_code == 403
+    assert "access-control-allow-origin" not in answer.headers
+
+
+def test_a_ticket_cannot_be_brought_in_from_another_site(client: httpx.Client) -> None:
+    answer = client.get("/auth/enter?ticket=x", headers={"Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 403
+
+
+def test_a_bad_ticket_opens_nothing_and_leads_nowhere_else(client: httpx.Client) -> None:
+    answer = client.get("/auth/enter?ticket=nothing&next=//evil.example/x")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert "set-cookie" not in answer.headers
+
+
+def test_files_and_uploads_need_a_session(client: httpx.Client) -> None:
+    assert client.get("/media/0123456789abcdef.csv").status_code == 401
+    assert client.put("/_stcore/upload_file/a/b", content=b"x").status_code == 401
+
+
+def test_signing_out_clears_what_the_browser_holds(client: httpx.Client) -> None:
+    answer = client.post("/auth/logout")
+    assert answer.status_code == 303
+    assert answer.headers["clear-site-data"] == '"cache", "storage"'
+    assert "Max-Age=0" in answer.headers["set-cookie"]
+
+
+def test_an_endless_body_ends_at_the_cap(app: RunningApp) -> None:
+    with httpx.Client(base_url=app.url, trust_env=False, timeout=30) as client:
+        headers = {"Content-Type": "application/json"}
+        answer = client.post("/api/auth/token", content=(b"x" * 8192 for _ in range(64)), headers=headers)
+    assert answer.status_code == 413
+
+
+def test_a_slow_body_is_not_waited_for(app: RunningApp) -> None:
+    host, _, port = app.host.partition(":")
+    start = time.monotonic()
+    with socket.create_connection((host, int(port)), timeout=20) as slow:
+        head = (
+            f"POST /api/auth/token HTTP/1.1\r\nHost: {app.host}\r\nContent-Type: application/json\r\nContent-Length: 50"
+        )
+        slow.sendall(head.encode() + b"\r\n\r\n{")
+        told = slow.recv(4096)
+    assert b" 408 " in told
+    assert time.monotonic() - start < 15
+
+
+def test_over_https_cookies_and_headers_are_strict(tmp_path: Path) -> None:
+    seed_data_dir(tmp_path)
+    with (
+        running_app(data_dir=tmp_path, way="uvicorn", PUBLIC_URL="https://hiring.example") as app,
+        httpx.Client(base_url=app.url, trust_env=False, timeout=30) as client,
+    ):
+        answer = client.get("/", headers={"Host": "hiring.example"})
+        assert answer.headers["strict-transport-security"] == "max-age=31536000"
+        line = answer.headers["set-cookie"]
+        for part in ("__Host-sourceboard-visit=", "; Path=/", "; Secure", "; HttpOnly", "; SameSite=Lax"):
+            assert part in line
+        assert client.get("/", headers={"Host": "203.0.113.5"}).status_code == 400
+        assert client.get("/_stcore/metrics", headers={"Host": "hiring.example"}).status_code == 404
+        assert client.get("/health/ready", headers={"Host": "10.1.2.3"}).status_code == 200
+
+
+def test_only_a_trusted_proxy_is_believed_about_addresses(app: RunningApp) -> None:
+    def guess(address: str) -> int:
+        headers = {"X-Forwarded-For": address}
+        body = {"email": "stranger@acme.example", "password": "wrong wrong wrong"}
+        with httpx.Client(base_url=app.url, trust_env=False, timeout=30) as client:
+            return client.post("/api/auth/token", json=body, headers=headers).status_code
+
+    # This app trusts nobody, so eleven made-up addresses are one visitor.
+    statuses = [guess(f"203.0.113.{number}") for number in range(11)]
+    assert statuses == [401] * 10 + [429]
+    assert "203.0.113" not in app.told()
+
+
+def test_a_token_from_the_api_is_no_cookie(app: RunningApp) -> None:
+    with httpx.Client(base_url=app.url, trust_env=False, timeout=30) as client:
+        answer = client.post("/api/auth/token", json={"email": ADMIN, "password": PASSWORD})
+        client.cookies.set("sourceboard", answer.json()["accessToken"])
+        assert client.get("/api/analytics/dashboard?dateRange=7d").status_code == 401
