@@ -1,9 +1,11 @@
 """The only reader of the environment: every setting, its default and its meaning."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
+from ipaddress import ip_network
 from pathlib import Path
 
 
@@ -107,11 +109,22 @@ def load(environment: Mapping[str, str]) -> Settings:
     settings = Settings(**known)
     for check in ("port", "sandbox_port", "workers", "session_idle_minutes", "session_hours"):
         getattr(settings, check)
+    for proxy in settings.trusted_proxies.replace(",", " ").split():
+        _require_network(proxy)
+    if settings.public_url and not re.fullmatch(r"https?://[^/\s?#@]+/?", settings.public_url):
+        raise SettingsError("PUBLIC_URL must look like https://hiring.example, without a path.")
     if settings.redis_url:
         raise SettingsError("REDIS_URL is set, but this version runs its jobs without Redis. Unset it.")
     if settings.log_level not in {"debug", "info", "warning", "error"}:
         raise SettingsError(f"LOG_LEVEL must be debug, info, warning or error, not {settings.log_level!r}.")
     return settings
+
+
+def _require_network(text: str) -> None:
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        raise SettingsError(f"TRUSTED_PROXIES holds {text!r}, which is no address or network.") from None
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,88 @@
+"""What is written to the log holds no secret and no whole address, whoever writes it."""
+
+import logging
+from collections.abc import Iterator
+from io import StringIO
+
+import pytest
+import structlog
+
+import logs
+
+PLANTED = "correct-horse-4711-battery"
+
+
+@pytest.fixture
+def written() -> Iterator[StringIO]:
+    """What the log receives, with the logging of the test run put back afterwards."""
+    root = logging.getLogger()
+    before = (root.handlers[:], root.level)
+    logs.configure("info", plain=False)
+    sink = StringIO()
+    handler = root.handlers[0]
+    assert isinstance(handler, logging.StreamHandler)
+    handler.setStream(sink)
+    yield sink
+    root.handlers[:], level = before[0], before[1]
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"password": PLANTED},
+        {"client_secret": PLANTED},
+        {"headers": {"Authorization": PLANTED}},
+        {"nested": [{"refresh_token": PLANTED}]},
+        {"url": f"https://x.example/a?access_token={PLANTED}&b=1"},
+        {"body": '{"password": "' + PLANTED + '"}'},
+        {"line": f"Bearer {PLANTED}"},
+        {"database": f"postgresql://user:{PLANTED}@db.example/x"},
+    ],
+)
+def test_our_own_fields_are_redacted(written: StringIO, fields: dict[str, object]) -> None:
+    structlog.get_logger("ours").warning("request refused", **fields)
+    assert "request refused" in written.getvalue()
+    assert PLANTED not in written.getvalue()
+
+
+def test_a_registered_plaintext_is_hidden_wherever_it_stands(written: StringIO) -> None:
+    logs.hide("s3cr3t-of-the-vault")
+    logging.getLogger("httpx.something").error("reply said %s", "x s3cr3t-of-the-vault y")
+    try:
+        raise ValueError("s3cr3t-of-the-vault in a message")
+    except ValueError:
+        logging.getLogger("library").exception("failed")
+    assert "s3cr3t" not in written.getvalue()
+    assert "ValueError" in written.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("address", "kept"),
+    [
+        ("203.0.113.77", "203.0.113.0/24"),
+        ("2001:db8:1:2:3::77", "2001:db8:1::/48"),
+        ("203.0.113.77:51234", "203.0.113.0/24:51234"),
+    ],
+)
+def test_addresses_are_shortened_in_libraries_lines_too(written: StringIO, address: str, kept: str) -> None:
+    logging.getLogger("uvicorn.error").warning("%s - refused", address)
+    assert address not in written.getvalue()
+    assert kept in written.getvalue()
+
+
+def test_a_time_is_no_address(written: StringIO) -> None:
+    structlog.get_logger("ours").info("due", at="2026-03-10T09:15:30+00:00", took="00:00:12")
+    assert "2026-03-10T09:15:30+00:00" in written.getvalue()
+    assert "00:00:12" in written.getvalue()
+
+
+def test_uvicorns_access_lines_are_not_written(written: StringIO) -> None:
+    logging.getLogger("uvicorn.access").info("GET /auth/enter?ticket=abc")
+    assert written.getvalue() == ""
+
+
+def test_a_line_break_cannot_forge_a_second_line(written: StringIO) -> None:
+    structlog.get_logger("ours").info("signed in", name='eve\n{"event": "forged"}')
+    assert len(written.getvalue().splitlines()) == 1
