@@ -11,6 +11,7 @@ from pydantic import SecretStr, ValidationError
 from sqlalchemy import select
 from sqlmodel import Session, col
 
+from actions.standing import Connection, list_standing
 from actions.viewer import NotFound, Viewer, deed, require_admin
 from connectors.auth import MemoryTokens
 from connectors.contract import Account, ConnectorConfig, MetricsSource
@@ -103,6 +104,13 @@ def test_and_save(
 
 
 test_and_save.__test__ = False  # type: ignore[attr-defined]  # pytest must not take the name for a test
+
+
+def list_connections(store: Store, viewer: Viewer, *, now: datetime) -> tuple[Connection, ...]:
+    """How the company's connections stand, with their forms as saved, without secrets. Raises NotAllowed."""
+    require_admin(store, viewer, "connection.list", now=now)
+    with store.reading() as session:
+        return list_standing(session, viewer.company_id, now)
 
 
 def set_active(store: Store, viewer: Viewer, config_id: uuid.UUID | str, *, active: bool, now: datetime) -> None:

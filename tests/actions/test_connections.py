@@ -1,0 +1,237 @@
+"""Connecting platforms: tested before they are saved, secrets kept and never shown, numbers kept unless asked."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from sqlmodel import col, select
+
+from actions import connections, syncs
+from actions.connections import Options, Saved
+from actions.viewer import NotAllowed, NotFound, Viewer
+from jobs.worker import run_once
+from settings import Settings
+from store.opening import Store
+from store.tables import AuditEntry, DirtyDay, PlatformConfig, PlatformSyncJob, PlatformToken, RawFact, ReadCoverage
+from store.writes.credentials import open_secrets
+from tests.jobs.paced import PacedServer
+
+NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
+FORM = {"account": "acme", "key": "first-secret"}
+
+
+def save(store: Store, settings: Settings, viewer: Viewer, values: Mapping[str, object] = FORM, **more: Any) -> Saved:
+    return connections.test_and_save(store, settings, viewer, "paced", values, now=NOW, **more)
+
+
+def only(store: Store) -> PlatformConfig:
+    with store.reading() as session:
+        return session.exec(select(PlatformConfig)).one()
+
+
+def audit(store: Store) -> list[tuple[str, str]]:
+    with store.reading() as session:
+        return [
+            (entry.action, entry.outcome) for entry in session.exec(select(AuditEntry).order_by(col(AuditEntry.seq)))
+        ]
+
+
+def sync(store: Store, settings: Settings, viewer: Viewer, config: PlatformConfig) -> None:
+    syncs.backfill(store, viewer, config.id, date(2026, 6, 1), date(2026, 6, 13), now=NOW)
+    outcome = run_once(store, settings, "w1", now=lambda: NOW)
+    assert outcome is not None
+    assert outcome.state == "completed"
+
+
+def count(store: Store, table: type[Any]) -> int:
+    with store.reading() as session:
+        return len(session.exec(select(table)).all())
+
+
+def test_a_connection_that_works_is_saved_active(store: Store, settings: Settings, admin: Viewer) -> None:
+    saved = save(store, settings, admin, options=Options(name=" Our board ", rate_limit=500, spend_limit_minor=10_000))
+    config = only(store)
+    assert (saved.config_id, saved.is_active, saved.refusal) == (config.id, True, None)
+    assert (config.name, config.account_label, config.time_zone) == ("Our board", "Acme at Paced", "Europe/Berlin")
+    assert (config.rate_limit, config.spend_limit_minor, config.checked_at) == (500, 10_000, NOW)
+    assert audit(store) == [("connection.create", "ok")]
+
+
+def test_secrets_are_sealed_and_apart_from_the_settings(store: Store, settings: Settings, admin: Viewer) -> None:
+    save(store, settings, admin)
+    config = only(store)
+    assert config.settings == {"account": "acme", "signs_in": False}
+    assert "first-secret" not in config.credentials
+    assert open_secrets(store.vault, config) == {"key": "first-secret"}
+
+
+def test_a_refused_connection_is_not_saved_and_says_why(store: Store, settings: Settings, admin: Viewer) -> None:
+    saved = save(store, settings, admin, {"account": "nobody", "key": "x"})
+    assert saved.config_id is None
+    assert saved.refusal is not None
+    assert (saved.refusal.cause, saved.refusal.detail) == ("account_unknown", "No account is called nobody.")
+    assert saved.refusal.cure
+    assert count(store, PlatformConfig) == 0
+    assert audit(store) == [("connection.test", "failed")]
+
+
+def test_insisting_saves_it_switched_off(store: Store, settings: Settings, admin: Viewer) -> None:
+    saved = save(store, settings, admin, {"account": "nobody", "key": "x"}, insist=True)
+    assert (saved.is_active, only(store).is_active) == (False, False)
+    assert saved.refusal is not None
+
+
+def test_a_wrong_form_names_its_fields_and_shows_no_secret(store: Store, settings: Settings, admin: Viewer) -> None:
+    saved = save(store, settings, admin, {"account": "acme", "key": "hush", "surprise": 1, "signs_in": "perhaps"})
+    assert saved.refusal is not None
+    assert set(saved.refusal.fields or {}) == {"surprise", "signs_in"}
+    assert "hush" not in repr(saved)
+
+
+def test_an_unreachable_platform_is_named_within_ten_seconds(
+    store: Store, settings: Settings, admin: Viewer, platform: PacedServer
+) -> None:
+    platform.plan = [(503, {}, "{}")] * 20
+    saved = save(store, settings, admin)
+    assert saved.refusal is not None
+    assert saved.refusal.cause == "server_error"
+
+
+def test_a_secret_left_empty_stays_as_it_was(store: Store, settings: Settings, admin: Viewer) -> None:
+    first = save(store, settings, admin)
+    save(store, settings, admin, {"account": "other", "key": ""}, config_id=first.config_id)
+    config = only(store)
+    assert config.settings["account"] == "other"
+    assert open_secrets(store.vault, config) == {"key": "first-secret"}
+    save(store, settings, admin, {"account": "other", "key": "second-secret"}, config_id=str(first.config_id))
+    assert open_secrets(store.vault, only(store)) == {"key": "second-secret"}
+
+
+def test_a_refused_change_leaves_the_working_connection_alone(store: Store, settings: Settings, admin: Viewer) -> None:
+    first = save(store, settings, admin)
+    before = only(store).model_dump()
+    save(store, settings, admin, {"account": "nobody", "key": "x"}, config_id=first.config_id)
+    assert only(store).model_dump() == before
+
+
+def test_new_credentials_forget_what_the_platform_refused(store: Store, settings: Settings, admin: Viewer) -> None:
+    first = save(store, settings, admin)
+    with store.writing() as session:
+        session.add(PlatformToken(config_id=first.config_id, company_id=admin.company_id, refused_cause="auth_revoked"))
+    save(store, settings, admin, config_id=first.config_id)
+    assert count(store, PlatformToken) == 0
+
+
+def test_numbers_of_connections_are_never_used_twice(store: Store, settings: Settings, admin: Viewer) -> None:
+    first = save(store, settings, admin)
+    assert first.config_id is not None
+    connections.delete(store, admin, first.config_id, now=NOW)
+    save(store, settings, admin)
+    with store.reading() as session:
+        assert sorted(session.exec(select(col(PlatformConfig.number))).all()) == [1, 2]
+
+
+def test_switching_off_ends_the_sync_under_way(store: Store, settings: Settings, admin: Viewer) -> None:
+    saved = save(store, settings, admin)
+    assert saved.config_id is not None
+    syncs.sync_now(store, admin, saved.config_id, now=NOW)
+    connections.set_active(store, admin, saved.config_id, active=False, now=NOW)
+    with store.reading() as session:
+        job = session.exec(select(PlatformSyncJob)).one()
+    assert (job.state, job.finished_at) == ("failed", NOW)
+    assert run_once(store, settings, "w1", now=lambda: NOW) is None
+
+
+def test_deleting_keeps_the_numbers_and_drops_the_credentials(store: Store, settings: Settings, admin: Viewer) -> None:
+    save(store, settings, admin)
+    config = only(store)
+    sync(store, settings, admin, config)
+    facts = count(store, RawFact)
+    assert connections.delete(store, admin, config.id, now=NOW) == 0
+    assert count(store, RawFact) == facts == 48
+    assert (only(store).deleted_at, only(store).credentials, only(store).is_active) == (NOW, "", False)
+    with pytest.raises(NotFound):
+        syncs.sync_now(store, admin, config.id, now=NOW)
+
+
+def test_erasing_takes_facts_and_coverage_and_has_the_days_counted_again(
+    store: Store, settings: Settings, admin: Viewer
+) -> None:
+    save(store, settings, admin)
+    config = only(store)
+    sync(store, settings, admin, config)
+    with store.writing() as session:
+        for entry in session.exec(select(DirtyDay)):
+            session.delete(entry)
+    assert connections.delete(store, admin, config.id, erase_facts=True, now=NOW) == 48
+    assert count(store, RawFact) == count(store, ReadCoverage) == 0
+    with store.reading() as session:
+        assert len(set(session.exec(select(col(DirtyDay.day))).all())) == 12
+
+
+def test_a_hiring_manager_changes_nothing_and_the_attempt_is_written_down(
+    store: Store, settings: Settings, admin: Viewer, manager: Viewer, platform: PacedServer
+) -> None:
+    saved = save(store, settings, admin)
+    assert saved.config_id is not None
+    before, asked = only(store).model_dump(), len(platform.paths)
+    for attempt in (
+        lambda: save(store, settings, manager, config_id=saved.config_id),
+        lambda: connections.set_active(store, manager, saved.config_id, active=False, now=NOW),  # type: ignore[arg-type]
+        lambda: connections.delete(store, manager, saved.config_id, now=NOW),  # type: ignore[arg-type]
+        lambda: connections.list_connections(store, manager, now=NOW),
+    ):
+        with pytest.raises(NotAllowed):
+            attempt()
+    assert only(store).model_dump() == before
+    assert len(platform.paths) == asked
+    assert [outcome for _, outcome in audit(store)] == ["ok", *["denied"] * 4]
+
+
+def test_another_companys_connection_does_not_exist(
+    store: Store, settings: Settings, admin: Viewer, outsider: Viewer
+) -> None:
+    saved = save(store, settings, admin)
+    assert saved.config_id is not None
+    for attempt in (
+        lambda: save(store, settings, outsider, config_id=saved.config_id),
+        lambda: connections.set_active(store, outsider, saved.config_id, active=False, now=NOW),  # type: ignore[arg-type]
+        lambda: connections.delete(store, outsider, saved.config_id, now=NOW),  # type: ignore[arg-type]
+        lambda: syncs.sync_now(store, outsider, saved.config_id, now=NOW),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(NotFound):
+            attempt()
+    assert connections.list_connections(store, outsider, now=NOW) == ()
+    assert only(store).is_active
+
+
+@pytest.mark.parametrize("options", [Options(rate_limit=0), Options(spend_limit_minor=-1), Options(name="x" * 121)])
+def test_senseless_limits_are_refused(store: Store, settings: Settings, admin: Viewer, options: Options) -> None:
+    with pytest.raises(ValueError, match=r"limit|name"):
+        save(store, settings, admin, options=options)
+
+
+def test_the_list_tells_how_each_connection_stands(
+    store: Store, settings: Settings, admin: Viewer, platform: PacedServer
+) -> None:
+    save(store, settings, admin)
+    config = only(store)
+    told = [connections.list_connections(store, admin, now=NOW)[0]]
+    syncs.backfill(store, admin, config.id, date(2026, 6, 1), date(2026, 6, 13), now=NOW)
+    told.append(connections.list_connections(store, admin, now=NOW)[0])
+    run_once(store, settings, "w1", now=lambda: NOW)
+    told.append(connections.list_connections(store, admin, now=NOW)[0])
+    told.append(connections.list_connections(store, admin, now=NOW.replace(hour=15))[0])
+    platform.plan = [(403, {}, "{}")]
+    syncs.sync_now(store, admin, config.id, now=NOW)
+    run_once(store, settings, "w1", now=lambda: NOW)
+    told.append(connections.list_connections(store, admin, now=NOW)[0])
+    assert [entry.state for entry in told] == ["never", "syncing", "completed", "stale", "failed"]
+    assert told[1].progress is not None
+    assert told[1].progress.pages == 0
+    assert told[2].synced_at == NOW
+    assert told[4].words
+    assert told[4].cure
+    assert told[4].secret_fields == ("key",)
+    assert "first-secret" not in repr(told)
