@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from sqlalchemy import distinct, exists, func, select
+from sqlalchemy import exists, func, select
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
@@ -279,8 +279,10 @@ def _days_of(session: Session, place: Place, numbers: list[int]) -> list[int]:
 
     Coverage tells the metrics of each day, and with them the key leads straight to a posting's facts.
     """
-    query = select(distinct(col(ReadCoverage.day))).where(
-        col(ReadCoverage.company_no) == place.company_no, col(ReadCoverage.config_no) == place.config_no
+    query = (
+        select(col(ReadCoverage.day))
+        .distinct()
+        .where(col(ReadCoverage.company_no) == place.company_no, col(ReadCoverage.config_no) == place.config_no)
     )
     if len(numbers) <= _FEW:
         query = query.where(

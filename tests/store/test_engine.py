@@ -1,12 +1,23 @@
 """Transactions: what they see, what they lock, and how they fail."""
 
-import pytest
-from sqlalchemy import Engine, func, select
-from sqlalchemy.exc import DBAPIError
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
-from store.engine import reading, writing
+import pytest
+from sqlalchemy import Engine, func, text
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import Session, select
+
+from store.engine import checkpoint, reading, run_writing, writing
 from store.opening import Store
 from store.tables import AppMeta, Company
+from store.turns import Turnstile, Urgency
+
+
+#: For faults that SQLite does not have.
+on_postgresql = pytest.mark.parametrize("database_kind", ["postgresql"])
 
 
 def test_a_block_commits_at_its_end(store: Store, company: Company) -> None:
@@ -43,3 +54,137 @@ def test_a_reader_sees_one_moment(engine: Engine) -> None:
         with writing(engine) as session:
             session.add(AppMeta(key="a", value="b"))
         assert reader.execute(count).scalar_one() == before
+
+
+def test_the_disk_of_sqlite_is_used_with_care(sqlite_engine: Engine) -> None:
+    wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1, "trusted_schema": 0}
+    with reading(sqlite_engine) as session:
+        assert {name: session.execute(text(f"PRAGMA {name}")).scalar_one() for name in wanted} == wanted
+
+
+def test_writers_and_a_long_reader_do_not_lock_each_other_out(engine: Engine) -> None:
+    with writing(engine) as session:
+        session.add(AppMeta(key="count", value="0"))
+
+    def count_up(_: int) -> None:
+        for _turn in range(5):
+            with writing(engine) as session:
+                row = session.exec(select(AppMeta).where(AppMeta.key == "count").with_for_update()).one()
+                row.value = str(int(row.value) + 1)
+
+    with reading(engine) as reader, ThreadPoolExecutor(8) as pool:
+        assert reader.get_one(AppMeta, "count").value == "0"
+        list(pool.map(count_up, range(8)))
+    with reading(engine) as session:
+        assert session.get_one(AppMeta, "count").value == "40"
+
+
+def test_a_second_write_inside_the_first_is_a_named_mistake(sqlite_engine: Engine) -> None:
+    with writing(sqlite_engine), pytest.raises(RuntimeError, match="already open"), writing(sqlite_engine):
+        pass
+
+
+def test_the_most_urgent_writer_goes_first() -> None:
+    turnstile, order = Turnstile(), []
+    threads = []
+
+    def take(urgency: Urgency) -> None:
+        with turnstile.turn(urgency, 10):
+            order.append(urgency)
+
+    with turnstile.turn(Urgency.PAGE, 10):
+        for urgency in (Urgency.AGGREGATE, Urgency.PAGE, Urgency.EVENT):
+            threads.append(threading.Thread(target=take, args=(urgency,)))
+            threads[-1].start()
+        deadline = time.monotonic() + 10
+        while len(turnstile._waiting) < 3 and time.monotonic() < deadline:
+            time.sleep(0.001)
+    for thread in threads:
+        thread.join(10)
+    assert order == [Urgency.EVENT, Urgency.PAGE, Urgency.AGGREGATE]
+
+
+def test_who_waits_too_long_for_a_turn_is_told() -> None:
+    turnstile = Turnstile()
+    with turnstile.turn(Urgency.PAGE, 1), ThreadPoolExecutor(1) as pool, pytest.raises(TimeoutError):
+        pool.submit(lambda: turnstile.turn(Urgency.EVENT, 0.01).__enter__()).result()
+    with turnstile.turn(Urgency.EVENT, 1):
+        pass
+
+
+@on_postgresql
+def test_a_deadlock_is_tried_again_and_both_writers_succeed(engine: Engine) -> None:
+    with writing(engine) as session:
+        session.add_all([AppMeta(key="a", value=""), AppMeta(key="b", value="")])
+    meet, attempts = threading.Barrier(2), []
+
+    def write_both(keys: str) -> None:
+        def work(session: Session) -> None:
+            attempts.append(keys)
+            for key in keys:
+                row = session.exec(select(AppMeta).where(AppMeta.key == key).with_for_update()).one()
+                row.value += keys[0]
+                session.flush()
+                if key == keys[0] and len(attempts) <= 2:
+                    meet.wait(10)
+
+        run_writing(engine, work)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(write_both, ("ab", "ba")))
+    assert len(attempts) == 3
+    with reading(engine) as session:
+        assert sorted(session.get_one(AppMeta, "a").value) == ["a", "b"]
+
+
+@on_postgresql
+def test_a_connection_lost_before_the_commit_is_tried_again(engine: Engine) -> None:
+    attempts = []
+
+    def work(session: Session) -> None:
+        attempts.append(1)
+        session.add(AppMeta(key="a", value=str(len(attempts))))
+        session.flush()
+        if len(attempts) == 1:
+            pid = session.execute(text("SELECT pg_backend_pid()")).scalar_one()
+            with engine.connect() as other:
+                other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+            session.execute(text("SELECT 1"))
+
+    run_writing(engine, work)
+    with reading(engine) as session:
+        assert session.get_one(AppMeta, "a").value == "2"
+
+
+def test_a_mistake_of_ours_is_not_tried_again(engine: Engine) -> None:
+    attempts = []
+
+    def work(session: Session) -> None:
+        attempts.append(1)
+        session.execute(text("SELECT * FROM no_such_table"))
+
+    with pytest.raises(DBAPIError):
+        run_writing(engine, work)
+    assert len(attempts) == 1
+
+
+def test_the_log_is_emptied_when_it_has_grown(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("store.engine.WAL_BYTES", 100_000)
+    with writing(sqlite_engine) as session:
+        session.add_all(AppMeta(key=f"k{n}", value="x" * 1000) for n in range(300))
+    log = Path(f"{sqlite_engine.url.database}-wal")
+    assert log.stat().st_size > 100_000
+    checkpoint(sqlite_engine)
+    assert log.stat().st_size == 0
+
+
+def test_an_error_does_not_show_what_was_to_be_stored(engine: Engine) -> None:
+    def fail() -> None:
+        with writing(engine) as session:
+            session.add(AppMeta(key="a", value="hidden-value"))
+            session.flush()
+            session.execute(text("INSERT INTO app_meta VALUES (:k, :v)"), {"k": "a", "v": "hidden-value"})
+
+    with pytest.raises(DBAPIError) as caught:
+        fail()
+    assert "hidden-value" not in str(caught.value)
