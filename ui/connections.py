@@ -118,13 +118,13 @@ def _progress(row: ConnectionRow) -> None:
         return
     job = row.job
     if job.state == "pending":
-        st.status("Waiting for a worker", type="compact")
+        st.info("Waiting for a worker.", icon="spinner")
         return
     waited = f", {words.counted(job.waits, 'wait')} of {figures.lasting(job.waited_seconds)}" if job.waits else ""
-    st.status(
+    st.info(
         f"Reading {span(Period(job.window_start, job.window_end))}: {words.counted(job.pages, 'page')},"
         f" {words.counted(job.facts, 'fact')}, {words.counted(job.requests, 'request')}{waited}",
-        type="compact",
+        icon="spinner",
     )
 
 

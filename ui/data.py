@@ -70,9 +70,8 @@ def explanation(company: CompanyScope, period: Period, metric: str) -> Explanati
         return explain(opened, company, period, metric)
 
 
-@st.cache_data(ttl=_LIFE, max_entries=128, show_spinner=False)
 def postings(company: CompanyScope, period: Period, filters: Filters, status: str, search: str) -> list[PostingRow]:
-    """Postings with their numbers."""
+    """Postings with their numbers. Never remembered: editing a posting does not change the data's version."""
     with session() as opened:
         return list_postings(opened, company, period, filters, status=status, search=search)
 

@@ -1,0 +1,144 @@
+"""Make, edit and close postings; link the platforms' postings to ours by hand or by rule."""
+
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from actions.viewer import NotFound, Viewer, deed, require_admin
+from store.engine import Urgency
+from store.opening import Store
+from store.tables import JobPosting, PostingLinkRule
+from store.writes import postings as rows
+from store.writes.audit import append_audit
+
+LONGEST_TITLE = 500
+MOST_HIRES = 10_000
+LONGEST_PATTERN = 300
+RULE_FIELDS = ("requisition_ref", "title", "path", "external_ref")
+RULE_MATCHES = ("equals", "starts_with", "contains")
+
+
+def save_posting(
+    store: Store,
+    viewer: Viewer,
+    values: Mapping[str, Any],
+    *,
+    now: datetime,
+    posting_id: uuid.UUID | None = None,
+) -> uuid.UUID:
+    """Make a posting, or change the one called `posting_id`; what waits for it is linked. Its id.
+
+    `values` are columns of a posting. Raises NotAllowed, NotFound, and ValueError for values that make no posting.
+    """
+    require_admin(store, viewer, "posting.save", posting_id or "", now=now)
+    with _writing(store) as session:
+        if posting_id is None:
+            checked = _checked({"status": "open", "opened_on": None, "closed_on": None, **values})
+            posting = rows.create_posting(session, viewer.company_id, checked, now=now)
+        else:
+            held = rows.get_posting(session, viewer.company_id, posting_id)
+            checked = _checked({**_known(held), **values})
+            posting = rows.edit_posting(session, viewer.company_id, posting_id, checked, now=now)
+        action = "posting.create" if posting_id is None else "posting.edit"
+        append_audit(session, deed(viewer, action, posting.id, fields=sorted(values)), now=now)
+        return posting.id
+
+
+def close_posting(store: Store, viewer: Viewer, posting_id: uuid.UUID, closed_on: date, *, now: datetime) -> None:
+    """Close a posting; its numbers stay. Raises NotAllowed or NotFound."""
+    require_admin(store, viewer, "posting.close", posting_id, now=now)
+    with _writing(store) as session:
+        rows.close_posting(session, viewer.company_id, posting_id, closed_on, now=now)
+        append_audit(session, deed(viewer, "posting.close", posting_id), now=now)
+
+
+def reopen_posting(store: Store, viewer: Viewer, posting_id: uuid.UUID, *, now: datetime) -> None:
+    """Open a closed posting again. Raises NotAllowed or NotFound."""
+    require_admin(store, viewer, "posting.reopen", posting_id, now=now)
+    with _writing(store) as session:
+        rows.edit_posting(session, viewer.company_id, posting_id, {"status": "open", "closed_on": None}, now=now)
+        append_audit(session, deed(viewer, "posting.reopen", posting_id), now=now)
+
+
+def link(store: Store, viewer: Viewer, external_no: int, posting_id: uuid.UUID | None, *, now: datetime) -> None:
+    """Link an external posting to one of ours, or with None unlink it. Raises NotAllowed or NotFound."""
+    require_admin(store, viewer, "posting.link", external_no, now=now)
+    with _writing(store) as session:
+        rows.link_by_hand(session, viewer.company_id, external_no, posting_id, now=now)
+        append_audit(session, deed(viewer, "posting.link", external_no, posting=str(posting_id or "")), now=now)
+
+
+def ignore(store: Store, viewer: Viewer, external_no: int, *, is_ignored: bool, now: datetime) -> None:
+    """Take an external posting off the waiting list or put it back; it counts as before.
+
+    Raises NotAllowed or NotFound.
+    """
+    require_admin(store, viewer, "posting.ignore", external_no, now=now)
+    with _writing(store) as session:
+        rows.ignore(session, viewer.company_id, external_no, is_ignored=is_ignored)
+        append_audit(session, deed(viewer, "posting.ignore", external_no, ignored=is_ignored), now=now)
+
+
+def add_rule(
+    store: Store, viewer: Viewer, posting_id: uuid.UUID, field: str, match: str, pattern: str, *, now: datetime
+) -> None:
+    """Add a rule that links external postings to one of ours, and try it at once.
+
+    Raises NotAllowed, NotFound, and ValueError for a rule that would match everything or nothing.
+    """
+    require_admin(store, viewer, "posting.rule", posting_id, now=now)
+    if field not in RULE_FIELDS or match not in RULE_MATCHES:
+        raise ValueError("A rule compares a known field in a known way.")
+    if not pattern.strip() or len(pattern) > LONGEST_PATTERN:
+        raise ValueError(f"A rule needs a text of 1 to {LONGEST_PATTERN} letters.")
+    values = {"field": field, "match": match, "pattern": pattern}
+    with _writing(store) as session:
+        rule = rows.add_rule(session, viewer.company_id, posting_id, values, now=now)
+        append_audit(session, deed(viewer, "posting.rule", rule.id, **values), now=now)
+
+
+def delete_rule(store: Store, viewer: Viewer, rule_id: uuid.UUID, *, now: datetime) -> None:
+    """Delete a rule; links it made stay. Raises NotAllowed or NotFound."""
+    require_admin(store, viewer, "posting.rule_delete", rule_id, now=now)
+    with _writing(store) as session:
+        rule = session.exec(
+            select(PostingLinkRule).where(
+                col(PostingLinkRule.id) == rule_id, col(PostingLinkRule.company_id) == viewer.company_id
+            )
+        ).first()
+        if rule is None:
+            raise NotFound("There is no such rule.")
+        session.delete(rule)
+        append_audit(session, deed(viewer, "posting.rule_delete", rule_id), now=now)
+
+
+@contextmanager
+def _writing(store: Store) -> Iterator[Session]:
+    """A write transaction in which an unknown posting answers like one of another company."""
+    try:
+        with store.writing(Urgency.EVENT) as session:
+            yield session
+    except rows.PostingUnknown:
+        raise NotFound("There is no such posting.") from None
+
+
+def _known(posting: JobPosting) -> dict[str, Any]:
+    return {"title": posting.title, "opened_on": posting.opened_on, "closed_on": posting.closed_on}
+
+
+def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values that make a posting. Raises ValueError with words for the form."""
+    title = str(values.get("title") or "").strip()
+    if not title or len(title) > LONGEST_TITLE:
+        raise ValueError(f"A posting needs a title of at most {LONGEST_TITLE} letters.")
+    opened, closed = values.get("opened_on"), values.get("closed_on")
+    if opened and closed and closed < opened:
+        raise ValueError("A posting cannot close before it opens.")
+    wanted = values.get("target_hires", 1)
+    if not 0 <= wanted <= MOST_HIRES:
+        raise ValueError(f"The number of hires wanted is from 0 to {MOST_HIRES:,}.")
+    return {**values, "title": title}

@@ -1,0 +1,162 @@
+"""External postings that wait: link them by hand or by rule, or put them aside."""
+
+import uuid
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from actions import postings
+from actions.running import running_store
+from domain.filters import Filters
+from store.reports.link_rules import LinkRule, list_link_rules
+from store.reports.postings import WaitingPosting, list_postings
+from ui import data, palette, shell, tables, words
+from ui.posting_forms import tried
+from ui.shell import View
+from ui.tables import Column, Table
+
+_FIELDS = {"requisition_ref": "Requisition", "title": "Title", "path": "Path", "external_ref": "Platform's id"}
+_MATCHES = {"equals": "is", "starts_with": "starts with", "contains": "contains"}
+
+
+def waiting(view: View, rows: list[WaitingPosting], ignored: list[WaitingPosting]) -> None:
+    """The waiting list, and what was put aside."""
+    if rows:
+        st.caption(
+            "Platforms know these under names of their own. They count for their platform already; linked, they count"
+            " for a posting of yours too."
+        )
+        chosen = tables.choose(
+            waiting_table(rows), key="waiting", alt="External postings waiting", zone=view.company.time_zone
+        )
+        if chosen is None:
+            st.caption("Choose a row to link it or to put it aside.")
+        else:
+            _link(view, rows[chosen])
+    else:
+        shell.nothing_here(
+            "**Nothing waits.** Every posting the platforms told is linked or put aside.", icon=":material/task_alt:"
+        )
+    if ignored:
+        _aside(view, ignored)
+
+
+def waiting_table(rows: list[WaitingPosting]) -> Table:
+    """External postings as a table."""
+    columns = (
+        Column("Platform"),
+        Column("Title", width="medium"),
+        Column("Requisition"),
+        Column("Path"),
+        Column("Platform's id"),
+        Column("First seen", "instant"),
+    )
+    return Table(
+        columns,
+        tuple(
+            (
+                palette.label(row.platform),
+                row.title or None,
+                row.requisition_ref or None,
+                row.path or None,
+                row.external_ref,
+                row.first_seen_at,
+            )
+            for row in rows
+        ),
+    )
+
+
+def _targets(view: View) -> dict[str, uuid.UUID]:
+    """Our postings by what tells them apart."""
+    with data.session() as session:
+        found = list_postings(session, view.company, view.period, Filters())
+    return {f"{row.title} ({row.requisition_ref or row.number})": row.id for row in found if row.status != "archived"}
+
+
+def _link(view: View, row: WaitingPosting) -> None:
+    targets = _targets(view)
+    with st.container(border=True, key="link_one"):
+        st.text(f"{palette.label(row.platform)}: {row.title or row.external_ref}")
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+            name = st.selectbox(
+                "Belongs to",
+                list(targets),
+                index=None,
+                key=f"target_{row.number}",
+                placeholder="Choose a posting",
+                width=360,
+            )
+            st.button(
+                "Link",
+                key=f"link_{row.number}",
+                type="primary",
+                icon=":material/link:",
+                disabled=name is None,
+                on_click=_link_to,
+                args=(view, row, targets.get(name or "")),
+            )
+            if st.button("Put aside", key=f"aside_{row.number}", icon=":material/visibility_off:"):
+                _put(view, row, is_ignored=True)
+
+
+def _link_to(view: View, row: WaitingPosting, posting_id: uuid.UUID | None) -> None:
+    if posting_id and tried(
+        lambda: postings.link(running_store(), view.viewer, row.number, posting_id, now=datetime.now(UTC))
+    ):
+        st.toast("Linked. Its numbers are being counted for the posting.", icon=":material/link:")
+
+
+def _put(view: View, row: WaitingPosting, *, is_ignored: bool) -> None:
+    if tried(
+        lambda: postings.ignore(running_store(), view.viewer, row.number, is_ignored=is_ignored, now=datetime.now(UTC))
+    ):
+        st.toast("Put aside." if is_ignored else "It waits again.", icon=":material/visibility_off:")
+        st.rerun()
+
+
+def _aside(view: View, rows: list[WaitingPosting]) -> None:
+    with st.expander(f"Put aside ({len(rows)})", icon=":material/visibility_off:"):
+        for row in rows:
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.text(f"{palette.label(row.platform)}: {row.title or row.external_ref}", width="stretch")
+                if st.button("Put back", key=f"back_{row.number}"):
+                    _put(view, row, is_ignored=False)
+
+
+def rules(view: View) -> None:
+    """The rules in their order, and a form for another."""
+    with data.session() as session:
+        held = list_link_rules(session, view.company)
+    st.caption("The same requisition, the same path, and a title that only one posting has are linked without a rule.")
+    for rule in held:
+        _rule(view, rule)
+    targets = _targets(view)
+    if not targets:
+        shell.nothing_here("**A rule needs a posting.** Make a posting first.")
+        return
+    with st.form("new_rule", clear_on_submit=True):
+        st.markdown("**New rule**")
+        left, middle, right = st.columns(3)
+        field = left.selectbox("Field", list(_FIELDS), format_func=_FIELDS.__getitem__, key="rule_field")
+        match = middle.selectbox("Compared", list(_MATCHES), format_func=_MATCHES.__getitem__, key="rule_match")
+        pattern = right.text_input("Text", key="rule_pattern", max_chars=postings.LONGEST_PATTERN)
+        name = st.selectbox("Belongs to", list(targets), key="rule_target")
+        if st.form_submit_button("Add the rule", icon=":material/add:") and tried(
+            lambda: postings.add_rule(
+                running_store(), view.viewer, targets[name], field, match, pattern, now=datetime.now(UTC)
+            )
+        ):
+            st.toast("The rule is added and was tried on what waits.", icon=":material/rule:")
+            st.rerun()
+
+
+def _rule(view: View, rule: LinkRule) -> None:
+    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
+        said = f"{_FIELDS.get(rule.field, rule.field)} {_MATCHES.get(rule.match, rule.match)} “{rule.pattern}”"
+        st.text(f"{said} belongs to {rule.title}", width="stretch")
+        if st.button("Delete", key=f"rule_{rule.id}", icon=":material/delete:") and tried(
+            lambda: postings.delete_rule(running_store(), view.viewer, rule.id, now=datetime.now(UTC))
+        ):
+            st.toast(f"The rule for {words.plain(rule.title)} is deleted. Its links stay.", icon=":material/delete:")
+            st.rerun()
