@@ -1,0 +1,163 @@
+"""The operator's commands, run as an operator runs them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlmodel import col, select
+
+from settings import load
+from store.opening import Store, open_store
+from store.tables import AppMeta, Company, User
+from tests.launch import ROOT, app_environment, running_app
+from tests.people import ADMIN, PASSWORD, seed_data_dir
+
+Ended = subprocess.CompletedProcess[str]
+
+
+def manage(data_dir: Path, *arguments: str, given: str = "", **settings: str) -> Ended:
+    """One command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env=app_environment("", data_dir, settings),
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """A data folder with people in its database."""
+    seed_data_dir(tmp_path)
+    return tmp_path
+
+
+def _with_store(data_dir: Path) -> Store:
+    return open_store(load({"DATA_DIR": str(data_dir)}))
+
+
+def test_the_first_user_comes_with_the_company(tmp_path: Path) -> None:
+    told = ["create-user", "--email", "Ada@Acme.example", "--role", "admin", "--company", "Acme", "--password-stdin"]
+    ended = manage(tmp_path, *told, "--time-zone", "Europe/Berlin", "--currency", "EUR", given=PASSWORD + "\n")
+    assert (ended.returncode, ended.stderr) == (0, ""), ended.stderr
+    store = _with_store(tmp_path)
+    with store.reading() as session:
+        company, user = session.exec(select(Company)).one(), session.exec(select(User)).one()
+    store.close()
+    assert (company.name, company.time_zone, company.currency) == ("Acme", "Europe/Berlin", "EUR")
+    assert (user.email, user.role) == ("ada@acme.example", "admin")
+    again = manage(tmp_path, *told, given=PASSWORD + "\n")
+    assert (again.returncode, again.stderr) == (1, "Somebody signs in with that e-mail already.\n")
+    assert manage(tmp_path, "setup-link").returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["create-user", "--email", "x@y.example", "--password-stdin"], "Use at least 12 characters"),
+        (["set-password", "--email", "nobody@y.example", "--password-stdin"], "Nobody signs in"),
+        (["restore", "/nowhere/at/all.db"], "There is no file"),
+        (["backfill", "--platform", "indeed", "--from", "2026-01-01", "--to", "2026-02-01"], "No connection to indeed"),
+    ],
+)
+def test_a_refusal_is_one_sentence(data_dir: Path, arguments: list[str], words: str) -> None:
+    if arguments[0] == "create-user":
+        arguments = [*arguments, "--company", "Acme"]
+    ended = manage(data_dir, *arguments, given="short\n")
+    assert ended.returncode == 1
+    assert words in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_copy_put_back_is_what_was_copied(data_dir: Path) -> None:
+    copied = manage(data_dir, "backup")
+    assert copied.returncode == 0, copied.stderr
+    copy = next((data_dir / "backups").glob("*.db"))
+    store = _with_store(data_dir)
+    with store.writing() as session:
+        session.add(AppMeta(key="after the copy", value="x"))
+    store.close()
+    assert manage(data_dir, "restore", str(copy)).returncode == 0
+    store = _with_store(data_dir)
+    with store.reading() as session:
+        assert session.get(AppMeta, "after the copy") is None
+        assert session.exec(select(User).where(col(User.email) == ADMIN)).one()
+    store.close()
+    kept = [path for path in (data_dir / "backups").glob("*.db") if path != copy]
+    assert kept, "what was there before must have been kept"
+    assert manage(data_dir, "restore", str(kept[0])).returncode == 0
+    store = _with_store(data_dir)
+    with store.reading() as session:
+        assert session.get(AppMeta, "after the copy") is not None
+    store.close()
+
+
+def test_it_does_not_restore_under_a_running_program(data_dir: Path) -> None:
+    assert manage(data_dir, "backup").returncode == 0
+    copy = next((data_dir / "backups").glob("*.db"))
+    with running_app(data_dir=data_dir):
+        ended = manage(data_dir, "restore", str(copy))
+        assert (ended.returncode, ended.stderr) == (1, "The database is in use. Stop Sourceboard first.\n")
+    assert manage(data_dir, "restore", str(copy)).returncode == 0
+
+
+def test_it_restores_nothing_that_is_damaged_or_foreign(data_dir: Path, tmp_path: Path) -> None:
+    before = (data_dir / "sourceboard.db").read_bytes()
+    damaged, foreign = tmp_path / "damaged.db", tmp_path / "foreign.db"
+    damaged.write_bytes(before[: len(before) // 2] + os.urandom(4096))
+    foreign.write_bytes(b"")
+    for copy in (damaged, foreign):
+        ended = manage(data_dir, "restore", str(copy))
+        assert ended.returncode == 1
+        assert "Traceback" not in ended.stderr
+    assert (data_dir / "sourceboard.db").read_bytes() == before
+
+
+def test_the_doctor_says_what_is_wrong(data_dir: Path) -> None:
+    well = manage(data_dir, "doctor")
+    assert well.returncode == 0, well.stdout
+    assert "ok   audit log: whole" in well.stdout
+    (data_dir / "encryption.key").unlink()
+    ill = manage(data_dir, "doctor")
+    assert ill.returncode == 1
+    assert "BAD  database" in ill.stdout
+
+
+def test_the_audit_log_comes_out_as_lines(data_dir: Path) -> None:
+    ended = manage(data_dir, "set-password", "--email", ADMIN, "--password-stdin", given="another walk 8 blocks\n")
+    assert ended.returncode == 0, ended.stderr
+    out = data_dir / "audit.jsonl"
+    assert manage(data_dir, "export-audit", "--to", str(out)).returncode == 0
+    lines = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+    assert [line["action"] for line in lines] == ["company.create", "company.create", "user.password"]
+    assert lines[-1]["previous_hash"] == lines[-2]["hash"]
+    assert "another walk" not in out.read_text("utf-8")
+
+
+def test_keys_are_rotated_and_the_old_one_can_go(data_dir: Path) -> None:
+    old = (data_dir / "encryption.key").read_text("ascii").strip()
+    (data_dir / "encryption.key").unlink()
+    new = "k9:8f3GMJw0d5sBqR1tYpVhXkT9o7uLzEa2iNc4QvDbW6Y="
+    ended = manage(data_dir, "rotate-keys", ENCRYPTION_KEY=f"{new},{old}")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith("k9: ")
+    assert len(ended.stdout.splitlines()) == 1
+    assert manage(data_dir, "doctor", ENCRYPTION_KEY=new).returncode == 0
+    assert manage(data_dir, "doctor", ENCRYPTION_KEY=old).returncode == 1
+
+
+def test_every_command_stands_in_the_operating_guide() -> None:
+    guide = (ROOT / "docs" / "operating.md").read_text("utf-8")
+    told = subprocess.run(
+        [sys.executable, "manage.py", "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    ).stdout
+    commands = [line.split()[0] for line in told.splitlines() if line.startswith("    ") and line[4] != " "]
+    assert len(commands) >= 13
+    assert not [command for command in commands if f"| `{command}` |" not in guide]
