@@ -15,7 +15,6 @@ from store.opening import Store
 from store.tables import AppMeta, Company
 from store.turns import Turnstile, Urgency
 
-
 #: For faults that SQLite does not have.
 on_postgresql = pytest.mark.parametrize("database_kind", ["postgresql"])
 
