@@ -1,6 +1,7 @@
 """What the app is made of: routes, middleware, and the lifespan that opens the store and starts the clock."""
 
 import asyncio
+import secrets
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -74,9 +75,12 @@ async def lifespan(_app: streamlit.App) -> AsyncIterator[dict[str, Any]]:
         await anyio.to_thread.run_sync(parts.close)
 
 
-def note_script_error(error: Exception) -> None:
-    """Logs what a page raised; the visitor sees only that something went wrong."""
-    _LOG.error("page failed", exc_info=error)
+def note_script_error(error: Exception) -> bool:
+    """Logs what a page raised; the visitor sees an id to ask about, and nothing of the inside."""
+    error_id = secrets.token_hex(4)
+    _LOG.error("page failed", exc_info=error, error_id=error_id)
+    streamlit.error(f"Something went wrong on our side. The log has more under {error_id}.", icon=":material/error:")
+    return True
 
 
 class _Parts:

@@ -65,7 +65,14 @@ class Gate:
                 return
             if _is_below(scope["path"], _OWN_MOUNTS):
                 receive = bounded(receive, scope)
-            await self.app(scope, receive, answer.send)
+            try:
+                await self.app(scope, receive, answer.send)
+            except Exception:
+                if answer.is_started:
+                    raise
+                _LOG.exception("request failed")
+                words = f"Something went wrong on our side. The log has more under {answer.request_id}."
+                await answer.refuse(500, words)
 
     def _readdressed(self, scope: Scope) -> Scope:
         """The scope with the visitor's address, and without headers nobody outside may set."""
@@ -126,11 +133,13 @@ class _Answer:
 
     def __init__(self, house: House, scope: Scope, send: Send, *, has_visit: bool) -> None:
         self.request_id = secrets.token_hex(8)
+        self.is_started = False
         self._house, self._scope, self._send, self._has_visit = house, scope, send, has_visit
 
     async def send(self, message: Message) -> None:
         """Passes a message on, the first one with our headers."""
         if message["type"] == "http.response.start":
+            self.is_started = True
             message = {**message, "headers": self._with_ours(list(message.get("headers", [])))}
         await self._send(message)
 

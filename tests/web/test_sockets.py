@@ -3,7 +3,8 @@
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from actions import sign_in
+from actions import sign_in, users
+from actions.viewer import Viewer
 from settings import load
 from store.opening import attach_store
 from store.tables.columns import utc_now
@@ -101,3 +102,22 @@ def test_a_broken_frame_ends_the_socket_without_a_trace(app: RunningApp) -> None
     assert b"Traceback" not in b"".join(frames)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1002
+
+
+def test_a_lost_role_ends_the_open_socket(app: RunningApp) -> None:
+    store = attach_store(load({"DATA_DIR": str(app.data_dir)}))
+    try:
+        admin, member = users.find_user(store, ADMIN), users.find_user(store, MANAGER)
+        assert admin is not None
+        assert member is not None
+        viewer = Viewer(admin.id, admin.company_id, admin.role, admin.name, admin.email)
+        users.change_user(store, viewer, member.id, now=utc_now(), role="admin")
+        with open_stream(app, cookie=session_cookie(app, MANAGER)) as stream:
+            assert "not allowed" not in run_page(stream, "Sync_jobs").everything
+            users.change_user(store, viewer, member.id, now=utc_now(), role="hiring_manager")
+            with pytest.raises(ConnectionClosed):
+                run_page(stream, "Sync_jobs")
+        with open_stream(app, cookie=session_cookie(app, MANAGER)) as stream:
+            assert "not allowed" in run_page(stream, "Sync_jobs").everything
+    finally:
+        store.close()
