@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
@@ -93,7 +94,15 @@ def _inspect(source: SourceFile) -> tuple[set[str], dict[str, str], date]:
             suspects = {part.filename for part in parts if _is_suspect(archive, part)}
             paths, epoch = _sheet_paths(archive)
             return suspects, paths, epoch
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, ET.ParseError, KeyError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        NotImplementedError,
+        EOFError,
+        zlib.error,
+        ET.ParseError,
+        KeyError,
+        RuntimeError,
+    ) as error:
         raise FileRefused("broken", f"The workbook is damaged: {error}. Save it again as .xlsx.") from None
 
 
