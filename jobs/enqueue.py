@@ -103,12 +103,6 @@ def planned_window(
     return _window(session, config, sync_type, window, connector.lookback_days, now)
 
 
-def find_active_job(session: Session, config_id: uuid.UUID) -> SyncRequest | None:
-    """The sync job under way for a connection."""
-    job = _find_active(session, config_id)
-    return None if job is None else _answer(job, is_new=False)
-
-
 def _find_active(session: Session, config_id: uuid.UUID) -> PlatformSyncJob | None:
     statement = select(PlatformSyncJob).where(
         col(PlatformSyncJob.config_id) == config_id, col(PlatformSyncJob.state).in_(ACTIVE_STATES)

@@ -184,11 +184,6 @@ def note_sign_of_life(engine: Engine, worker: str, doing: str, now: datetime) ->
     run_writing(engine, transaction)
 
 
-def lease_ends(session: Session, job_id: uuid.UUID) -> datetime | None:
-    """Until when the job is held; None when nobody holds it."""
-    return session.execute(select(col(Job.lease_until)).where(col(Job.id) == job_id)).scalar_one_or_none()
-
-
 def long_ago(now: datetime) -> datetime:
     """Signs of life before this belong to processes that are gone."""
     return now - timedelta(seconds=10 * LEASE_SECONDS)

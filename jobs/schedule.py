@@ -44,8 +44,3 @@ def latest_slot(interval: Literal["hourly", "daily"], zone: str, now: datetime) 
     if daily_instant(day, zone) > now:
         day -= timedelta(days=1)
     return Slot(f"daily:{day.isoformat()}", daily_instant(day, zone))
-
-
-def interval_seconds(interval: Literal["hourly", "daily"]) -> int:
-    """How far apart two slots are."""
-    return 3600 if interval == "hourly" else 86400

@@ -19,9 +19,11 @@ from typing import Any
 
 import structlog
 from apscheduler.executors.pool import ProcessPoolExecutor
+from sqlalchemy.exc import SQLAlchemyError
 
+import logs
 from settings import Settings
-from store.errors import StartError
+from store.errors import StartError, StoreError
 from store.opening import Store, attach_store
 
 log = structlog.get_logger("jobs.supervise")
@@ -109,6 +111,7 @@ _child = _Child()
 
 def _begin(settings: Settings) -> None:
     """Initialise a child; the database is opened with the first task, so that its absence breaks no pool."""
+    logs.configure(settings.log_level)
     _child.settings = settings
     _child.name = f"{socket.gethostname()}:{os.getpid()}"
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -143,6 +146,9 @@ def in_child(task: Callable[[Store, Settings, str, Callable[[], bool]], None]) -
         task(_child.store, _child.settings, _child.name, lambda: _child.is_stopping)
     except StartError as error:
         log.warning("the database cannot be opened by a worker", reason=str(error))
+    except (SQLAlchemyError, StoreError, TimeoutError):
+        # The next tick tries again; leases bring back what was in the middle.
+        log.warning("the database failed during a tick", exc_info=True)
     finally:
         _child.busy = False
         if _child.is_stopping:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col
 
 from connectors.contract import MetricsSource, Page, Wait
@@ -59,7 +59,7 @@ def run(
         return closing.pause(store, claim, error, now(), backoff)
     except ConnectorError as error:
         return closing.fail(store, claim, error, now(), backoff)
-    except (DBAPIError, StoreError, TimeoutError):
+    except (SQLAlchemyError, StoreError, TimeoutError):
         # Our database is in trouble, not the platform: say nothing about the platform, let the lease run out.
         log.exception("the store failed during a sync", job=str(claim.job_id))
         return closing.Outcome("interrupted", "")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import or_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
@@ -170,12 +170,6 @@ class StoredTokens:
             )
 
         run_writing(self._store.engine, transaction)
-
-
-def refused_cause(session: Session, config_id: uuid.UUID) -> str:
-    """Why the platform refused this connection's sign-in, "" when it did not."""
-    statement = select(col(PlatformToken.refused_cause)).where(col(PlatformToken.config_id) == config_id)
-    return session.execute(statement).scalar_one_or_none() or ""
 
 
 def _is_good(token: Token) -> bool:

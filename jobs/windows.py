@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from domain.facts import Window
-
 Chunk = tuple[date, date]
 DAY = timedelta(days=1)
 
@@ -70,12 +68,6 @@ def chunks_of(start: date, end: date, days: int) -> list[Chunk]:
         pieces.append((begin, end))
         end = begin
     return pieces
-
-
-def window_of(chunk: Chunk, today: date, lookback_days: int) -> Window:
-    """The window a connector is asked for: today and the lookback before it may still change."""
-    start, end = chunk
-    return Window(start=start, end=end, final_before=today - timedelta(days=lookback_days))
 
 
 def dump_chunks(chunks: Iterable[Chunk]) -> list[list[str]]:

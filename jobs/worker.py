@@ -7,8 +7,7 @@ from types import TracebackType
 from typing import Self
 
 import structlog
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.errors import ConnectorError
 from jobs import closing, sync
@@ -86,6 +85,6 @@ class Heartbeat:
                 # Also after a regular end, when the row is closed before this thread hears of it: then nobody asks.
                 self._signals.lost.set()
                 return
-            except (DBAPIError, PoolTimeoutError, StoreError, TimeoutError):
+            except (SQLAlchemyError, StoreError, TimeoutError):
                 # The next beat may reach the database; if none does, the lease ends by itself.
                 log.warning("a heartbeat was missed", job=str(self._claim.job_id), exc_info=True)
