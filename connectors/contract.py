@@ -6,9 +6,9 @@ cache), and yields `Page`s and `Wait`s. Reading is always safe to repeat.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, SecretStr
@@ -100,6 +100,24 @@ class Closed:
     scope: Scope
     start: date
     end: date
+
+
+def closed_around(whole: Closed, bad_days: Collection[date]) -> tuple[Closed, ...]:
+    """A slice without its bad days, of which a record was refused: they stay open, and keep what was stored before.
+
+    >>> whole = Closed(("clicks",), Scope.TOTAL, date(2026, 11, 1), date(2026, 11, 5))
+    >>> [(run.start.day, run.end.day) for run in closed_around(whole, [date(2026, 11, 2)])]
+    [(1, 2), (3, 5)]
+    """
+    runs: list[Closed] = []
+    since = whole.start
+    for day in sorted(day for day in bad_days if whole.start <= day < whole.end):
+        if since < day:
+            runs.append(replace(whole, start=since, end=day))
+        since = day + timedelta(days=1)
+    if since < whole.end:
+        runs.append(replace(whole, start=since))
+    return tuple(runs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from connectors.contract import Closed, Page, PostingSeen
+from connectors.contract import Closed, Page, PostingSeen, closed_around
 from connectors.errors import SchemaDrift
 from connectors.ga4_reports import ReportSpec, Table, all_of, event_is, path_begins
 from connectors.wording import clean, page_path
@@ -84,7 +84,7 @@ def pages(reports: list[Reading], tables: list[Table], start: date, end: date) -
                 facts=facts,
                 cursor=json.dumps({"day": following.isoformat()}),
                 postings=_postings(facts),
-                closed=tuple(Closed(each.metrics, each.scope, since, following) for each in reports),
+                closed=tuple(_closed(reports, tables, since, following)),
                 rejected=dict(+rejected),
                 quality=quality,
                 time_zone=time_zone,
@@ -104,12 +104,20 @@ def facts_of(reading: Reading, table: Table, rejected: Counter[str]) -> list[Fac
         path = page_path(row["pagePath"]) if "pagePath" in row else ""
         for metric, value in _measured(reading, row, values):
             sums[metric, day, path, breakdown] += value
-    rejected["too_large"] += sum(value > MAX_VALUE for value in sums.values())
+    large = [day for (_, day, _, _), value in sums.items() if value > MAX_VALUE]
+    rejected["too_large"] += len(large)
+    table.bad.update(day.strftime("%Y%m%d") for day in large)
     return [
         Fact(metric, day, value, reading.scope, path, breakdown)
         for (metric, day, path, breakdown), value in sums.items()
         if 0 < value <= MAX_VALUE
     ]
+
+
+def _closed(reports: list[Reading], tables: list[Table], start: date, end: date) -> Iterator[Closed]:
+    for reading, table in zip(reports, tables, strict=True):
+        whole = Closed(reading.metrics, reading.scope, start, end)
+        yield from closed_around(whole, {_day(cell) for cell in table.bad})
 
 
 def _measured(reading: Reading, row: dict[str, str], values: tuple[int, ...]) -> Iterator[tuple[str, int]]:

@@ -109,10 +109,14 @@ def all_of(*filters: Filter) -> Filter:
 
 @dataclass
 class Table:
-    """A report read whole: dimension cells → metric values. A row served twice stands here once."""
+    """A report read whole: dimension cells → metric values. A row served twice stands here once.
+
+    `bad` holds the first cells (the days) of rows that were refused.
+    """
 
     rows: dict[Cells, tuple[int, ...]] = field(default_factory=dict)
     rejected: dict[str, int] = field(default_factory=dict)
+    bad: set[str] = field(default_factory=set)
     seen: set[Cells] = field(default_factory=set)
     quality: set[str] = field(default_factory=set)
     time_zone: str = ""
@@ -140,6 +144,7 @@ class Table:
         values = [whole_number(cell.value or "0") for cell in told]
         if None in values:
             self.rejected["value"] = self.rejected.get("value", 0) + 1
+            self.bad.update(cells[:1])
         else:
             self.rows[cells] = tuple(value for value in values if value is not None)
 

@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from connectors.contract import Closed
+from connectors.contract import Closed, closed_around
 from connectors.errors import SchemaDrift
 from connectors.wording import amount, clean, whole_number
 from domain.facts import MAX_VALUE, Breakdown, Fact, Scope
@@ -191,14 +191,8 @@ class Sums:
 
     def closed(self, start: date, end: date) -> tuple[Closed, ...]:
         """The runs of days that are complete: all but the bad ones."""
-        runs: list[Closed] = []
-        since = start
-        for text in [day for day in self.bad if start.isoformat() <= day < end.isoformat()]:
-            day = date.fromisoformat(text)
-            if since < day:
-                runs.append(Closed(METRICS, Scope.TOTAL, since, day))
-            since = day + timedelta(days=1)
-        return (*runs, Closed(METRICS, Scope.TOTAL, since, end)) if since < end else tuple(runs)
+        whole = Closed(METRICS, Scope.TOTAL, start, end)
+        return closed_around(whole, [date.fromisoformat(day) for day in self.bad])
 
 
 def _counted(added: dict[str, int], day: date, breakdown: Breakdown | None) -> Iterator[Fact]:

@@ -5,7 +5,7 @@ from urllib.parse import urljoin, urlsplit
 
 from connectors.errors import SchemaDrift
 
-#: More pages than any sane listing has.
+#: More pages than any sane list has.
 MAX_PAGES = 2_000
 
 

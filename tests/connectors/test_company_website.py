@@ -153,6 +153,13 @@ def test_it_leaves_out_a_row_that_is_no_count_and_says_so(value):
     assert read.rejected == {"value": 1}
 
 
+def test_it_leaves_a_day_open_of_which_it_refused_a_row():
+    read = whole(report(("/jobs/a", "1"), ("/jobs/b", "-1")), days=3)
+    (page,) = ga4_facts.pages(ga4_facts.readings("/jobs", {})[1:], [read], DAY, date(2026, 11, 4))
+    assert [(each.start.day, each.end.day) for each in page.closed] == [(2, 4)]
+    assert page.rejected == {"value": 1}
+
+
 def test_it_keeps_the_quality_flags():
     flags = {"data_loss_from_other_row": True, "subject_to_thresholding": True, "sampling_metadatas": [{}]}
     assert whole(report(("/jobs/a", "1"), **flags)).quality == {"other_row", "thresholded", "sampled"}

@@ -11,8 +11,10 @@ import tracemalloc
 from pathlib import Path
 
 import httpcore
+import httpx
 import pytest
 
+from connectors.answers import Answer
 from connectors.errors import AuthExpired, ConfigError, ConnectorError, RateLimited, Rejected, SchemaDrift, Transient
 from connectors.http import ATTEMPTS, PATIENCE_SECONDS, Ask
 from connectors.redaction import MASK
@@ -79,7 +81,7 @@ def test_it_ends_a_slow_answer_when_the_total_time_is_up(script):
         took = time.monotonic() - started
         halt.set()
     assert caught.value.cause == "timeout"
-    assert 0.4 < took < 1.5
+    assert 0.4 < took < 3
     assert threading.active_count() <= threads
 
 
@@ -394,7 +396,12 @@ def test_it_shows_no_secret_in_logs_errors_or_reprs(caplog):
         rig.http.conceal("canary-probe-key")
         with pytest.raises(AuthExpired) as caught:
             rig.http.get(URL, {"api_key": "canary-in-query", "page": "2"}, bearer=Tokens())
-        shown = repr(rig.http) + repr(caught.value) + caught.value.detail
+        shown = (
+            repr(Answer(200, httpx.Headers({"set-cookie": "canary"}), b"canary", URL))
+            + repr(rig.http)
+            + repr(caught.value)
+            + caught.value.detail
+        )
     texts = shown + "".join(record.getMessage() + repr(record.__dict__) for record in caplog.records)
     assert "canary" not in texts
     assert MASK in caught.value.detail

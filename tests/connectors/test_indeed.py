@@ -113,6 +113,14 @@ def test_it_leaves_a_day_open_whose_numbers_it_cannot_use(change, reason):
     ]
 
 
+def test_it_tells_no_total_that_lacks_a_campaign():
+    sums = summed({})
+    sums.merge(summed({"Clicks": -1}))
+    assert list(sums.facts()) == []
+    assert list(sums.paid_facts()) == []
+    assert DAY not in {day.start for day in sums.closed(DAY, DAY + timedelta(days=2))}
+
+
 def test_it_closes_the_days_around_a_bad_one():
     sums = Sums(bad=["2026-11-02"])
     assert [(each.start.day, each.end.day) for each in sums.closed(DAY, date(2026, 11, 5))] == [(1, 2), (3, 5)]
