@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -45,8 +46,10 @@ def test_it_leads_from_the_first_start_to_a_signed_in_admin(tmp_path: Path, new_
 
 def test_it_keeps_the_page_and_query_that_were_asked_for(app: RunningApp, new_visitor: Callable[[], Page]) -> None:
     page = new_visitor()
-    sign_in(page, f"{app.url}/?period=90d", ADMIN)
-    assert page.url.startswith(f"{app.url}/?period=90d")
+    sign_in(page, f"{app.url}/Sources?period=90+days&mark=kept", ADMIN)
+    expect(page.get_by_role("heading", name="Sources")).to_be_visible(timeout=PATIENCE)
+    assert urlsplit(page.url).path == "/Sources"
+    assert parse_qs(urlsplit(page.url).query) == {"period": ["90 days"], "mark": ["kept"]}
 
 
 def test_it_keeps_the_session_over_a_refresh(app: RunningApp, new_visitor: Callable[[], Page]) -> None:
