@@ -241,9 +241,9 @@ def _words(file: OpenFile) -> dict[str, list[Word]]:
 def _notes(findings: Findings, plan: Plan) -> list[str]:
     notes = []
     if findings.rows.totals:
-        notes.append(f"{findings.rows.totals:,} rows that sum up others were left out.")
+        notes.append(f"Rows that sum up others were left out: {findings.rows.totals:,}.")
     if findings.rows.silent:
-        notes.append(f"{findings.rows.silent:,} rows hold no number that is mapped.")
+        notes.append(f"Rows without a number that is mapped: {findings.rows.silent:,}.")
     if findings.stages.undated:
         notes.append(
             f"{findings.stages.undated:,} applications have reached a stage without a date for it: "

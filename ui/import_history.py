@@ -41,7 +41,8 @@ def _line(view: View, entry: PastImport) -> None:
             st.markdown(f"**{words.plain(entry.file_name)}** · {about}")
             st.caption(
                 f"{view.moment(entry.created_at)} by {words.plain(entry.by or 'somebody')} · {entry.inserted:,} new · "
-                f"{entry.updated:,} changed · {entry.unchanged:,} unchanged · {entry.rejected:,} rows rejected"
+                f"{entry.updated:,} changed · {entry.unchanged:,} unchanged · "
+                f"{words.counted(entry.rejected, 'row')} rejected"
             )
         st.badge(label, icon=icon, color=color)
         if (entry.state == "imported" or entry.is_stuck) and _wants_undo(entry):

@@ -1,5 +1,6 @@
 """The form that says what a file's columns mean, filled in with the likeliest reading."""
 
+import itertools
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -108,10 +109,12 @@ def _metrics_choices(source: SourceFile, found: FileMapping) -> dict[str, Any]:
 def _columns(source: SourceFile, look: Inspection) -> dict[str, Any]:
     """One select box a field. The mapping's columns decide what is chosen at first."""
     found = look.mapping
+    places = itertools.cycle(st.columns(3))
 
     def pick(field: str, label: str, chosen: Mapping[str, str]) -> str:
         key = _key(source, found.kind, found.sheet, field)
-        return _column(key, look.headers, label, chosen.get(field, ""))
+        with next(places):
+            return _column(key, look.headers, label, chosen.get(field, ""))
 
     fields = METRICS_FIELDS if found.kind == "metrics" else APPLICATION_FIELDS
     columns = {field: header for field in fields if (header := pick(field, _label(field), found.columns))}

@@ -88,7 +88,7 @@ def _import(view: View, source: SourceFile, plan: Plan) -> None:
     done = run_import(running_store(), view.viewer, source, plan, progress=show)
     st.session_state[_DONE] = (
         f"Imported {words.plain(source.name)}: {done.inserted:,} new, {done.updated:,} changed, "
-        f"{done.unchanged:,} unchanged, {done.rejected:,} rows rejected."
+        f"{done.unchanged:,} unchanged, {words.counted(done.rejected, 'row')} rejected."
     )
     # A new round empties the uploader: the file is done with.
     st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1

@@ -60,7 +60,7 @@ def test_the_preview_says_what_would_happen_and_writes_nothing(store, viewer):
     assert (plan.first_day, plan.last_day) == (date(2026, 2, 1), date(2026, 2, 2))
     assert dict(plan.totals) == {"Clicks": "1,540", "Applications": "15", "Spend": "35.75 USD"}
     assert plan.rejections == {"clicks is negative": {"cells": 1, "examples": [{"row": 6, "value": "-5"}]}}
-    assert "1 rows that sum up others were left out." in plan.notes
+    assert "Rows that sum up others were left out: 1." in plan.notes
     assert plan.mapping.platform == "indeed"
     assert plan.can_import
     assert stored_rows(store) == before
