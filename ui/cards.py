@@ -55,9 +55,9 @@ def _delta(card: Card) -> str | int | None:
 
 
 def _against(card: Card) -> str | None:
-    """What stands beside the change: its rule in short, or why there is none."""
+    """What stands beside the change: its rule in short, or why there is none; the tooltip has the whole of it."""
     if card.value is None:
-        return card.note or "no data"
+        return "not reported here"
     if card.comparison.current is None:
         return "nothing to compare"
     if card.change_ratio is None:

@@ -15,7 +15,7 @@ from connectors.registry import CONNECTORS
 from domain.money import exponent
 from settings import current
 from store.reports.connections import ConnectionRow
-from ui import forms, words
+from ui import forms, toasts, words
 
 #: The refusal of the form that is open, so that it stays on screen while the person reads it.
 _REFUSED = "connection_refused"
@@ -120,7 +120,9 @@ def _save(
         st.session_state[_REFUSED] = saved.refusal
         return
     st.session_state.pop(_REFUSED, None)
-    st.toast(_thanks(kind, saved, options), icon=":material/check_circle:" if saved.is_active else ":material/block:")
+    toasts.later(
+        _thanks(kind, saved, options), icon=":material/check_circle:" if saved.is_active else ":material/block:"
+    )
     st.rerun()
 
 

@@ -20,7 +20,7 @@ def pills(view: View) -> None:
 def pill(view: View, entry: Freshness, cause: str = "") -> None:
     """One connection's state with its time; the tooltip says what the state means and what helps."""
     said = words.state_words(entry.state)
-    at = "" if entry.state in {"never", "inactive"} and not entry.synced_at else f" · {view.moment(entry.synced_at)}"
+    at = f" · {view.moment(entry.synced_at)}" if entry.synced_at else ""
     found = words.cause_words(cause) if entry.state in {"failed", "paused", "partial"} else None
     hint = f"{found.words} {found.cure}" if found else said.meaning
     st.badge(f"{words.plain(entry.label)} · {said.label}{at}", icon=said.icon, color=said.color, help=hint)

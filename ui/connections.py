@@ -12,7 +12,7 @@ from connectors.registry import find_connector
 from domain.money import Money
 from domain.periods import Period, local_day, span
 from store.reports.connections import ConnectionRow, list_connections
-from ui import connection_forms, data, figures, shell, syncing, words
+from ui import connection_forms, data, figures, shell, syncing, toasts, words
 from ui.shell import View
 
 _REFRESH_SECONDS = 2
@@ -201,7 +201,7 @@ def _switch(viewer: Viewer, row: ConnectionRow) -> None:
     if _tried(
         lambda: connections.set_active(running_store(), viewer, row.id, active=not row.is_active, now=datetime.now(UTC))
     ):
-        st.toast(f"{words.plain(row.name)} is {done}.", icon=":material/power_settings_new:")
+        toasts.later(f"{words.plain(row.name)} is {done}.", icon=":material/power_settings_new:")
         st.rerun()
 
 
@@ -216,7 +216,7 @@ def _delete(viewer: Viewer, row: ConnectionRow) -> None:
     if st.button(label, type="primary", key="delete_go", icon=":material/delete:") and _tried(
         lambda: connections.delete(running_store(), viewer, row.id, erase_facts=erase, now=datetime.now(UTC))
     ):
-        st.toast(f"{words.plain(row.name)} is deleted.", icon=":material/delete:")
+        toasts.later(f"{words.plain(row.name)} is deleted.", icon=":material/delete:")
         st.rerun()
 
 

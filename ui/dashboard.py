@@ -36,7 +36,7 @@ def panel(view: View, *, live: bool) -> None:
     """Everything that moves. Refreshes every 30 s while live, and every 2 s while a sync is under way."""
     busy = is_busy(view.states)
     every = LIVE_SECONDS if live else SYNCING_SECONDS if busy else None
-    st.fragment(_panel, run_every=every)(view, watching=busy and not live)
+    st.fragment(_panel, run_every=every)(view, live=live, watching=busy)
 
 
 def is_busy(states: Sequence[tuple[Freshness, str]]) -> bool:
@@ -44,10 +44,10 @@ def is_busy(states: Sequence[tuple[Freshness, str]]) -> bool:
     return any(entry.state == "syncing" for entry, _ in states)
 
 
-def _panel(view: View, *, watching: bool) -> None:
+def _panel(view: View, *, live: bool, watching: bool) -> None:
     view = shell.again(view)
-    if watching and not is_busy(view.states):
-        st.rerun()
+    if not live and watching != is_busy(view.states):
+        st.rerun()  # only the whole page can begin to watch a sync, or stop
     connection_states.pills(view)
     if _is_empty(view):
         return

@@ -11,7 +11,7 @@ from actions.running import running_store
 from actions.viewer import NotAllowed, NotFound
 from domain.periods import local_day
 from store.reports.postings import PostingRow
-from ui import words
+from ui import toasts, words
 from ui.shell import View
 
 _TEXTS = (
@@ -61,19 +61,19 @@ def _form(view: View, row: PostingRow | None) -> None:
             running_store(), view.viewer, values, posting_id=row.id if row else None, now=datetime.now(UTC)
         )
     ):
-        st.toast(f"{words.plain(values['title'])} is saved.", icon=":material/check_circle:")
+        toasts.later(f"{words.plain(values['title'])} is saved.", icon=":material/check_circle:")
         st.rerun()
 
 
 def _close(view: View, row: PostingRow) -> None:
     today: date = local_day(view.now, view.company.time_zone)
     if tried(lambda: postings.close_posting(running_store(), view.viewer, row.id, today, now=datetime.now(UTC))):
-        st.toast(f"{words.plain(row.title)} is closed. Its numbers stay.", icon=":material/lock:")
+        toasts.later(f"{words.plain(row.title)} is closed. Its numbers stay.", icon=":material/lock:")
 
 
 def _reopen(view: View, row: PostingRow) -> None:
     if tried(lambda: postings.reopen_posting(running_store(), view.viewer, row.id, now=datetime.now(UTC))):
-        st.toast(f"{words.plain(row.title)} is open again.", icon=":material/lock_open:")
+        toasts.later(f"{words.plain(row.title)} is open again.", icon=":material/lock_open:")
 
 
 def tried(do: Callable[[], object]) -> bool:

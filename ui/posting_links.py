@@ -10,7 +10,7 @@ from actions.running import running_store
 from domain.filters import Filters
 from store.reports.link_rules import LinkRule, list_link_rules
 from store.reports.postings import WaitingPosting, list_postings
-from ui import data, palette, shell, tables, words
+from ui import data, palette, shell, tables, toasts, words
 from ui.posting_forms import tried
 from ui.shell import View
 from ui.tables import Column, Table
@@ -104,14 +104,14 @@ def _link_to(view: View, row: WaitingPosting, posting_id: uuid.UUID | None) -> N
     if posting_id and tried(
         lambda: postings.link(running_store(), view.viewer, row.number, posting_id, now=datetime.now(UTC))
     ):
-        st.toast("Linked. Its numbers are being counted for the posting.", icon=":material/link:")
+        toasts.later("Linked. Its numbers are being counted for the posting.", icon=":material/link:")
 
 
 def _put(view: View, row: WaitingPosting, *, is_ignored: bool) -> None:
     if tried(
         lambda: postings.ignore(running_store(), view.viewer, row.number, is_ignored=is_ignored, now=datetime.now(UTC))
     ):
-        st.toast("Put aside." if is_ignored else "It waits again.", icon=":material/visibility_off:")
+        toasts.later("Put aside." if is_ignored else "It waits again.", icon=":material/visibility_off:")
         st.rerun()
 
 
@@ -147,7 +147,7 @@ def rules(view: View) -> None:
                 running_store(), view.viewer, targets[name], field, match, pattern, now=datetime.now(UTC)
             )
         ):
-            st.toast("The rule is added and was tried on what waits.", icon=":material/rule:")
+            toasts.later("The rule is added and was tried on what waits.", icon=":material/rule:")
             st.rerun()
 
 
@@ -158,5 +158,7 @@ def _rule(view: View, rule: LinkRule) -> None:
         if st.button("Delete", key=f"rule_{rule.id}", icon=":material/delete:") and tried(
             lambda: postings.delete_rule(running_store(), view.viewer, rule.id, now=datetime.now(UTC))
         ):
-            st.toast(f"The rule for {words.plain(rule.title)} is deleted. Its links stay.", icon=":material/delete:")
+            toasts.later(
+                f"The rule for {words.plain(rule.title)} is deleted. Its links stay.", icon=":material/delete:"
+            )
             st.rerun()

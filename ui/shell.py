@@ -12,7 +12,7 @@ from domain.filters import Filters
 from domain.periods import Period, local_day, named_period
 from store.reports.scope import CompanyScope, find_company
 from store.reports.shapes import Freshness
-from ui import data, figures, filters, guard, words
+from ui import data, figures, filters, guard, toasts, words
 from ui.filters import Chosen
 from ui.palette import label
 
@@ -91,12 +91,14 @@ def begin(title: str, role: str | None = None, *, narrowing: bool = True) -> Vie
     chosen = filters.bar(today, offered) if narrowing else _unnarrowed(company, now)
     runs = st.session_state.get(_RUNS, 0) + 1
     st.session_state[_RUNS] = runs
+    toasts.show()
     return View(viewer, company, now, states, chosen, actions, runs)
 
 
 def again(view: View, role: str | None = None) -> View:
     """The view for a fragment's own run: the guard asked again, the company's version and states read again."""
     viewer = guard.require(role)
+    toasts.show()
     now = datetime.now(UTC)
     company, states = _company(viewer, now)
     return replace(view, viewer=viewer, company=company, now=now, states=states)
@@ -110,7 +112,8 @@ def freshness(view: View) -> None:
     with st.container(key=f"page_run_{view.runs}"):
         parts = []
         for entry, _ in view.states:
-            said = f"{words.plain(entry.label)} until {figures.day(entry.covered_until)}"
+            name = words.plain(entry.label)
+            said = f"{name} until {figures.day(entry.covered_until)}" if entry.covered_until else f"{name} not yet"
             if entry.provisional_from:
                 said += f" (may still change from {figures.day(entry.provisional_from)} on)"
             parts.append(said)

@@ -5,12 +5,10 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from typing import Literal
 
-import streamlit as st
-
 from actions import syncs
 from actions.running import running_store
 from actions.viewer import NotAllowed, NotFound, Viewer
-from ui import words
+from ui import toasts, words
 
 SyncType = Literal["incremental", "full"]
 
@@ -47,14 +45,14 @@ def _tell(label: str, ask: Callable[[], list[bool]]) -> None:
     try:
         made = ask()
     except (NotAllowed, NotFound, ValueError) as error:
-        st.toast(f"{words.plain(label)}: {words.plain(str(error))}", icon=":material/error:")
+        toasts.later(f"{words.plain(label)}: {words.plain(str(error))}", icon=":material/error:")
         return
     if not made:
-        st.toast("There is no active connection to sync.", icon=":material/info:")
+        toasts.later("There is no active connection to sync.", icon=":material/info:")
     elif any(made):
-        st.toast(f"{words.plain(label)}: {words.counted(sum(made), 'sync')} asked for.", icon=":material/sync:")
+        toasts.later(f"{words.plain(label)}: {words.counted(sum(made), 'sync')} asked for.", icon=":material/sync:")
     else:
-        st.toast(f"{words.plain(label)}: a sync is already under way.", icon=":material/sync:")
+        toasts.later(f"{words.plain(label)}: a sync is already under way.", icon=":material/sync:")
 
 
 def _now() -> datetime:

@@ -1,0 +1,179 @@
+"""Connecting through the form, in a real browser, against the sandbox: refusals, success, progress, delete."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from sandbox.launch import Sandbox, running
+from tests.launch import RunningApp, running_app
+from tests.people import ADMIN, MANAGER, seed_data_dir
+from tests.ui.screens import PATIENCE, downloaded, metric, show
+
+pytestmark = pytest.mark.browser
+Visit = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    """The platforms, imitated."""
+    with running() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def working_app(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+    """The product with a worker and nothing connected yet."""
+    data_dir = tmp_path_factory.mktemp("platforms")
+    seed_data_dir(data_dir)
+    port = sandbox.url.rpartition(":")[2]
+    with running_app(data_dir=data_dir, WORKERS="2", SANDBOX="1", SANDBOX_PORT=port) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def keys(sandbox: Sandbox) -> dict[str, Any]:
+    """What the imitated platforms accept."""
+    found: dict[str, Any] = sandbox.control("credentials")
+    return found
+
+
+def fill(page: Page, label: str, text: str) -> None:
+    page.get_by_role("dialog").locator(f'input[aria-label^="{label}"]').fill(text)
+
+
+def open_form(page: Page, platform: str) -> None:
+    page.get_by_role("button", name="Connect a platform").click()
+    page.get_by_role("menuitem", name=platform).or_(page.get_by_role("option", name=platform)).first.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def save(page: Page) -> None:
+    page.get_by_role("dialog").get_by_role("button", name="Test and save").click()
+
+
+def test_nothing_connected_says_what_to_do_next(working_app, visit: Visit):
+    page = visit(working_app, ADMIN)
+    expect(page.get_by_text("No platform is connected yet.")).to_be_visible()
+    page.get_by_role("link", name="Connect a platform").click()
+    expect(page.get_by_role("heading", name="Platforms")).to_be_visible(timeout=PATIENCE)
+
+
+def test_the_form_says_which_field_is_wrong_and_saves_nothing(working_app, keys, visit: Visit):
+    page = visit(working_app, ADMIN, "/Platforms")
+    open_form(page, "Company website")
+    fill(page, "Property ID", "G-ABC123")
+    save(page)
+    expect(page.get_by_text("This is a measurement ID")).to_be_visible(timeout=PATIENCE)
+    page.reload()
+    expect(page.get_by_text("No platform is connected yet.")).to_be_visible(timeout=PATIENCE)
+
+
+def test_a_refusal_is_in_the_platforms_own_words_and_can_be_saved_inactive_only(working_app, keys, visit: Visit):
+    page = visit(working_app, ADMIN, "/Platforms")
+    open_form(page, "Indeed")
+    fill(page, "Client ID", keys["indeed"]["client_id"])
+    fill(page, "Client secret", "not the secret")
+    fill(page, "Employer ID", keys["indeed"]["employer_id"])
+    save(page)
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("The key or secret is wrong.")).to_be_visible(timeout=PATIENCE)
+    expect(dialog.get_by_text("The platform's own words")).to_be_visible()
+    dialog.get_by_role("button", name="Save anyway, inactive").click()
+    expect(dialog).to_have_count(0, timeout=PATIENCE)
+    card = page.locator('[class*="st-key-connection_card_"]').filter(has_text="Indeed")
+    expect(card.get_by_text("Inactive").first).to_be_visible()
+    expect(card.get_by_role("button", name="Sync now")).to_be_disabled()
+    assert "not the secret" not in page.content()
+
+
+def test_connecting_syncing_and_the_numbers_of_the_truth(working_app, sandbox, keys, visit: Visit):
+    page = visit(working_app, ADMIN, "/Platforms")
+    open_form(page, "Company website")
+    fill(page, "Property ID", keys["ga4"]["property_id"])
+    fill(page, "Service account key", json.dumps(keys["ga4"]["service_account"]))
+    for event, name in (
+        ("apply button clicked", "click"),
+        ("application begun", "apply_start"),
+        ("application sent", "application"),
+    ):
+        fill(page, f"Event: {event}", keys["ga4"]["events"][name])
+    save(page)
+    expect(page.get_by_text("Company website is connected to")).to_be_visible(timeout=PATIENCE)
+    card = page.locator('[class*="st-key-connection_card_"]').filter(has_text="Company website")
+    expect(card.get_by_text("Never synced").first).to_be_visible()
+    card.get_by_role("button", name="Sync now").click()
+    expect(page.get_by_text("Company website: 1 sync asked for.")).to_be_visible()
+    expect(card.get_by_text("Completed").first).to_be_visible(timeout=120_000)
+    # days that the platform will not restate any more
+    end = datetime.now(UTC).date() - timedelta(days=10)
+    start = end - timedelta(days=40)
+    show(page, working_app, f"/?period=Custom&from={start}&to={end - timedelta(days=1)}")
+    truth = sandbox.control(f"truth?from={start}&to={end}&connected=company_website")
+    wanted = {row["metric"]: row["value"] for row in truth["totals"] if row["platform"] == "company_website"}
+    for label, name in (("Views", "views"), ("Clicks", "clicks"), ("Applications", "applications")):
+        expect(metric(page, label)).to_have_text(f"{wanted[name]:,}", timeout=60_000)
+
+
+def test_before_a_full_sync_its_calls_and_worst_cost_are_shown(working_app, visit: Visit):
+    page = visit(working_app, ADMIN, "/Platforms")
+    card = page.locator('[class*="st-key-connection_card_"]').filter(has_text="Company website")
+    card.get_by_role("button", name="More").click()
+    page.get_by_text("Full sync, 12 months").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("Calls at most")).to_be_visible(timeout=PATIENCE)
+    assert int(dialog.get_by_test_id("stMetricValue").first.inner_text().replace(",", "")) > 0
+    expect(dialog.get_by_role("button", name="Start the full sync")).to_be_visible()
+
+
+def test_the_history_counts_what_the_sync_did(working_app, visit: Visit):
+    page = visit(working_app, ADMIN, "/Sync_jobs")
+    header, newest, *_ = downloaded(page, "download_sync_jobs")
+    told = dict(zip(header, newest, strict=True))
+    assert told["Connection"] == "Company website"
+    assert told["State"] == "Completed"
+    assert (
+        int(told["Facts"])
+        == int(told["New"]) + int(told["Changed"]) + int(told["Unchanged"]) + int(told["Rejected"])
+        > 0
+    )
+    assert int(told["Requests"]) > 0
+
+
+def test_a_secret_is_never_filled_in_again(working_app, keys, visit: Visit):
+    page = visit(working_app, ADMIN, "/Platforms")
+    card = page.locator('[class*="st-key-connection_card_"]').filter(has_text="Company website")
+    card.get_by_role("button", name="More").click()
+    page.get_by_text("Edit", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible(timeout=PATIENCE)
+    field = dialog.locator('input[aria-label^="Service account key"]')
+    expect(field).to_have_value("")
+    expect(field).to_have_attribute("type", "password")
+    expect(dialog.locator('input[aria-label^="Property ID"]')).to_have_value(keys["ga4"]["property_id"])
+    save(page)
+    expect(page.get_by_text("Company website is connected to")).to_be_visible(timeout=PATIENCE)
+
+
+def test_deleting_keeps_the_numbers_unless_asked(working_app, visit: Visit):
+    page = visit(working_app, ADMIN, "/Platforms")
+    card = page.locator('[class*="st-key-connection_card_"]').filter(has_text="Indeed")
+    card.get_by_role("button", name="More").click()
+    page.get_by_text("Delete", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("The numbers it brought stay.")).to_be_visible(timeout=PATIENCE)
+    dialog.get_by_role("button", name="Delete the connection").click()
+    expect(page.get_by_text("Indeed is deleted.")).to_be_visible(timeout=PATIENCE)
+    expect(card).to_have_count(0, timeout=PATIENCE)
+
+
+@pytest.mark.parametrize("path", ["/Platforms", "/Sync_jobs"])
+def test_a_hiring_manager_is_refused(working_app, visit: Visit, path: str):
+    page = visit(working_app, MANAGER)
+    page.goto(working_app.url + path)
+    expect(page.get_by_text("You are not allowed to see this page.")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("button", name=re.compile("Sync|Connect"))).to_have_count(0)
