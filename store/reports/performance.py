@@ -6,12 +6,13 @@ the other term, and only the company's main currency of spend.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, time
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, or_
-from sqlmodel import Session, select
+from sqlalchemy import bindparam, func, or_, select, type_coerce
+from sqlmodel import Session, col
 
 from domain.metrics import BY_NAME
 from domain.money import Money
@@ -22,6 +23,7 @@ from store.reports.numbers import Sums
 from store.reports.scope import CompanyScope
 from store.reports.shapes import Performance
 from store.tables import Application, JobPosting
+from store.tables.columns import UtcInstant
 
 DAY_SECONDS = 86_400
 
@@ -92,61 +94,69 @@ def instants(period: Period, zone: str) -> tuple[datetime, datetime]:
 def _days_to_first_application(
     session: Session, company: CompanyScope, period: Period, platforms: Sequence[str]
 ) -> list[float]:
+    start, end = instants(period, company.time_zone)
+    rows = session.connection().execute(
+        _first_applications(tuple(platforms)),
+        {"company": company.id, "start": start, "end": end, "start_on": period.start, "end_on": period.end},
+    )
+    zone = ZoneInfo(company.time_zone)
+    return [float(max(0, (applied.astimezone(zone).date() - opened).days)) for opened, applied in rows]
+
+
+@lru_cache(maxsize=64)
+def _first_applications(platforms: tuple[str, ...]) -> Any:
+    """Day of opening and first application, of the postings whose first application fell between two instants."""
     first = (
-        select(func.min(Application.applied_at))
-        .where(Application.posting_id == JobPosting.id, *_of(platforms))
+        select(func.min(col(Application.applied_at)))
+        .where(col(Application.posting_id) == JobPosting.id, *_of(platforms))
         .correlate(JobPosting)
         .scalar_subquery()
     )
-    start, end = instants(period, company.time_zone)
-    rows = session.exec(
-        select(JobPosting.opened_on, first).where(  # type: ignore[type-var]
-            JobPosting.company_id == company.id,
-            JobPosting.opened_on != None,  # noqa: E711
-            JobPosting.opened_on < period.end,  # type: ignore[operator]
-            or_(JobPosting.closed_on == None, JobPosting.closed_on >= period.start),  # type: ignore[arg-type, operator]  # noqa: E711
-        )
+    found = (
+        select(col(JobPosting.opened_on), type_coerce(first, UtcInstant()).label("applied_at"))
+        .where(col(JobPosting.company_id) == bindparam("company"), *_open_in_period())
+        .where(col(JobPosting.opened_on).is_not(None))
+        .subquery()
     )
-    zone = ZoneInfo(company.time_zone)
-    return [
-        float(max(0, (applied.astimezone(zone).date() - opened).days))
-        for opened, applied in ((opened, _instant(applied)) for opened, applied in rows)
-        if opened is not None and applied is not None and start <= applied < end
-    ]
+    return select(found).where(found.c.applied_at >= bindparam("start"), found.c.applied_at < bindparam("end"))
 
 
 def _days_to_hire(session: Session, company: CompanyScope, period: Period, platforms: Sequence[str]) -> list[float]:
     start, end = instants(period, company.time_zone)
-    rows = session.exec(
-        select(Application.applied_at, Application.hired_at).where(
-            Application.company_id == company.id,
-            Application.hired_at >= start,  # type: ignore[operator]
-            Application.hired_at < end,  # type: ignore[operator]
-            *_of(platforms),
-        )
+    rows = session.connection().execute(_hires(tuple(platforms)), {"company": company.id, "start": start, "end": end})
+    return [(hired - applied).total_seconds() / DAY_SECONDS for applied, hired in rows]
+
+
+@lru_cache(maxsize=64)
+def _hires(platforms: tuple[str, ...]) -> Any:
+    return select(col(Application.applied_at), col(Application.hired_at)).where(
+        col(Application.company_id) == bindparam("company"),
+        col(Application.hired_at) >= bindparam("start"),
+        col(Application.hired_at) < bindparam("end"),
+        *_of(platforms),
     )
-    return [(hired - applied).total_seconds() / DAY_SECONDS for applied, hired in rows if hired]
 
 
 def _open_postings(session: Session, company: CompanyScope, period: Period) -> int:
-    return session.exec(
-        select(func.count())
-        .select_from(JobPosting)
-        .where(
-            JobPosting.company_id == company.id,
-            or_(JobPosting.opened_on == None, JobPosting.opened_on < period.end),  # type: ignore[arg-type, operator]  # noqa: E711
-            or_(JobPosting.closed_on == None, JobPosting.closed_on >= period.start),  # type: ignore[arg-type, operator]  # noqa: E711
-        )
-    ).one()
+    found = session.connection().execute(
+        _OPEN_POSTINGS, {"company": company.id, "start_on": period.start, "end_on": period.end}
+    )
+    return int(found.scalar_one())
+
+
+def _open_in_period() -> tuple[Any, Any]:
+    return (
+        or_(col(JobPosting.opened_on).is_(None), col(JobPosting.opened_on) < bindparam("end_on")),
+        or_(col(JobPosting.closed_on).is_(None), col(JobPosting.closed_on) >= bindparam("start_on")),
+    )
+
+
+_OPEN_POSTINGS = (
+    select(func.count())
+    .select_from(JobPosting)
+    .where(col(JobPosting.company_id) == bindparam("company"), *_open_in_period())
+)
 
 
 def _of(platforms: Sequence[str]) -> list[Any]:
-    return [Application.source_platform.in_(platforms)] if platforms else []  # type: ignore[attr-defined]
-
-
-def _instant(value: datetime | str | date | None) -> datetime | None:
-    """SQLite gives MIN() of an instant back as text."""
-    if value is None:
-        return None
-    instant = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return instant if isinstance(instant, datetime) else None
+    return [col(Application.source_platform).in_(platforms)] if platforms else []

@@ -35,6 +35,7 @@ class PlatformSyncJob(SQLModel, table=True):
             postgresql_where=sql(one_of("state", ACTIVE_STATES)),
         ),
         Index("ix_sync_jobs_company", "company_id", "created_at"),
+        Index("ix_sync_jobs_config", "config_id", "number"),
         Index("ix_sync_jobs_due", "state", "next_attempt_at"),
     )
 
