@@ -102,3 +102,12 @@ def stored_rows(store: Store) -> list[tuple[Any, ...]]:
 
 def _refs(session: Session) -> dict[int, str]:
     return {row.number: row.external_ref for row in session.exec(select(ExternalPosting)) if row.number is not None}
+
+
+def long_file(kind: str) -> SourceFile:
+    """A file that takes several batches: 8,000 numbers, or 2,500 applications."""
+    if kind == "metrics":
+        rows = [f"2026-01-{1 + n % 20:02d},P-{n // 20},{n},{n % 7}" for n in range(4000)]
+        return text_file("Date,Posting ID,Clicks,Applies\n" + "\n".join(rows))
+    rows = [f"A-{n},Name {n},n{n}@example.com,Indeed,2026-01-{1 + n % 20:02d} 10:00" for n in range(2500)]
+    return text_file("Application ID,Candidate,E-mail,Source,Applied at\n" + "\n".join(rows), "ats.csv")
