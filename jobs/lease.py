@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, and_, case, func, literal_column, or_, select, update
-from sqlalchemy.engine import CursorResult
+from sqlalchemy import Engine, and_, case, func, literal, literal_column, or_, select, update
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
@@ -23,6 +22,7 @@ from store.tables import PlatformSyncJob as Job
 from store.tables import WorkerBeat
 from store.tables.columns import UtcInstant
 
+_TABLE = Job.__table__  # type: ignore[attr-defined]
 LEASE_SECONDS = 30
 HEARTBEAT_SECONDS = 5
 
@@ -111,7 +111,8 @@ def _claim(session: Session, worker: str, now: datetime) -> Claim | None:
             worker=worker,
             lease_until=database_now(LEASE_SECONDS),
             heartbeat_at=database_now(),
-            started_at=func.coalesce(col(Job.started_at), now),
+            # Typed: a bare value in coalesce would be written without its zone on SQLite.
+            started_at=func.coalesce(col(Job.started_at), literal(now, UtcInstant)),
             attempts=col(Job.attempts) + (1 if was_lost else 0),
             cause_code="",
             detail="",
@@ -144,10 +145,8 @@ def write_held(session: Session, claim: Claim, **values: Any) -> None:
     """
     values.setdefault("lease_until", database_now(LEASE_SECONDS))
     values.setdefault("heartbeat_at", database_now())
-    result: CursorResult[Any] = session.execute(  # type: ignore[assignment]
-        update(Job).where(_held(claim)).values(**values),
-        execution_options={"synchronize_session": False},
-    )
+    # On the connection, past the ORM: this runs twice a page, and the ORM would triple its price.
+    result = session.connection().execute(update(_TABLE).where(_held(claim)).values(**values))
     if result.rowcount != 1:
         raise LostLease(claim.job_id)
 
