@@ -130,9 +130,7 @@ def _spend_all(url: str, config_id: Any, folder: str, found: Any) -> None:
     found.put(passed)
 
 
-def test_two_processes_share_one_budget(
-    store: Store, connect: Connect, database_url: str, tmp_path: Path
-) -> None:
+def test_two_processes_share_one_budget(store: Store, connect: Connect, database_url: str, tmp_path: Path) -> None:
     config = connect(spend_limit_minor=1000)
     context = multiprocessing.get_context("spawn")
     found = context.Queue()
