@@ -29,10 +29,13 @@ from store.writes.aggregates import (
     lock_company,
     narrowed,
     recompute,
+    share_out,
 )
 
 log = structlog.get_logger("jobs.aggregate")
 Recompute = partial[int]
+#: Days to a transaction that shares totals out over platforms.
+_SHARED_DAYS = 14
 
 
 def declared_counting() -> Declared:
@@ -101,8 +104,13 @@ def rebuild(
             part = Slice(*key, days)
             while part.days:
                 taken = replace(part, days=part.days[: pace.days])
-                wrong += _rebuild(store, taken, partial(recompute, declared=declared, now=now, whole=True), pace)
+                wrong += _rebuild(store, taken, partial(recompute, declared=declared, now=now, rebuilds=True), pace)
                 part = replace(part, days=part.days[len(taken.days) :])
+        with store.reading() as session:
+            _, starts = known_days(session, company_no)
+        for at in range(0, len(starts), _SHARED_DAYS):
+            share = partial(share_out, company_no=company_no, starts=starts[at : at + _SHARED_DAYS], now=now)
+            wrong += run_writing(store.engine, share, Urgency.AGGREGATE)
     return wrong
 
 
@@ -121,13 +129,13 @@ def _settle(store: Store, part: Slice, work: Recompute, pace: Pace) -> bool:
 
     def step(piece: Slice, session: Session) -> list[int]:
         lock_company(session, part.company_no, now=work.keywords["now"])
-        started = time.perf_counter()
+        started = pace.clock()
         found = dirty_entries(session, part) if entries is None else entries
         if found:
             work(session, piece)
             if piece is pieces[-1]:
                 delete_entries(session, found)
-        pace.learn(time.perf_counter() - started)
+        pace.learn(pace.clock() - started)
         return found
 
     entries: list[int] | None = None
@@ -144,11 +152,11 @@ def _rebuild(store: Store, part: Slice, work: Recompute, pace: Pace) -> int:
 
     def step(piece: Slice, session: Session) -> int:
         lock_company(session, part.company_no, now=work.keywords["now"])
-        started = time.perf_counter()
+        started = pace.clock()
         entries = dirty_entries(session, part) if len(pieces) == 1 else []
         wrong = work(session, piece)
         delete_entries(session, entries)
-        pace.learn(time.perf_counter() - started)
+        pace.learn(pace.clock() - started)
         return wrong
 
     pieces = narrowed(part, pace.pieces)

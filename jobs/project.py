@@ -1,6 +1,5 @@
 """Turn applications and referrals into facts, for the days on which they changed."""
 
-import time
 from collections import defaultdict
 from datetime import datetime
 from functools import partial
@@ -102,12 +101,12 @@ def _project(store: Store, whose: Projected, days: list[int], now: datetime) -> 
 
         def step(session: Session, taken: list[int] = taken) -> int:
             lock_company(session, whose.company_no, now)
-            started = time.perf_counter()
+            started = pace.clock()
             entries = dirty_days(session, whose, taken)
             if entries:
                 project_days(session, whose, taken, now)
                 delete_days(session, entries)
-            pace.learn(time.perf_counter() - started)
+            pace.learn(pace.clock() - started)
             return len(taken) if entries else 0
 
         done += run_writing(store.engine, step, Urgency.AGGREGATE)

@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import func, insert, text, update
 from sqlmodel import Session, col, select
@@ -23,7 +22,7 @@ from domain.shares import shares
 from store.tables import AggregatedFact, Company, DataVersion, DirtyDay, PlatformConfig, ReadCoverage
 from store.tables.facts import GRAINS
 from store.writes.posting_aggregates import CountedPostings, write_postings
-from store.writes.sums import sum_facts, values_of
+from store.writes.sums import run, run_many, sum_facts, values_of
 
 #: By connector and metric number, how its totals are counted; what is not named counts by its plain total.
 Declared = Mapping[str, Mapping[int, Counted]]
@@ -35,6 +34,15 @@ Rows = dict[Key, tuple[int, int, int]]
 Choices = dict[tuple[int, int], list[Choice]]
 ALL_METRICS = tuple(BY_NUMBER)
 _DAY = GRAINS["day"]
+_UPSERT = (
+    "INSERT INTO platform_analytics_aggregated (company_no, platform, grain, metric, period_start, currency, value, "
+    "covered_days, provisional) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (company_no, grain, metric, period_start, platform, currency) DO UPDATE SET "
+    "value = excluded.value, covered_days = excluded.covered_days, provisional = excluded.provisional"
+)
+_ROW = "company_no = ? AND platform = ? AND grain = ? AND metric = ? AND period_start = ? AND currency = ?"
+_DELETE = f"DELETE FROM platform_analytics_aggregated WHERE {_ROW}"  # noqa: S608 -- our own words
+_SHARE = f"UPDATE platform_analytics_aggregated SET percentage = ? WHERE {_ROW}"  # noqa: S608 -- our own words
 _IDS_AT_ONCE = 5_000
 
 
@@ -85,7 +93,7 @@ def delete_entries(session: Session, ids: list[int]) -> None:
         session.connection().execute(text(f"DELETE FROM dirty_days WHERE id IN ({numbers})"))  # noqa: S608 -- integers
 
 
-def recompute(session: Session, part: Slice, declared: Declared, now: datetime, *, whole: bool = False) -> int:
+def recompute(session: Session, part: Slice, declared: Declared, now: datetime, *, rebuilds: bool = False) -> int:
     """Bring the slice's aggregates up to its facts; returns how many rows changed.
 
     Rewrites daily rows, the weeks and months they belong to, their shares over all platforms, and the rows by posting.
@@ -100,18 +108,32 @@ def recompute(session: Session, part: Slice, declared: Declared, now: datetime, 
     before = _stored(session, part, {(_DAY, metric, day) for day in part.days for metric in part.metrics})
     changed = _write(session, part, before, days)
     _mark_sites(session, part, {key[1:3] for key in before} ^ {key[1:3] for key in days}, now)
-    looked_at = {(_DAY, metric, day, "") for day in part.days for metric in part.metrics} if whole else changed
-    in_periods = _write_periods(session, part, looked_at)
-    rows = len(changed) + len(in_periods[0])
-    rows += _write_shares(session, part.company_no, looked_at | changed | (in_periods[1] if whole else in_periods[0]))
+    looked_at = {(_DAY, metric, day, "") for day in part.days for metric in part.metrics} if rebuilds else changed
+    changed |= _write_periods(session, part, looked_at)
+    rows = len(changed)
+    if not rebuilds:
+        rows += _write_shares(session, part.company_no, {key[:3] for key in changed})
     rows += write_postings(session, part.company_no, part.platform, by_posting, (part.days, part.metrics))
     if rows:
-        session.connection().execute(
-            update(DataVersion)
-            .where(col(DataVersion.company_no) == part.company_no)
-            .values(version=DataVersion.version + 1, changed_at=now)
-        )
+        _raise_version(session, part.company_no, now)
     return rows
+
+
+def share_out(session: Session, company_no: int, starts: Sequence[int], now: datetime) -> int:
+    """Share out the totals of the days, weeks and months that begin on these days; returns how many were wrong."""
+    keys = {(grain, metric, day) for grain in GRAINS.values() for metric in ALL_METRICS for day in starts}
+    rows = _write_shares(session, company_no, keys)
+    if rows:
+        _raise_version(session, company_no, now)
+    return rows
+
+
+def _raise_version(session: Session, company_no: int, now: datetime) -> None:
+    session.connection().execute(
+        update(DataVersion)
+        .where(col(DataVersion.company_no) == company_no)
+        .values(version=DataVersion.version + 1, changed_at=now)
+    )
 
 
 def _connections(session: Session, part: Slice, declared: Declared) -> dict[int, Connection]:
@@ -220,14 +242,15 @@ def _stored(session: Session, part: Slice, keys: Iterable[tuple[int, int, int]])
     values = values_of(keys)
     if not values:
         return {}
-    found = session.connection().execute(
-        text(
-            f"WITH wanted(grain, metric, period_start) AS ({values}) "  # noqa: S608 -- integers of ours
-            "SELECT a.grain, a.metric, a.period_start, a.currency, a.value, a.covered_days, a.provisional "
-            "FROM wanted w CROSS JOIN platform_analytics_aggregated a WHERE a.company_no = :company "
-            "AND a.grain = w.grain AND a.metric = w.metric AND a.period_start = w.period_start "
-            "AND a.platform = :platform"
-        ).bindparams(company=part.company_no, platform=part.platform)
+    found = run(
+        session,
+        f"WITH wanted(grain, metric, period_start) AS ({values}) "  # noqa: S608 -- integers of ours
+        "SELECT a.grain, a.metric, a.period_start, a.currency, a.value, a.covered_days, a.provisional "
+        "FROM wanted w CROSS JOIN platform_analytics_aggregated a WHERE a.company_no = :company "
+        "AND a.grain = w.grain AND a.metric = w.metric AND a.period_start = w.period_start "
+        "AND a.platform = :platform",
+        part.company_no,
+        part.platform,
     )
     return {(row[0], row[1], row[2], row[3]): (row[4], row[5], row[6]) for row in found}
 
@@ -236,36 +259,14 @@ def _write(session: Session, part: Slice, before: Rows, after: Rows) -> set[Key]
     """Make the stored rows those of `after`; returns the keys that were written or deleted."""
     fresh = [key for key, row in after.items() if before.get(key) != row]
     gone = [key for key in before if key not in after]
-    fixed = {"company": part.company_no, "platform": part.platform}
-    names = ("grain", "metric", "start", "currency")
-    if fresh:
-        columns = (*names, "value", "covered", "provisional")
-        session.connection().execute(
-            text(
-                "INSERT INTO platform_analytics_aggregated (company_no, grain, metric, period_start, platform, "
-                "currency, value, covered_days, provisional) VALUES (:company, :grain, :metric, :start, :platform, "
-                ":currency, :value, :covered, :provisional) "
-                "ON CONFLICT (company_no, grain, metric, period_start, platform, currency) DO UPDATE SET "
-                "value = excluded.value, covered_days = excluded.covered_days, provisional = excluded.provisional"
-            ),
-            [fixed | dict(zip(columns, (*key, *after[key]), strict=True)) for key in fresh],
-        )
-    if gone:
-        session.connection().execute(
-            text(
-                "DELETE FROM platform_analytics_aggregated WHERE company_no = :company AND grain = :grain "
-                "AND metric = :metric AND period_start = :start AND platform = :platform AND currency = :currency"
-            ),
-            [fixed | dict(zip(names, key, strict=True)) for key in gone],
-        )
+    whose = (part.company_no, part.platform)
+    run_many(session, _UPSERT, [(*whose, *key, *after[key]) for key in fresh])
+    run_many(session, _DELETE, [(*whose, *key) for key in gone])
     return {*fresh, *gone}
 
 
-def _write_periods(session: Session, part: Slice, changed: Iterable[Key]) -> tuple[set[Key], set[Key]]:
-    """Recompute from daily rows the whole weeks and months of the changed days, for metrics that add over days.
-
-    Returns the keys that changed, and all that were looked at.
-    """
+def _write_periods(session: Session, part: Slice, changed: Iterable[Key]) -> set[Key]:
+    """Recompute from daily rows the whole weeks and months of the changed days, for metrics that add over days."""
     periods: set[tuple[int, int, int, int]] = set()
     for _, metric, day, _ in changed:
         if "day" in BY_NUMBER[metric].adds_over:
@@ -273,56 +274,49 @@ def _write_periods(session: Session, part: Slice, changed: Iterable[Key]) -> tup
                 bucket = bucket_of(day_of(day), grain)
                 periods.add((GRAINS[grain], metric, day_number(bucket.start), day_number(bucket.end)))
     if not periods:
-        return set(), set()
-    found = session.connection().execute(
-        text(
-            f"WITH p(grain, metric, first_day, end_day) AS ({values_of(periods)}) "  # noqa: S608 -- integers of ours
-            "SELECT p.grain, p.metric, p.first_day, a.currency, CAST(SUM(a.value) AS BIGINT), COUNT(*), "
-            "MAX(a.provisional) FROM p CROSS JOIN platform_analytics_aggregated a WHERE a.company_no = :company "
-            "AND a.grain = 1 AND a.metric = p.metric AND a.period_start >= p.first_day AND a.period_start < p.end_day "
-            "AND a.platform = :platform GROUP BY p.grain, p.metric, p.first_day, a.currency"
-        ).bindparams(company=part.company_no, platform=part.platform)
+        return set()
+    found = run(
+        session,
+        f"WITH p(grain, metric, first_day, end_day) AS ({values_of(periods)}) "  # noqa: S608 -- integers of ours
+        "SELECT p.grain, p.metric, p.first_day, a.currency, CAST(SUM(a.value) AS BIGINT), COUNT(*), "
+        "MAX(a.provisional) FROM p CROSS JOIN platform_analytics_aggregated a WHERE a.company_no = :company "
+        "AND a.grain = 1 AND a.metric = p.metric AND a.period_start >= p.first_day AND a.period_start < p.end_day "
+        "AND a.platform = :platform GROUP BY p.grain, p.metric, p.first_day, a.currency",
+        part.company_no,
+        part.platform,
     )
     after: Rows = {(row[0], row[1], row[2], row[3]): (row[4], row[5], row[6]) for row in found}
     before = _stored(session, part, {one[:3] for one in periods})
-    return _write(session, part, before, after), {*before, *after}
+    return _write(session, part, before, after)
 
 
-def _write_shares(session: Session, company_no: int, changed: Iterable[Key]) -> int:
-    """Share the changed totals out again over all platforms; returns how many rows got another share."""
-    keys = {key[:3] for key in changed if "platform" in BY_NUMBER[key[1]].adds_over}
+def _write_shares(session: Session, company_no: int, changed: Iterable[tuple[int, int, int]]) -> int:
+    """Share these (grain, metric, first day) out again over all platforms; returns how many rows got another share."""
+    keys = {key for key in changed if "platform" in BY_NUMBER[key[1]].adds_over}
     if not keys:
         return 0
-    found = session.connection().execute(
-        text(
-            f"WITH wanted(grain, metric, period_start) AS ({values_of(keys)}) "  # noqa: S608 -- integers of ours
-            "SELECT a.grain, a.metric, a.period_start, a.currency, a.platform, a.value, a.percentage "
-            "FROM wanted w CROSS JOIN platform_analytics_aggregated a WHERE a.company_no = :company "
-            "AND a.grain = w.grain AND a.metric = w.metric AND a.period_start = w.period_start "
-            "ORDER BY a.grain, a.metric, a.period_start, a.currency, a.platform"
-        ).bindparams(company=company_no)
+    found = run(
+        session,
+        f"WITH wanted(grain, metric, period_start) AS ({values_of(keys)}) "  # noqa: S608 -- integers of ours
+        "SELECT a.grain, a.metric, a.period_start, a.currency, a.platform, a.value, a.percentage "
+        "FROM wanted w CROSS JOIN platform_analytics_aggregated a WHERE a.company_no = :company "
+        "AND a.grain = w.grain AND a.metric = w.metric AND a.period_start = w.period_start "
+        "ORDER BY a.grain, a.metric, a.period_start, a.currency, a.platform",
+        company_no,
+        0,
     )
-    groups: dict[tuple[Any, ...], list[tuple[int, int, int | None]]] = defaultdict(list)
-    for row in found:
-        groups[tuple(row[:4])].append((row[4], row[5], row[6]))
-    wrong = []
-    names = ("grain", "metric", "start", "currency")
+    groups: dict[Key, list[tuple[int, int, int | None]]] = defaultdict(list)
+    for grain, metric, start, currency, platform, value, share in found:
+        groups[grain, metric, start, currency].append((platform, value, share))
+    wrong: list[tuple[object, ...]] = []
     for key, rows in groups.items():
         fresh: Sequence[int | None] = shares([value for _, value, _ in rows]) or [None] * len(rows)
-        for (platform, _, stored), share in zip(rows, fresh, strict=True):
-            if stored != share:
-                wrong.append(
-                    {"company": company_no, "platform": platform, "share": share} | dict(zip(names, key, strict=True))
-                )
-    if wrong:
-        session.connection().execute(
-            text(
-                "UPDATE platform_analytics_aggregated SET percentage = :share WHERE company_no = :company "
-                "AND grain = :grain AND metric = :metric AND period_start = :start AND platform = :platform "
-                "AND currency = :currency"
-            ),
-            wrong,
-        )
+        wrong += [
+            (share, company_no, platform, *key)
+            for (platform, _, stored), share in zip(rows, fresh, strict=True)
+            if stored != share
+        ]
+    run_many(session, _SHARE, wrong)
     return len(wrong)
 
 

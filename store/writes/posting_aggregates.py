@@ -3,21 +3,24 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import text
 from sqlmodel import Session
 
 from domain.counting import Choice
 from store.engine import is_sqlite
-from store.writes.sums import sources_clause, values_of
+from store.writes.sums import run, sources_clause, values_of
 
 _SCRATCH = (
-    "CREATE TEMP TABLE IF NOT EXISTS counted_postings (day INTEGER NOT NULL, metric SMALLINT NOT NULL, "
-    "posting_no INTEGER NOT NULL, currency VARCHAR(3) NOT NULL, value BIGINT NOT NULL, provisional SMALLINT NOT NULL, "
-    "PRIMARY KEY (day, metric, posting_no, currency))"
+    "CREATE TEMP TABLE IF NOT EXISTS counted_postings (company_no INTEGER NOT NULL, day INTEGER NOT NULL, "
+    "platform SMALLINT NOT NULL, metric SMALLINT NOT NULL, posting_no INTEGER NOT NULL, currency VARCHAR(3) NOT NULL, "
+    "value BIGINT NOT NULL, provisional SMALLINT NOT NULL, PRIMARY KEY (day, metric, posting_no, currency))"
+)
+_INSERT = (
+    "INSERT INTO posting_analytics_aggregated (company_no, day, platform, metric, posting_no, currency, value, "
+    "provisional) "
 )
 _UPSERT = (
     "INSERT INTO posting_analytics_aggregated AS t (company_no, day, platform, metric, posting_no, currency, value, "
-    "provisional) SELECT :company, day, :platform, metric, posting_no, currency, value, provisional "
+    "provisional) SELECT company_no, day, platform, metric, posting_no, currency, value, provisional "
     "FROM counted_postings WHERE true "
     "ON CONFLICT (company_no, day, platform, metric, posting_no, currency) DO UPDATE SET value = excluded.value, "
     "provisional = excluded.provisional WHERE t.value <> excluded.value OR t.provisional <> excluded.provisional"
@@ -44,34 +47,33 @@ def write_postings(
 
     Facts of external postings that wait to be linked gather under posting 0.
     """
-    connection = session.connection()
-    connection.execute(text(_SCRATCH))
-    # Emptied without leaving dead rows behind: the table lives as long as the connection.
-    connection.execute(text("DELETE FROM counted_postings" if is_sqlite(session) else "TRUNCATE counted_postings"))
-    whose = {"company": company_no, "platform": platform}
-    told = 0
-    if counted:
-        told = connection.execute(text(_counting(platform, counted)), whose).rowcount
-    changed = connection.execute(text(_UPSERT), whose).rowcount if told else 0
     days, metrics = (", ".join(str(int(number)) for number in numbers) for numbers in span)
     within = f"company_no = :company AND day IN ({days}) AND platform = :platform AND metric IN ({metrics})"
-    stored = connection.execute(text(f"SELECT COUNT(*) FROM posting_analytics_aggregated WHERE {within}"), whose)  # noqa: S608 -- integers
-    if stored.scalar_one() > told:
-        changed += connection.execute(
-            text(
-                f"DELETE FROM posting_analytics_aggregated WHERE {within} AND NOT EXISTS "  # noqa: S608 -- integers
-                "(SELECT 1 FROM counted_postings n WHERE n.day = posting_analytics_aggregated.day "
-                "AND n.metric = posting_analytics_aggregated.metric "
-                "AND n.posting_no = posting_analytics_aggregated.posting_no "
-                "AND n.currency = posting_analytics_aggregated.currency)"
-            ),
-            whose,
-        ).rowcount
+    count = f"SELECT COUNT(*) FROM posting_analytics_aggregated WHERE {within}"  # noqa: S608 -- integers
+    if run(session, count, company_no, platform).scalar_one() == 0:
+        return int(run(session, _INSERT + _sums(platform, counted), company_no, platform).rowcount) if counted else 0
+    run(session, _SCRATCH, company_no, platform)
+    # Emptied without leaving dead rows behind: the table lives as long as the connection.
+    empty = "DELETE FROM counted_postings" if is_sqlite(session) else "TRUNCATE counted_postings"
+    run(session, empty, company_no, platform)
+    told, changed = 0, 0
+    if counted:
+        told = run(session, "INSERT INTO counted_postings " + _sums(platform, counted), company_no, platform).rowcount
+        changed = run(session, _UPSERT, company_no, platform).rowcount
+    if run(session, count, company_no, platform).scalar_one() > told:
+        stale = (
+            f"DELETE FROM posting_analytics_aggregated WHERE {within} AND NOT EXISTS "  # noqa: S608 -- integers
+            "(SELECT 1 FROM counted_postings n WHERE n.day = posting_analytics_aggregated.day "
+            "AND n.metric = posting_analytics_aggregated.metric "
+            "AND n.posting_no = posting_analytics_aggregated.posting_no "
+            "AND n.currency = posting_analytics_aggregated.currency)"
+        )
+        changed += run(session, stale, company_no, platform).rowcount
     return changed
 
 
-def _counting(platform: int, counted: Sequence[CountedPostings]) -> str:
-    """INSERT of the sums by posting into the scratch table."""
+def _sums(platform: int, counted: Sequence[CountedPostings]) -> str:
+    """SELECT of the sums by posting, as columns of the aggregates' table."""
     plain = [one for one in counted if not one.choice.how.by_source]
     by_source = [one for one in counted if one.choice.how.by_source]
     parts = []
@@ -80,15 +82,14 @@ def _counting(platform: int, counted: Sequence[CountedPostings]) -> str:
     if by_source:
         parts.append(_facts(by_source, sources_clause(platform)))
     return (
-        "INSERT INTO counted_postings (day, metric, posting_no, currency, value, provisional) "  # noqa: S608 -- integers and our own words
-        "SELECT day, metric, posting_no, currency, CAST(SUM(value) AS BIGINT), MAX(provisional) "
+        "SELECT :company, day, :platform, metric, posting_no, currency, CAST(SUM(value) AS BIGINT), MAX(provisional) "  # noqa: S608 -- integers and our own words
         f"FROM ({' UNION ALL '.join(parts)}) AS told GROUP BY day, metric, posting_no, currency"
     )
 
 
 def _facts(counted: Sequence[CountedPostings], clause: tuple[str, str]) -> str:
     values = values_of(
-        (one.choice.connection, one.day, one.choice.metric, one.choice.origin, one.projected, one.provisional)
+        (one.choice.connection, one.day, one.choice.metric, one.choice.origin, int(one.projected), int(one.provisional))
         for one in counted
     )
     # The scope is 2, POSTING; the rest of the key up to there makes each counted row one range of the facts' key.
