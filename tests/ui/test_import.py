@@ -14,9 +14,11 @@ from store.tables import Application, RawFact
 from tests.actions.import_scenes import APPLICATIONS, METRICS, workbook
 from tests.launch import RunningApp, running_app
 from tests.people import ADMIN, MANAGER, seed_data_dir
-from tests.ui.screens import metric, settle
+from tests.ui.screens import PATIENCE, metric, settle
 
 pytestmark = pytest.mark.browser
+# Only patience: a busy machine draws late, and nothing here waits for time to pass.
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")
