@@ -16,6 +16,8 @@ from bench.figures import Figure, Scale, table
 
 #: By name: the module whose `run(scale) -> list[Figure]` measures, and how many seconds it may take at full size.
 BENCHES = {
+    "sync": ("bench.sync_bench", 600),
+    "aggregate": ("bench.aggregate_bench", 3600),
     "dashboard": ("bench.dashboard_bench", 1500),
     "page": ("bench.page_bench", 300),
     "browser": ("bench.browser_bench", 420),
