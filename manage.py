@@ -67,6 +67,7 @@ def demo(settings: Settings, _given: argparse.Namespace) -> int:
         told = platforms.control("credentials")
         with _Opened(settings) as store:
             people = seeds.seed_people(store, settings, told["company"], now=_now())
+            seeds.seed_postings(store, people.admin, platforms.control("postings"))
             app = subprocess.Popen(app_command(settings.port), cwd=ROOT, start_new_session=True)  # noqa: S603
             try:
                 seeds.seed_connections(store, settings, people.admin, told)

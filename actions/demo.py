@@ -2,21 +2,22 @@
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlmodel import Session, col, select
 
 from actions.connections import test_and_save
 from actions.imports import SourceFile, inspect_file, plan_import, run_import
+from actions.postings import save_posting
 from actions.syncs import sync_all
 from actions.users import add_company, add_user, change_password
 from actions.viewer import ADMIN, HIRING_MANAGER, Viewer
 from settings import Settings
 from store.opening import Store
-from store.tables import Company, PlatformConfig, PlatformSyncJob, User
+from store.tables import Company, JobPosting, PlatformConfig, PlatformSyncJob, User
 
 ADMIN_EMAIL = "admin@demo.example"
 MANAGER_EMAIL = "manager@demo.example"
@@ -61,6 +62,28 @@ def seed_people(store: Store, settings: Settings, told: Mapping[str, Any], *, no
     with store.reading() as session:
         admin = session.exec(select(User).where(col(User.email) == ADMIN_EMAIL)).one()
     return DemoPeople(Viewer(admin.id, company.id, ADMIN, admin.name, admin.email), password)
+
+
+def seed_postings(store: Store, admin: Viewer, told: Sequence[Mapping[str, Any]]) -> int:
+    """Makes the company's postings, as the sandbox lists them; returns how many are new."""
+    with store.reading() as session:
+        known = set(session.exec(select(JobPosting.requisition_ref).where(JobPosting.company_id == admin.company_id)))
+    new = [posting for posting in told if posting["requisition"] not in known]
+    for posting in new:
+        save_posting(store, admin, _posting_values(posting), now=datetime.now(UTC))
+    return len(new)
+
+
+def _posting_values(told: Mapping[str, Any]) -> dict[str, Any]:
+    same = ("title", "department", "location", "slug", "path", "recruiter", "hiring_manager")
+    days = {name: date.fromisoformat(told[name]) if told[name] else None for name in ("opened_on", "closed_on")}
+    is_closed = days["closed_on"] is not None
+    return {
+        **{name: told[name] for name in same},
+        **days,
+        "requisition_ref": told["requisition"],
+        "status": "closed" if is_closed else "open",
+    }
 
 
 def seed_connections(store: Store, settings: Settings, admin: Viewer, told: Mapping[str, Any]) -> None:
