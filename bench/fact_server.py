@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 PAGE_FACTS = 1_000
-FIRST = date(2025, 6, 1)
+FIRST = date(2024, 1, 1)
 METRICS = ("impressions", "clicks", "apply_starts", "applications")
 #: Postings with facts on one day; a page is one day of one metric after the other.
 POSTINGS = PAGE_FACTS // len(METRICS)

@@ -4,6 +4,7 @@ of GET, decode and bulk upsert into an equal one."""
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar, Literal
 
@@ -103,11 +104,11 @@ def _measure(kind: str, port: int, pages: int, rounds: int) -> Iterator[Figure]:
     bare: tuple[list[float], list[float]] = ([], [])
     for _ in range(rounds):
         with fresh_store(kind) as (store, settings), fresh_store(kind) as (other, _):
-            config = _connect(store)
-            place = Settings(**{**_plain(settings), "sandbox_text": "1", "sandbox_port_text": str(port)})
+            config = connect(store)
+            place = toward(settings, port)
             for again in (0, 1):
                 bare[again].append(_bare(other, port, pages))
-                ours[again].append(_sync(store, place, config, pages))
+                ours[again].append(sync(store, place, config, pages))
     facts = pages * PAGE_FACTS
     for again, name in enumerate(("first load", "again")):
         mine, loop = p50(ours[again]), p50(bare[again])
@@ -117,11 +118,13 @@ def _measure(kind: str, port: int, pages: int, rounds: int) -> Iterator[Figure]:
         )
 
 
-def _plain(settings: Settings) -> dict[str, Any]:
-    return {name: getattr(settings, name) for name in settings.__dataclass_fields__}
+def toward(settings: Settings, port: int) -> Settings:
+    """Settings that lead every connector to the server on this port."""
+    return replace(settings, sandbox_text="1", sandbox_port_text=str(port))
 
 
-def _connect(store: Store) -> uuid.UUID:
+def connect(store: Store) -> uuid.UUID:
+    """A company with a connection to the bench's platform; the connection's id."""
     with store.writing() as session:
         company = Company(number=1, name="Bench")
         session.add(company)
@@ -132,7 +135,7 @@ def _connect(store: Store) -> uuid.UUID:
         return config.id
 
 
-def _sync(store: Store, settings: Settings, config_id: uuid.UUID, pages: int) -> float:
+def sync(store: Store, settings: Settings, config_id: uuid.UUID, pages: int) -> float:
     """Seconds from the claim of the job to its end."""
     window = (FIRST, FIRST + timedelta(days=pages))
     with store.writing() as session:

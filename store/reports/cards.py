@@ -21,14 +21,14 @@ _COUNTS = ("views", "clicks", "applications", "hires")
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """All that cards are made from: cells and totals of the period, and totals of the compared periods.
+    """All that cards are made from: cells (by metric) and totals of the period, and totals of the compared periods.
 
     `parts` are the buckets of the sparklines: days, or weeks where the period is long.
     """
 
     company: CompanyScope
     parts: Sequence[Period]
-    cells: Sequence[Cell]
+    cells: Mapping[int, Sequence[Cell]]
     sums: Sums
     comparisons: Mapping[str, Comparison]
     compared: Mapping[Period, Sums]
@@ -67,8 +67,7 @@ def _labels(numbers: Sequence[int]) -> str:
 
 def _line(figures: Figures, name: str, platforms: Sequence[int]) -> tuple[Point, ...]:
     """The sparkline of a metric."""
-    number = BY_NAME[name].number
-    cells = [cell for cell in figures.cells if cell.metric == number and cell.platform in platforms]
+    cells = [cell for cell in figures.cells.get(BY_NAME[name].number, ()) if cell.platform in platforms]
     return build_line(cells, figures.parts, figures.today, max(1, len(platforms)))
 
 
@@ -187,8 +186,9 @@ def _cost_card(figures: Figures) -> Card:
 
 
 def _cost_line(figures: Figures, platforms: Sequence[int], currency: str) -> tuple[Point, ...]:
-    spend = [cell for cell in figures.cells if cell.currency in {"", currency}]
-    narrowed = replace(figures, cells=spend)
+    number = BY_NAME["spend"].number
+    spend = [cell for cell in figures.cells.get(number, ()) if cell.currency == currency]
+    narrowed = replace(figures, cells={**figures.cells, number: spend})
     return tuple(
         Point(p.start, p.end, p.value // 10_000 if p.value is not None else None, p.is_partial, p.is_provisional)
         for p in _ratio_line(narrowed, ("spend", "applications"), platforms)

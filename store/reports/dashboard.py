@@ -15,7 +15,16 @@ from domain.platforms import BY_KEY, BY_NUMBER
 from domain.shares import shares
 from store.reports.cards import CARD_METRICS, Figures, build_cards
 from store.reports.freshness import list_freshness
-from store.reports.numbers import DAILY_UP_TO, Sum, Sums, last_covered_days, read_cells, read_sums, sum_cells
+from store.reports.numbers import (
+    DAILY_UP_TO,
+    Sum,
+    Sums,
+    cells_by_metric,
+    last_covered_days,
+    read_cells,
+    read_sums,
+    sum_cells,
+)
 from store.reports.performance import get_performance
 from store.reports.scope import CompanyScope
 from store.reports.shapes import Dashboard, Freshness, FunnelStep, SourceRow
@@ -32,12 +41,13 @@ def get_dashboard(
     today = local_day(now, company.time_zone)
     base: Grain = "day" if period.days <= DAILY_UP_TO else "week"
     cells = read_cells(session, company.number, _METRICS, period, base, filters.numbers)
+    by_metric = cells_by_metric(cells)
     sums = sum_cells(cells)
     comparisons = _comparisons(session, company, period, filters, today)
     compared = _compared_sums(session, company, filters, comparisons.values())
     freshness = [pair for pair in list_freshness(session, company, now) if _wanted(pair[0], filters)]
     if base == grain:
-        applications = [cell for cell in cells if cell.metric == _APPLICATIONS]
+        applications = by_metric.get(_APPLICATIONS, [])
     else:
         applications = read_cells(session, company.number, ("applications",), period, grain, filters.numbers)
     return Dashboard(
@@ -46,7 +56,7 @@ def get_dashboard(
         today=today,
         version=company.version,
         comparison=comparisons["applications"],
-        cards=build_cards(Figures(company, buckets(period, base), cells, sums, comparisons, compared, today)),
+        cards=build_cards(Figures(company, buckets(period, base), by_metric, sums, comparisons, compared, today)),
         sources=_sources(sums, compared, comparisons["applications"], freshness),
         trends=build_trends(applications, period, grain, today),
         funnel=build_funnel(sums),

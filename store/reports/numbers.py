@@ -75,14 +75,25 @@ def read_sums(
     return found
 
 
+def cells_by_metric(cells: Iterable[Cell]) -> dict[int, list[Cell]]:
+    """Cells by their metric's number, in the same order."""
+    found: dict[int, list[Cell]] = {}
+    for cell in cells:
+        found.setdefault(cell[0], []).append(cell)
+    return found
+
+
 def sum_cells(cells: Iterable[Cell]) -> Sums:
     """Totals of cells by (metric, platform, currency)."""
     found: dict[tuple[int, int, str], list[int]] = {}
-    for cell in cells:
-        entry = found.setdefault((cell.metric, cell.platform, cell.currency), [0, 0, 0])
-        entry[0] += cell.value
-        entry[1] += cell.covered_days
-        entry[2] |= cell.provisional
+    for metric, platform, currency, _, value, covered, provisional in cells:
+        entry = found.get((metric, platform, currency))
+        if entry is None:
+            found[metric, platform, currency] = [value, covered, provisional]
+        else:
+            entry[0] += value
+            entry[1] += covered
+            entry[2] |= provisional
     return {key: Sum(*entry) for key, entry in found.items()}
 
 

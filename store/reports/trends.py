@@ -1,7 +1,7 @@
 """How did it change? Lines by bucket, with gaps where nothing was read."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 from domain.facts import day_number
@@ -23,23 +23,27 @@ def build_trends(cells: Sequence[Cell], period: Period, grain: Grain, today: dat
     )
 
 
-def build_line(cells: Sequence[Cell], parts: Sequence[Period], today: date, sources: int = 1) -> tuple[Point, ...]:
+def build_line(cells: Iterable[Cell], parts: Sequence[Period], today: date, sources: int = 1) -> tuple[Point, ...]:
     """A point for every bucket of `parts`, from cells of one metric of `sources` platforms."""
     starts = [day_number(part.start) for part in parts]
-    held: list[list[Cell]] = [[] for _ in parts]
-    for cell in cells:
-        held[bisect_right(starts, cell.start) - 1].append(cell)
-    return tuple(_point(part, found, today, sources) for part, found in zip(parts, held, strict=True))
+    places = {start: at for at, start in enumerate(starts)}
+    # Per bucket: value, covered days, provisional. One pass, for there are thousands of cells.
+    held: list[list[int] | None] = [None] * len(parts)
+    for _, _, _, start, value, covered, provisional in cells:
+        at = places[start] if start in places else bisect_right(starts, start) - 1
+        entry = held[at]
+        if entry is None:
+            held[at] = [value, covered, provisional]
+        else:
+            entry[0] += value
+            entry[1] += covered
+            entry[2] |= provisional
+    return tuple(_point(part, entry, today, sources) for part, entry in zip(parts, held, strict=True))
 
 
-def _point(part: Period, cells: Sequence[Cell], today: date, sources: int) -> Point:
-    if not cells:
+def _point(part: Period, entry: list[int] | None, today: date, sources: int) -> Point:
+    if entry is None:
         return Point(part.start, part.end, None, part.end > today)
-    covered = sum(cell.covered_days for cell in cells)
-    return Point(
-        start=part.start,
-        end=part.end,
-        value=sum(cell.value for cell in cells),
-        is_partial=part.end > today or covered < part.days * sources,
-        is_provisional=any(cell.provisional for cell in cells),
-    )
+    value, covered, provisional = entry
+    is_partial = part.end > today or covered < part.days * sources
+    return Point(part.start, part.end, value, is_partial, bool(provisional))
