@@ -10,7 +10,6 @@ from sqlmodel import Session
 from actions.running import running_store
 from domain.filters import Filters
 from domain.periods import Grain, Period, local_day
-from store.engine import reading
 from store.reports.dashboard import get_dashboard
 from store.reports.explain import Explanation, explain
 from store.reports.freshness import list_freshness
@@ -26,7 +25,7 @@ _LIFE = "15m"
 @contextmanager
 def session() -> Iterator[Session]:
     """A reading session of the running store."""
-    with reading(running_store().engine) as opened:
+    with running_store().reading() as opened:
         yield opened
 
 

@@ -1,0 +1,99 @@
+"""The other screens in a real browser: foreign text stays text, and nothing overflows a phone."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.launch import RunningApp
+from tests.people import ADMIN, MANAGER
+from tests.ui.scene import EVIL, Scene
+from tests.ui.screens import PATIENCE, downloaded, settle, show
+
+pytestmark = pytest.mark.browser
+Visit = Callable[..., Page]
+SCREENS = ("/", "/Sources", "/Postings", "/Platforms", "/Sync_jobs")
+
+
+def test_a_title_is_text_and_never_a_link_a_script_or_a_directive(app: RunningApp, scene: Scene, visit: Visit):
+    page = visit(app, ADMIN)
+    dialogs: list[str] = []
+    foreign: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    page.on("request", lambda request: foreign.append(request.url) if app.host not in request.url else None)
+    for path in SCREENS:
+        show(page, app, path)
+    show(page, app, "/Postings?status=All")
+    page.get_by_role("tab", name="Waiting to be linked (2)").click()
+    expect(page.get_by_text("Platforms know these under names of their own.")).to_be_visible()
+    settle(page)
+    assert dialogs == []
+    assert [url for url in foreign if not url.startswith(("data:", "blob:"))] == []
+    assert page.locator('a[href^="javascript"], a[href*="127.0.0.1:9"]').count() == 0
+
+
+def test_the_postings_file_equals_the_numbers_and_runs_no_formula(app: RunningApp, scene: Scene, visit: Visit):
+    page = visit(app, MANAGER, "/Postings")
+    header, *rows = downloaded(page, "download_postings")
+    told = {row[0]: dict(zip(header, row, strict=True)) for row in rows}
+    assert told["Staff nurse, night shift"]["Views"] == "40"
+    assert told["Staff nurse, night shift"]["Applications"] == "3"
+    assert told[f"'{EVIL}"]["Views"] == "80"
+
+
+def test_a_hiring_manager_may_look_at_postings_and_change_none(app: RunningApp, scene: Scene, visit: Visit):
+    page = visit(app, MANAGER, "/Postings")
+    expect(page.get_by_role("button", name="New posting")).to_have_count(0)
+    expect(page.get_by_role("tab")).to_have_count(0)
+
+
+def test_a_posting_is_made_through_the_form(app: RunningApp, scene: Scene, visit: Visit):
+    page = visit(app, ADMIN, "/Postings")
+    page.get_by_role("button", name="New posting").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_text("A posting needs a title")).to_be_visible(timeout=PATIENCE)
+    dialog.locator('input[aria-label="Title"]').fill("Night porter")
+    dialog.locator('input[aria-label="Requisition"]').fill("REQ-9")
+    dialog.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Night porter is saved.")).to_be_visible(timeout=PATIENCE)
+    rows = downloaded(page, "download_postings")
+    assert ["Night porter", "REQ-9", "Open"] in [row[:3] for row in rows]
+
+
+def test_a_source_that_another_platform_owns_is_marked(app: RunningApp, scene: Scene, visit: Visit):
+    page = visit(app, MANAGER, "/Sources")
+    header, *rows = downloaded(page, "download_company_website_source")
+    told = {row[0]: dict(zip(header, row, strict=True)) for row in rows}
+    assert told["newsletter"]["Belongs to"] == ""
+    assert told["indeed"]["Belongs to"] == "Indeed"
+    assert (told["newsletter"]["Applications"], told["indeed"]["Applications"]) == ("70", "30")
+
+
+def test_the_history_says_what_failed_and_counts_in_its_file(app: RunningApp, scene: Scene, visit: Visit):
+    page = visit(app, ADMIN, "/Sync_jobs?state=Failed")
+    header, *rows = downloaded(page, "download_sync_jobs")
+    told = dict(zip(header, rows[-1], strict=True))
+    assert (told["Connection"], told["State"], told["Error"]) == ("Indeed", "Failed", "The key or secret is wrong.")
+    assert (told["New"], told["Changed"], told["Unchanged"], told["Rejected"], told["Deleted"]) == (
+        "1000",
+        "200",
+        "30",
+        "4",
+        "3",
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_screen_overflows(app: RunningApp, scene: Scene, visit: Visit, width: int, scheme: str):
+    page = visit(app, ADMIN, viewport={"width": width, "height": 844}, color_scheme=scheme)
+    for path in SCREENS:
+        show(page, app, path)
+        wide, seen = page.evaluate(
+            "(() => { const main = document.querySelector('[data-testid=stMain]');"
+            " return [main.scrollWidth, main.clientWidth] })()"
+        )
+        assert wide <= seen, path
+        expect(page.get_by_test_id("stException")).to_have_count(0)
