@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import plotly.graph_objects as go
 import streamlit as st
 
-from domain.periods import Grain, Period
+from domain.periods import Grain, Period, bucket_of
 from store.reports.shapes import FunnelStep, Point, SourceRow, Trend
 from ui import figures
 from ui.palette import ACCENT, look
@@ -55,13 +55,16 @@ def doughnut(rows: Sequence[SourceRow]) -> go.Figure:
 
 
 def trends(lines: Sequence[Trend], grain: Grain) -> go.Figure:
-    """A line per platform. A gap breaks the line; the last, unfinished period is dashed and marked "so far"."""
+    """A line per platform. A gap breaks the line; the last, unfinished period is dotted and marked "so far".
+
+    A bucket that was read in part, or that the period cuts, has a hollow mark: its value is not a whole one.
+    """
     figure = go.Figure()
     for line in lines:
         finished, so_far = _parts(line.points)
-        figure.add_trace(_line(line, finished, dash="solid", is_named=True))
+        figure.add_trace(_line(line, _apart(finished, grain), grain, is_named=True))
         if so_far:
-            figure.add_trace(_line(line, so_far, dash="dot", is_named=False))
+            figure.add_trace(_line(line, so_far, grain, is_named=False))
     figure.update_layout(
         _LAYOUT
         | {
@@ -85,38 +88,61 @@ def _parts(points: Sequence[Point]) -> tuple[list[Point], list[Point]]:
     return list(points[:cut]), [*points[max(cut - 1, 0) : cut], *points[cut:]]
 
 
-def _line(line: Trend, points: Sequence[Point], *, dash: str, is_named: bool) -> go.Scatter:
+def _apart(points: Sequence[Point], grain: Grain) -> list[Point]:
+    """The points, broken beside a first or last bucket that the period cuts: a part is not joined to wholes."""
+    parts = list(points)
+    if len(parts) > 1 and _remark(parts[-1], grain, is_tail=False) == _CUT:
+        parts.insert(-1, Point(parts[-1].start, parts[-1].end, None))
+    if len(parts) > 1 and _remark(parts[0], grain, is_tail=False) == _CUT:
+        parts.insert(1, Point(parts[0].start, parts[0].end, None))
+    return parts
+
+
+def _line(line: Trend, points: Sequence[Point], grain: Grain, *, is_named: bool) -> go.Scatter:
     drawn = look(line.platform)
-    many = len(points) > 45
-    # the dashed tail's anchor is drawn already: it must not answer the pointer twice
+    # the dotted tail's anchor is drawn already: it must not answer the pointer twice
     answers = ["all" if is_named or point.is_partial else "skip" for point in points]
+    remarks = [_remark(point, grain, is_tail=not is_named) for point in points]
+    hollow = [is_named and remark in {_IN_PART, _CUT} for remark in remarks]
+    small = 0 if len(points) > _MOST_MARKS else 7
+    alone = _alone(points)
     return go.Scatter(
         x=[point.start for point in points],
         y=[point.value for point in points],
         name=line.label,
         legendgroup=line.platform,
         showlegend=is_named,
-        mode="lines" if many and not _has_islands(points) else "lines+markers",
+        mode="lines+markers",
         connectgaps=False,
-        line={"color": drawn.color, "width": 2, "dash": dash},
-        marker={"symbol": drawn.symbol, "size": 5 if many else 7, "color": drawn.color},
-        customdata=[[_remark(point)] for point in points],
+        line={"color": drawn.color, "width": 2, "dash": "solid" if is_named else "dot"},
+        marker={
+            "symbol": [f"{drawn.symbol}-open" if open_ else drawn.symbol for open_ in hollow],
+            "size": [7 if open_ or single else small for open_, single in zip(hollow, alone, strict=True)],
+            "color": drawn.color,
+        },
+        customdata=[[remark] for remark in remarks],
         hoverinfo=answers,
         hovertemplate=["%{y:,}%{customdata[0]}" if answer == "all" else "" for answer in answers],
     )
 
 
-def _remark(point: Point) -> str:
+_MOST_MARKS = 45
+_SO_FAR, _IN_PART, _CUT, _OPEN = " so far", " (read in part)", " (cut by the period)", " (may still change)"
+
+
+def _remark(point: Point, grain: Grain, *, is_tail: bool) -> str:
     if point.is_partial:
-        return " so far"
-    return " (may still change)" if point.is_provisional else ""
+        return _SO_FAR if is_tail else _IN_PART
+    whole = bucket_of(point.start, grain)
+    if (whole.start, whole.end) != (point.start, point.end):
+        return _CUT
+    return _OPEN if point.is_provisional else ""
 
 
-def _has_islands(points: Sequence[Point]) -> bool:
-    """Whether some point stands between two gaps, where a line without markers would not show it."""
-    known = [point.value is not None for point in points]
-    padded = [False, *known, False]
-    return any(padded[at] and not padded[at - 1] and not padded[at + 1] for at in range(1, len(padded) - 1))
+def _alone(points: Sequence[Point]) -> list[bool]:
+    """Which points stand between two gaps, where a line without marks would not show them."""
+    known = [False, *(point.value is not None for point in points), False]
+    return [known[at] and not known[at - 1] and not known[at + 1] for at in range(1, len(known) - 1)]
 
 
 def funnel(steps: Sequence[FunnelStep]) -> go.Figure:

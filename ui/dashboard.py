@@ -204,7 +204,10 @@ def _trend_body(view: View, board: Dashboard, grain: Grain) -> None:
     charts.draw(
         charts.trends(known, grain), key="trends_chart", alt=charts.trends_words(board.trends, board.period, grain)
     )
-    st.caption("A gap means that nothing was read for those days. The dotted end is the period so far.")
+    st.caption(
+        "A gap means that nothing was read for those days. A hollow mark is a part of a week or month, or one that was"
+        " read in part. The dotted end is the period so far."
+    )
 
 
 def _nothing_read(view: View, what: str) -> None:

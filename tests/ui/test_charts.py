@@ -39,10 +39,22 @@ def test_the_period_so_far_is_dashed_and_starts_from_the_last_finished_one():
     assert so_far.customdata[-1][0] == " so far"
 
 
-def test_a_lonely_point_between_gaps_has_a_marker():
+def test_a_lonely_point_between_gaps_has_a_mark_on_a_long_line():
     values = [None, 4, None] + [1] * 60
-    figure = charts.trends([Trend("indeed", "Indeed", points(*values))], "day")
-    assert "markers" in figure.data[0].mode
+    sizes = charts.trends([Trend("indeed", "Indeed", points(*values))], "day").data[0].marker.size
+    assert sizes[1] > 0
+    assert sizes[10] == 0
+
+
+def test_a_bucket_that_is_not_whole_has_a_hollow_mark():
+    week = timedelta(days=7)
+    cut = Point(FIRST - timedelta(days=1), FIRST, 2)
+    in_part = Point(FIRST, FIRST + week, 9, is_partial=True)
+    whole = Point(FIRST + week, FIRST + 2 * week, 30)
+    drawn = charts.trends([Trend("indeed", "Indeed", (cut, in_part, whole))], "week").data[0]
+    assert list(drawn.y) == [2, None, 9, 30], "a part is not joined to whole weeks"
+    assert [drawn.marker.symbol[at] for at in (0, 2, 3)] == ["square-open", "square-open", "square"]
+    assert [drawn.customdata[at][0] for at in (0, 2, 3)] == [" (cut by the period)", " (read in part)", ""]
 
 
 def test_the_doughnut_leaves_out_what_was_not_read():
