@@ -68,14 +68,20 @@ def trend_table(board: Dashboard) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for at, point in enumerate(board.trends[0].points if board.trends else ()):
         held = [line.points[at] for line in board.trends]
-        remark = "so far" if point.end > board.today else "may still change" if any(p.is_provisional for p in held) else ""
+        remark = (
+            "so far" if point.end > board.today else "may still change" if any(p.is_provisional for p in held) else ""
+        )
         rows.append((point.start, figures.last_day(point.end), *(p.value for p in held), remark))
     return Table(columns, tuple(rows))
 
 
 def _why(view: View) -> None:
     name = st.selectbox(
-        "Number", _EXPLAINED, format_func=lambda key: BY_NAME[key].label, key="explained", index=_EXPLAINED.index("applications")
+        "Number",
+        _EXPLAINED,
+        format_func=lambda key: BY_NAME[key].label,
+        key="explained",
+        index=_EXPLAINED.index("applications"),
     )
     found = data.explanation(view.company, view.period, name)
     st.markdown(f"**{found.label}**: {found.meaning} Dated by {found.date_basis}.")
@@ -95,8 +101,15 @@ def _why(view: View) -> None:
 def counted_table(found: Explanation) -> Table:
     """What a metric's total is made of."""
     return Table(
-        (Column("Source"), Column("Counted", "amount" if any(row[2] for row in found.counted) else "count"), Column("Currency")),
-        tuple((label, Money(value, money).amount if money else value, money or None) for label, value, money in found.counted),
+        (
+            Column("Source"),
+            Column("Counted", "amount" if any(row[2] for row in found.counted) else "count"),
+            Column("Currency"),
+        ),
+        tuple(
+            (label, Money(value, money).amount if money else value, money or None)
+            for label, value, money in found.counted
+        ),
     )
 
 

@@ -1,0 +1,1 @@
+"""Screens: shell, components, and the parts pages are made of."""
