@@ -11,7 +11,6 @@ from pydantic import SecretStr, ValidationError
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from actions.standing import Connection, list_standing
 from actions.viewer import NotFound, Viewer, deed, require_admin
 from connectors.auth import MemoryTokens
 from connectors.contract import Account, ConnectorConfig, MetricsSource
@@ -104,13 +103,6 @@ def test_and_save(
 
 
 test_and_save.__test__ = False  # type: ignore[attr-defined]  # pytest must not take the name for a test
-
-
-def list_connections(store: Store, viewer: Viewer, *, now: datetime) -> tuple[Connection, ...]:
-    """How the company's connections stand, with their forms as saved, without secrets. Raises NotAllowed."""
-    require_admin(store, viewer, "connection.list", now=now)
-    with store.reading() as session:
-        return list_standing(session, viewer.company_id, now)
 
 
 def set_active(store: Store, viewer: Viewer, config_id: uuid.UUID | str, *, active: bool, now: datetime) -> None:
@@ -220,7 +212,7 @@ def _save(
         if account is not None:
             config.account_ref, config.account_label = account.ref, account.label
             config.time_zone, config.currency = account.time_zone or kind.time_zone, account.currency
-            config.checked_at = now
+            config.account_items, config.checked_at = account.items, now
         session.add(config)
         session.flush()
         forget_token(session, config.id)

@@ -13,6 +13,7 @@ from store.engine import Urgency
 from store.opening import Store
 from store.tables import JobPosting, PostingLinkRule
 from store.writes import postings as rows
+from store.writes.applications import link_applications
 from store.writes.audit import append_audit
 
 LONGEST_TITLE = 500
@@ -30,7 +31,7 @@ def save_posting(
     now: datetime,
     posting_id: uuid.UUID | None = None,
 ) -> uuid.UUID:
-    """Make a posting, or change the one called `posting_id`; what waits for it is linked. Its id.
+    """Make a posting, or change the one called `posting_id`; what waits for it, applications too, is linked. Its id.
 
     `values` are columns of a posting. Raises NotAllowed, NotFound, and ValueError for values that make no posting.
     """
@@ -43,6 +44,7 @@ def save_posting(
             held = rows.get_posting(session, viewer.company_id, posting_id)
             checked = _checked({**_known(held), **values})
             posting = rows.edit_posting(session, viewer.company_id, posting_id, checked, now=now)
+        link_applications(session, viewer.company_id)
         action = "posting.create" if posting_id is None else "posting.edit"
         append_audit(session, deed(viewer, action, posting.id, fields=sorted(values)), now=now)
         return posting.id

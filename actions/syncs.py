@@ -10,6 +10,7 @@ from sqlmodel import Session, col
 from actions.viewer import NotFound, Viewer, deed, require_admin
 from connectors.registry import find_connector
 from domain.facts import Window
+from domain.periods import local_day
 from jobs.enqueue import SyncRequest, SyncType, planned_window, request_sync
 from store.engine import Urgency
 from store.opening import Store
@@ -137,7 +138,8 @@ def plan_sync(
     connector = find_connector(config.connector)
     if connector is None:
         raise ValueError("This platform is fed by files: there is nothing to sync.")
-    calls = connector.calls_for(Window(start, end, end))
+    final_before = local_day(now, config.time_zone or "UTC") - timedelta(days=connector.lookback_days)
+    calls = connector.calls_for(Window(start, end, final_before), items=config.account_items)
     return SyncPlan(kind, start, end, calls, calls * connector.limits.cost_minor, connector.limits.currency)
 
 

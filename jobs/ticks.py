@@ -19,6 +19,7 @@ from jobs.schedule import Slot, latest_slot
 from jobs.worker import run_once
 from settings import Settings
 from store.engine import checkpoint, is_sqlite, run_writing
+from store.import_undo import undo_dead_imports
 from store.opening import Store
 from store.tables import ClockSlot, Company, PlatformConfig
 from store.tables.columns import utc_now
@@ -93,7 +94,7 @@ def settle_task() -> None:
 
 
 def schedule_task() -> None:
-    """In a worker process: take due slots, keep house."""
+    """In a worker process: take due slots, take back imports whose process died, keep house."""
     supervise.in_child(_schedule)
 
 
@@ -111,5 +112,6 @@ def _settle(store: Store, _settings: Settings, _worker: str, is_stopping: Callab
 def _schedule(store: Store, _settings: Settings, worker: str, _is_stopping: Callable[[], bool]) -> None:
     now = utc_now()
     request_due_syncs(store, now, worker)
+    undo_dead_imports(store, now=now)
     tidy_daily(store, now, worker)
     checkpoint(store.engine)

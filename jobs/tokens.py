@@ -24,6 +24,8 @@ HOLD_SECONDS = 60
 EARLY = timedelta(seconds=60)
 POLL_SECONDS = 0.05
 PATIENCE_SECONDS = 75.0
+#: Refusals that last until a person acts. Others (a certificate, a name that leads elsewhere) may pass by themselves.
+_FINAL = frozenset({"key_invalid", "auth_expired", "auth_revoked", "no_permission", "account_unknown"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class StoredTokens:
             latest = self._read()
             if latest.version != stored.version and latest.token and _is_good(latest.token):
                 return latest.token
-            self._let_go(refused_cause=error.cause)
+            self._let_go(refused_cause=error.cause if error.cause in _FINAL else "")
             raise
         except BaseException:
             self._let_go()

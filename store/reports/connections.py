@@ -56,6 +56,7 @@ def _row(
 ) -> ConnectionRow:
     job = next(iter(list_sync_jobs(session, company, config_id=config.id, limit=1)), None)
     last = LastJob(job.state, job.cause_code) if job else None
+    flags = config.quality.get("flags")
     return ConnectionRow(
         id=str(config.id),
         number=config.number,
@@ -71,7 +72,7 @@ def _row(
         account_label=config.account_label,
         time_zone=config.time_zone,
         currency=config.currency,
-        quality=tuple(sorted(name for name, held in config.quality.items() if held)),
+        quality=tuple(str(flag) for flag in flags) if isinstance(flags, list) else (),
         state=connection_state(config.connector, config.is_active, config.synced_at, last, now),
         checked_at=config.checked_at,
         synced_at=config.synced_at,

@@ -12,8 +12,8 @@ from store.reports.scope import CompanyScope
 from store.reports.shapes import Freshness
 from store.tables.columns import UtcInstant
 
-#: A connection whose last good sync is older than this is stale (twice the daily interval).
-STALE_AFTER = timedelta(hours=48)
+#: A connection whose last good sync is older than this is stale: every connector has a slot at least once a day.
+STALE_AFTER = timedelta(hours=30)
 PROVISIONAL_LOOK_BACK = 45
 
 

@@ -50,6 +50,7 @@ class PlatformConfig(SQLModel, table=True):
     account_label: str = text()
     time_zone: str = text("UTC")
     currency: str = text()
+    account_items: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     quality: dict[str, object] = document()
     counted_origins: dict[str, object] = document()
     created_at: datetime = made_at()

@@ -15,6 +15,7 @@ from store.tables import Application, ImportChange, JobPosting
 from store.tables.columns import new_id
 from store.vault import Vault, VaultError
 from store.writes.imports import ImportCounts
+from store.writes.projections import mark_applications_dirty
 
 _TABLE = Application.__table__  # type: ignore[attr-defined]
 _CHANGES = ImportChange.__table__  # type: ignore[attr-defined]
@@ -84,6 +85,25 @@ class PostingIndex:
         if ref and (found := self._by_ref.get(_folded(ref))):
             return found
         return self._by_title.get(_folded(title)) if title else None
+
+
+def link_applications(session: Session, company_id: uuid.UUID) -> int:
+    """Give applications whose posting nobody knew theirs, where there is one now; returns how many were linked."""
+    index = PostingIndex(session, company_id)
+    waiting = (_TABLE.c.company_id == company_id, _TABLE.c.posting_id.is_(None))
+    named = session.execute(select(_TABLE.c.posting_ref, _TABLE.c.posting_title).where(*waiting).distinct()).all()
+    linked, days = 0, set[datetime]()
+    for ref, title in named:
+        found = index.find(ref, title)
+        if found is None:
+            continue
+        these = (*waiting, _TABLE.c.posting_ref == ref, _TABLE.c.posting_title == title)
+        reached = session.execute(select(*(_TABLE.c[name] for name in STAGE_COLUMNS)).where(*these)).all()
+        days.update(instant for row in reached for instant in row if instant is not None)
+        session.execute(update(_TABLE).where(*these).values(posting_id=found))
+        linked += len(reached)
+    mark_applications_dirty(session, company_id, days)
+    return linked
 
 
 def clean_told(told: ApplicationTold) -> ApplicationTold:

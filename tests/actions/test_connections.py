@@ -1,7 +1,7 @@
 """Connecting platforms: tested before they are saved, secrets kept and never shown, numbers kept unless asked."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,9 +10,12 @@ from sqlmodel import col, select
 from actions import connections, syncs
 from actions.connections import Options, Saved
 from actions.viewer import NotAllowed, NotFound, Viewer
+from connectors.errors import CAUSES
 from jobs.worker import run_once
 from settings import Settings
 from store.opening import Store
+from store.reports.connections import ConnectionRow, list_connections
+from store.reports.scope import find_company
 from store.tables import AuditEntry, DirtyDay, PlatformConfig, PlatformSyncJob, PlatformToken, RawFact, ReadCoverage
 from store.writes.credentials import open_secrets
 from tests.jobs.paced import PacedServer
@@ -180,13 +183,12 @@ def test_a_hiring_manager_changes_nothing_and_the_attempt_is_written_down(
         lambda: save(store, settings, manager, config_id=saved.config_id),
         lambda: connections.set_active(store, manager, saved.config_id, active=False, now=NOW),  # type: ignore[arg-type]
         lambda: connections.delete(store, manager, saved.config_id, now=NOW),  # type: ignore[arg-type]
-        lambda: connections.list_connections(store, manager, now=NOW),
     ):
         with pytest.raises(NotAllowed):
             attempt()
     assert only(store).model_dump() == before
     assert len(platform.paths) == asked
-    assert [outcome for _, outcome in audit(store)] == ["ok", *["denied"] * 4]
+    assert [outcome for _, outcome in audit(store)] == ["ok", *["denied"] * 3]
 
 
 def test_another_companys_connection_does_not_exist(
@@ -202,7 +204,7 @@ def test_another_companys_connection_does_not_exist(
     ):
         with pytest.raises(NotFound):
             attempt()
-    assert connections.list_connections(store, outsider, now=NOW) == ()
+    assert standing(store, outsider) == []
     assert only(store).is_active
 
 
@@ -212,26 +214,34 @@ def test_senseless_limits_are_refused(store: Store, settings: Settings, admin: V
         save(store, settings, admin, options=options)
 
 
+def standing(store: Store, viewer: Viewer, at: datetime = NOW) -> list[ConnectionRow]:
+    """The connections as the screen lists them."""
+    with store.reading() as session:
+        company = find_company(session, viewer.company_id)
+        assert company is not None
+        return list_connections(session, company, at)
+
+
 def test_the_list_tells_how_each_connection_stands(
     store: Store, settings: Settings, admin: Viewer, platform: PacedServer
 ) -> None:
     save(store, settings, admin)
     config = only(store)
-    told = [connections.list_connections(store, admin, now=NOW)[0]]
+    told = standing(store, admin)
     syncs.backfill(store, admin, config.id, date(2026, 6, 1), date(2026, 6, 13), now=NOW)
-    told.append(connections.list_connections(store, admin, now=NOW)[0])
+    told += standing(store, admin)
     run_once(store, settings, "w1", now=lambda: NOW)
-    told.append(connections.list_connections(store, admin, now=NOW)[0])
-    told.append(connections.list_connections(store, admin, now=NOW.replace(hour=15))[0])
+    told += standing(store, admin)
+    told += standing(store, admin, NOW + timedelta(hours=31))
     platform.plan = [(403, {}, "{}")]
     syncs.sync_now(store, admin, config.id, now=NOW)
     run_once(store, settings, "w1", now=lambda: NOW)
-    told.append(connections.list_connections(store, admin, now=NOW)[0])
+    told += standing(store, admin)
     assert [entry.state for entry in told] == ["never", "syncing", "completed", "stale", "failed"]
-    assert told[1].progress is not None
-    assert told[1].progress.pages == 0
+    assert told[1].job is not None
+    assert told[1].job.pages == 0
     assert told[2].synced_at == NOW
-    assert told[4].words
-    assert told[4].cure
-    assert told[4].secret_fields == ("key",)
+    assert told[4].job is not None
+    assert told[4].job.cause_code in CAUSES
+    assert told[4].has_secrets
     assert "first-secret" not in repr(told)

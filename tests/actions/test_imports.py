@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
-from sqlmodel import select
+from sqlmodel import delete, select
 
 from actions.imports import (
     FileRefused,
@@ -15,10 +15,12 @@ from actions.imports import (
     run_import,
     undo_import,
 )
+from actions.postings import save_posting
 from actions.viewer import NotAllowed, NotFound, Viewer
-from domain.facts import Origin, Scope, day_number
+from domain.facts import Origin, Scope, day_number, day_of
 from store.tables import (
     Application,
+    ApplicationDirtyDay,
     AuditEntry,
     Company,
     DirtyDay,
@@ -338,3 +340,16 @@ def test_an_import_of_thousands_of_rows_is_undone_whole(store, viewer):
     undo_import(store, viewer, second.import_id, now=NOW)
     undo_import(store, viewer, imported.import_id, now=NOW)
     assert stored_rows(store) == []
+
+
+def test_an_application_is_linked_when_its_posting_is_made_later(store, company, viewer):
+    bring_in(store, viewer, text_file(APPLICATIONS, "ats.csv"))
+    with store.writing() as session:
+        session.exec(delete(ApplicationDirtyDay))
+    made = save_posting(store, viewer, {"title": "Whatever", "requisition_ref": "req-9"}, now=NOW)
+    with store.reading() as session:
+        linked = {row.external_ref: row.posting_id for row in session.exec(select(Application))}
+        days = {day_of(day) for day in session.exec(select(ApplicationDirtyDay.day)) if day >= 0}
+    assert linked["A-3"] == made
+    assert linked["A-1"] is None
+    assert days == {date(2026, 1, 12)}

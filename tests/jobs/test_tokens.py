@@ -13,7 +13,7 @@ import pytest
 from sqlmodel import update
 
 from connectors.contract import Token
-from connectors.errors import AuthExpired, Transient
+from connectors.errors import AuthExpired, ConfigError, Transient
 from jobs.tokens import StoredTokens
 from store.engine import open_engine, reading
 from store.keyring import Keyring
@@ -107,6 +107,17 @@ def test_a_passing_failure_lets_the_next_one_try(store: Store, config: PlatformC
     with pytest.raises(Transient):
         tokens.renew("", break_off)
     assert tokens.renew("", lambda _: token_for("one")).access_token == "one"
+
+
+def test_a_refusal_that_may_pass_by_itself_is_not_remembered(store: Store, config: PlatformConfig) -> None:
+    tokens = StoredTokens(store, config)
+
+    def behind_a_proxy(_stored: Token | None) -> Token:
+        raise ConfigError("the certificate is another's", cause="tls")
+
+    with pytest.raises(ConfigError):
+        tokens.renew("", behind_a_proxy)
+    assert tokens.renew("", lambda _stored: token_for("fresh")).access_token == "fresh"
 
 
 def test_a_refusal_counts_only_if_nobody_saved_a_newer_token(store: Store, config: PlatformConfig) -> None:
