@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from domain.filters import Filters
 from domain.metrics import BY_NAME, FUNNEL
-from domain.periods import Comparison, Grain, Period, buckets, fair_comparison, local_day
+from domain.periods import Comparison, Grain, Period, buckets, fair_comparison, local_day, span
 from domain.platforms import BY_KEY, BY_NUMBER
 from domain.shares import shares
 from store.reports.cards import CARD_METRICS, Figures, build_cards
@@ -32,6 +32,8 @@ from store.reports.trends import build_trends
 
 _METRICS = tuple(dict.fromkeys((*CARD_METRICS, *FUNNEL)))
 _APPLICATIONS = BY_NAME["applications"].number
+#: A comparison period needs this share of the days read that the period itself has.
+LEAST_READ = 0.9
 
 
 def get_dashboard(
@@ -43,8 +45,9 @@ def get_dashboard(
     cells = read_cells(session, company.number, _METRICS, period, base, filters.numbers)
     by_metric = cells_by_metric(cells)
     sums = sum_cells(cells)
-    comparisons = _comparisons(session, company, period, filters, today)
-    compared = _compared_sums(session, company, filters, comparisons.values())
+    wanted = _comparisons(session, company, period, filters, today)
+    compared = _compared_sums(session, company, filters, wanted.values())
+    comparisons = {metric: _if_read(found, metric, compared) for metric, found in wanted.items()}
     freshness = [pair for pair in list_freshness(session, company, now) if _wanted(pair[0], filters)]
     if base == grain:
         applications = by_metric.get(_APPLICATIONS, [])
@@ -81,6 +84,21 @@ def _compared_sums(
     """Totals of every period that some comparison needs, read once each."""
     wanted = {period for found in comparisons for period in (found.current, found.previous) if period is not None}
     return {period: read_sums(session, company.number, CARD_METRICS, period, filters.numbers) for period in wanted}
+
+
+def _if_read(comparison: Comparison, metric: str, compared: dict[Period, Sums]) -> Comparison:
+    """The comparison, or none where the days before were read so much less that a change would be an artefact."""
+    if comparison.current is None or comparison.previous is None:
+        return comparison
+    number = BY_NAME[metric].number
+    now, before = (
+        sum(entry.covered_days for key, entry in compared[period].items() if key[0] == number)
+        for period in (comparison.current, comparison.previous)
+    )
+    if before >= now * LEAST_READ:
+        return comparison
+    rule = f"Nothing fair to compare: the days before, {span(comparison.previous)}, were not read in full."
+    return Comparison(None, None, rule)
 
 
 def _sources(

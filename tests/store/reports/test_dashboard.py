@@ -163,3 +163,19 @@ def test_another_companys_numbers_never_appear(store, company, known):
     assert {card.value for card in answer.cards} == {None}
     with store.reading() as session:
         assert find_company(session, uuid.uuid4()) is None
+
+
+def test_a_change_is_not_shown_against_days_that_were_not_read(store, company):
+    fortnight = Period(TODAY - timedelta(days=13), TODAY + timedelta(days=1))
+    with store.writing() as session:
+        seed_aggregates(session, company.number, fortnight, gap=0.0)
+    read, unread = (ask(store, company, named_period(name, TODAY)).cards[2] for name in ("7d", "30d"))
+    assert read.change_ratio is not None
+    assert (unread.change_ratio, unread.previous, unread.comparison.current) == (None, None, None)
+    assert (
+        unread.value
+        == read.value
+        + read.previous
+        + ask(store, company, Period(TODAY - timedelta(days=13), TODAY - timedelta(days=12))).cards[2].value
+    )
+    assert "were not read in full" in unread.comparison.rule
