@@ -3,9 +3,9 @@
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
@@ -21,7 +21,21 @@ _MAX_SMALL_PART = 8 * 2**20
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 #: In a sheet's XML: a formula, or a cell of the type "error". Only then its cells are looked at one by one.
 _SUSPECT = re.compile(rb"<(?:\w+:)?f[ >/]|t=[\"']e[\"']")
+#: Where a row or a cell says that it stands: `r="7"`, `r="C7"`.
+_REF = re.compile(rb"\sr\s*=\s*[\"']([A-Za-z]*)(\d+)[\"']")
+#: Of a reference longer than any spreadsheet has, so much says enough.
+_LONGEST_REF = 12
+_LONGEST_TAIL = 256
+#: Of all sheets; a cell takes about 60 bytes while it is read.
+_MAX_CELLS = 20_000_000
 Unusables = dict[tuple[int, int], Unusable]
+
+
+class _Scan(NamedTuple):
+    """Whether a part holds formulas or errors, and the cells of the rectangle its references span."""
+
+    is_suspect: bool
+    cells: int
 
 
 class Workbook:
@@ -91,7 +105,9 @@ def _inspect(source: SourceFile) -> tuple[set[str], dict[str, str], date]:
             if any(part.flag_bits & 1 for part in parts):
                 raise FileRefused("protected", "The workbook is protected by a password. Save it without one.")
             # Unpacked once here: a size that lies, or a damaged part, shows before anything else reads it.
-            suspects = {part.filename for part in parts if _is_suspect(archive, part)}
+            findings = {part.filename: _scan(archive, part) for part in parts}
+            _refuse_vast(scan.cells for scan in findings.values())
+            suspects = {name for name, scan in findings.items() if scan.is_suspect}
             paths, epoch = _sheet_paths(archive)
             return suspects, paths, epoch
     except (
@@ -106,13 +122,27 @@ def _inspect(source: SourceFile) -> tuple[set[str], dict[str, str], date]:
         raise FileRefused("broken", f"The workbook is damaged: {error}. Save it again as .xlsx.") from None
 
 
-def _is_suspect(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
-    found, tail = False, b""
+def _scan(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> _Scan:
+    is_text = part.filename == "xl/sharedStrings.xml"
+    is_suspect, rows, columns, tail = False, 0, 0, b""
     with archive.open(part) as stream:
         while chunk := stream.read(_CHUNK):
-            found = found or _SUSPECT.search(tail + chunk) is not None
-            tail = chunk[-32:]
-    return found and part.filename.startswith("xl/worksheets/")
+            seen = tail + chunk
+            is_suspect = is_suspect or _SUSPECT.search(seen) is not None
+            for letters, digits in () if is_text else set(_REF.findall(seen)):
+                rows = max(rows, int(digits.lstrip(b"0")[:_LONGEST_REF] or 0))
+                columns = max(columns, _column(letters[:_LONGEST_REF].decode().upper()))
+            tail = chunk[-_LONGEST_TAIL:]
+    return _Scan(is_suspect and part.filename.startswith("xl/worksheets/"), rows * columns)
+
+
+def _refuse_vast(areas: Iterable[int]) -> None:
+    """The reader makes room for the whole rectangle up to the last cell, and ends the process where there is none."""
+    if sum(areas) > _MAX_CELLS:
+        raise FileRefused(
+            "too_large",
+            "A cell far from the table makes the sheet too large to be read. Copy the table into a new workbook.",
+        )
 
 
 def _sheet_paths(archive: zipfile.ZipFile) -> tuple[dict[str, str], date]:
@@ -182,7 +212,12 @@ def _place(ref: str) -> tuple[int, int] | None:
     shape = re.fullmatch(r"([A-Z]{1,3})(\d+)", ref)
     if shape is None:
         return None
+    return int(shape[2]), _column(shape[1])
+
+
+def _column(letters: str) -> int:
+    """Number of the column "C" (3), 0 for none."""
     column = 0
-    for letter in shape[1]:
+    for letter in letters:
         column = column * 26 + ord(letter) - 64
-    return int(shape[2]), column
+    return column

@@ -104,6 +104,18 @@ def test_a_formula_that_was_never_calculated_is_marked(xlsx_file):
     assert cells(table)[1][1] == 6.0
 
 
+@pytest.mark.parametrize("place", ["XFD1048576", "ZZZZZZZZZ99999999999999", "b00000000000004000000000"])
+def test_a_cell_far_away_is_refused_before_room_is_made_for_all_between(xlsx_file, place):
+    plain = xlsx_file(Data=[["Date", "Clicks"], [date(2026, 2, 1), 6]])
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(plain.open()) as before, zipfile.ZipFile(buffer, "w") as after:
+        for part in before.infolist():
+            stray = f'<row r="9"><c r="{place}"><v>1</v></c></row></sheetData>'
+            after.writestr(part, before.read(part).replace(b"</sheetData>", stray.encode()))
+    with pytest.raises(FileRefused, match="far from the table"):
+        open_table(SourceFile("far.xlsx", buffer.getvalue()))
+
+
 def test_a_bomb_is_refused_before_it_is_unpacked():
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
