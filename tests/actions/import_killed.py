@@ -37,4 +37,5 @@ def main(url: str, company: str, user: str, kind: str, batches: str) -> None:
     run_import(store, viewer, source, plan_of(store, viewer, source, now), progress=die)
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])
