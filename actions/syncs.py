@@ -96,7 +96,7 @@ def backfill(
 
 
 def retry(store: Store, viewer: Viewer, job_id: uuid.UUID | str, *, now: datetime) -> SyncRequest:
-    """Ask once more for what a sync job did not bring; it goes on where that one stopped.
+    """Ask once more for what a sync job did not bring; it begins with the first chunk that was not read whole.
 
     Raises NotAllowed, NotFound, and ValueError when the job is not over or completed.
     """
@@ -115,7 +115,8 @@ def retry(store: Store, viewer: Viewer, job_id: uuid.UUID | str, *, now: datetim
             window=(job.window_start, job.window_end),
             requested_by=viewer.email,
             now=now,
-            cursor=dict(job.cursor),
+            # Not from the middle of a chunk: closing it would delete what only the earlier job has seen of it.
+            cursor={**job.cursor, "at": ""},
         )
         _note(session, viewer, config, request, now)
     return request

@@ -11,7 +11,7 @@ from actions.viewer import NotAllowed, NotFound, Viewer
 from jobs.worker import run_once
 from settings import Settings
 from store.opening import Store
-from store.tables import AuditEntry, PlatformConfig, PlatformSyncJob
+from store.tables import AuditEntry, PlatformConfig, PlatformSyncJob, RawFact
 from tests.jobs.paced import Paced, PacedServer
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -99,6 +99,35 @@ def test_a_retry_goes_on_where_the_broken_sync_stopped(
     assert outcome is not None
     assert outcome.state == "completed"
     assert len(platform.paths) - read == 6
+
+
+def test_a_retry_keeps_what_the_broken_sync_read_of_a_chunk(
+    store: Store, settings: Settings, admin: Viewer, config: PlatformConfig, platform: PacedServer
+) -> None:
+    def facts() -> dict[tuple[int, int, int, int], int]:
+        with store.reading() as session:
+            rows = session.exec(select(RawFact)).all()
+        return {(row.day, row.metric, row.scope, row.external_posting): row.value for row in rows}
+
+    window = (date(2026, 6, 1), date(2026, 6, 13))
+    syncs.backfill(store, admin, config.id, *window, now=NOW)
+    run_once(store, settings, "w1", now=lambda: NOW)
+    undisturbed = facts()
+    broken_at = len(platform.paths) + 5
+    real = platform.answer
+
+    def refuse_in_the_middle(path: str, form: str) -> Any:
+        told = real(path, form)
+        return (403, {}, "{}") if len(platform.paths) == broken_at else told
+
+    platform.answer = refuse_in_the_middle  # type: ignore[method-assign]
+    broken = syncs.backfill(store, admin, config.id, *window, now=NOW)
+    run_once(store, settings, "w1", now=lambda: NOW)
+    platform.answer = real  # type: ignore[method-assign]
+    syncs.retry(store, admin, broken.job_id, now=NOW)
+    run_once(store, settings, "w1", now=lambda: NOW)
+    assert [job.state for job in jobs(store)] == ["completed", "partial", "completed"]
+    assert facts() == undisturbed
 
 
 def test_only_what_failed_can_be_tried_again(store: Store, admin: Viewer, config: PlatformConfig) -> None:
