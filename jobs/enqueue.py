@@ -10,10 +10,9 @@ from sqlalchemy import text as sql
 from sqlmodel import Session, col
 
 from connectors.registry import find_connector
-from domain.facts import Coverage, Origin, day_of
 from jobs import windows
 from store.engine import is_sqlite
-from store.tables import Company, PlatformConfig, PlatformSyncJob, ReadCoverage
+from store.tables import PlatformConfig, PlatformSyncJob
 from store.tables.columns import new_id
 from store.tables.work import ACTIVE_STATES
 
@@ -170,40 +169,18 @@ def _window(
 
 
 def _last_covered(session: Session, config: PlatformConfig) -> date | None:
-    """The last day before which nothing is missing; None as long as no sync of this connection was ever completed."""
-    jobs = (col(PlatformSyncJob.config_id) == config.id, col(PlatformSyncJob.sync_type) == "incremental")
-    completed = session.execute(
-        select(func.max(col(PlatformSyncJob.number))).where(
-            col(PlatformSyncJob.config_id) == config.id, col(PlatformSyncJob.state) == "completed"
-        )
-    ).scalar()
-    if completed is None:
-        return None
-    newest = session.execute(
-        select(func.max(col(ReadCoverage.day))).where(
-            col(ReadCoverage.company_no) == _company_number(session, config),
-            col(ReadCoverage.config_no) == config.number,
-            col(ReadCoverage.origin) == int(Origin.POLL),
-            col(ReadCoverage.state) == int(Coverage.READ),
-        )
-    ).scalar()
-    if newest is None:
-        return None
-    # An incremental sync that ended early read its newest days first: what it left out lies before them.
-    unfinished = session.execute(
-        select(func.min(col(PlatformSyncJob.window_start))).where(
-            *jobs,
-            col(PlatformSyncJob.state).in_(("partial", "failed")),
-            col(PlatformSyncJob.number) > completed,
-        )
-    ).scalar()
-    last = day_of(newest)
-    return last if unfinished is None else min(last, unfinished - windows.DAY)
+    """The last day before which nothing is missing; None as long as no sync of this connection was ever completed.
 
-
-def _company_number(session: Session, config: PlatformConfig) -> int:
-    number: int = session.execute(select(col(Company.number)).where(col(Company.id) == config.company_id)).scalar_one()
-    return number
+    A completed sync has read its window; one that ended early has not, and a backfill reads days somebody chose.
+    """
+    end: date | None = session.execute(
+        select(func.max(col(PlatformSyncJob.window_end))).where(
+            col(PlatformSyncJob.config_id) == config.id,
+            col(PlatformSyncJob.state) == "completed",
+            col(PlatformSyncJob.sync_type) != "backfill",
+        )
+    ).scalar()
+    return None if end is None else end - windows.DAY
 
 
 def _left_over(session: Session, config: PlatformConfig, lookback_days: int, now: datetime) -> dict[str, object]:
@@ -221,7 +198,7 @@ def _left_over(session: Session, config: PlatformConfig, lookback_days: int, now
     if last is None or last.state != "partial" or last.sync_type != "full":
         return {}
     start, end = windows.incremental_window(
-        windows.today_in(config.time_zone, now), lookback_days, last.window_end - 2 * windows.DAY
+        windows.today_in(config.time_zone, now), lookback_days, last.window_end - windows.DAY
     )
     remaining = windows.load_chunks(last.cursor.get("chunks"))
     return {"chunks": windows.dump_chunks([(start, end), *remaining])}

@@ -43,16 +43,17 @@ def full_window(today: date) -> Chunk:
 
 
 def incremental_window(today: date, lookback_days: int, last_covered: date) -> Chunk:
-    """From the first day not covered yet, or `lookback_days` back where that is earlier, up to and including today.
+    """From the first day that was not final when `last_covered` was read, up to and including today.
 
-    Never longer than a full window.
+    Every day is read once more after its lookback is over: only then does it count as final. Never longer than a full
+    window.
 
-    >>> incremental_window(date(2026, 3, 15), 3, date(2026, 3, 14))
+    >>> incremental_window(date(2026, 3, 15), 3, date(2026, 3, 15))
     (datetime.date(2026, 3, 12), datetime.date(2026, 3, 16))
     >>> incremental_window(date(2026, 3, 15), 3, date(2026, 3, 1))
-    (datetime.date(2026, 3, 2), datetime.date(2026, 3, 16))
+    (datetime.date(2026, 2, 26), datetime.date(2026, 3, 16))
     """
-    start = min(last_covered + DAY, today - timedelta(days=lookback_days))
+    start = min(last_covered, today) - timedelta(days=lookback_days)
     return max(start, year_before(today)), today + DAY
 
 

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from domain.facts import Coverage, Origin, day_number
+from domain.facts import day_of
 from jobs.enqueue import request_sync
+from jobs.worker import run_once
+from settings import Settings
 from store.engine import open_engine, writing
 from store.opening import Store
 from store.tables import Company, PlatformConfig, PlatformSyncJob, ReadCoverage
@@ -31,23 +33,6 @@ def end(store: Store, state: str, **values: Any) -> None:
             job.state, job.finished_at = state, NOW
             for name, value in values.items():
                 setattr(job, name, value)
-
-
-def cover(store: Store, config: PlatformConfig, *days: date) -> None:
-    with store.writing() as session:
-        for day in days:
-            session.add(
-                ReadCoverage(
-                    company_no=1,
-                    config_no=config.number,
-                    day=day_number(day),
-                    metric=3,
-                    scope=1,
-                    origin=Origin.POLL,
-                    state=Coverage.READ,
-                    as_of=NOW,
-                )
-            )
 
 
 def test_it_answers_a_second_request_with_the_active_job(
@@ -75,29 +60,50 @@ def test_it_reads_the_lookback_again_when_nothing_is_missing(
 ) -> None:
     ask(store, config)
     end(store, "completed")
-    cover(store, config, date(2026, 6, 14), date(2026, 6, 15))
     request = ask(store, config)
     assert request.sync_type == "incremental"
     assert (request.window_start, request.window_end) == (date(2026, 6, 12), date(2026, 6, 16))
 
 
-def test_it_catches_up_the_days_that_were_missed(store: Store, config: PlatformConfig, platform: PacedServer) -> None:
-    ask(store, config)
-    end(store, "completed")
-    cover(store, config, date(2026, 5, 30))
-    assert ask(store, config).window_start == date(2026, 5, 31)
-
-
-def test_it_reads_again_what_a_broken_incremental_sync_left_out(
+def test_it_catches_up_the_days_that_were_missed_and_those_that_were_not_final(
     store: Store, config: PlatformConfig, platform: PacedServer
 ) -> None:
-    ask(store, config)
+    ask(store, config, now=NOW - timedelta(days=16))
     end(store, "completed")
-    cover(store, config, date(2026, 5, 30))
-    ask(store, config)
-    end(store, "partial")
-    cover(store, config, date(2026, 6, 15))
-    assert ask(store, config).window_start == date(2026, 5, 31)
+    assert ask(store, config).window_start == date(2026, 5, 27)
+
+
+@pytest.mark.parametrize("state", ["partial", "failed"])
+def test_it_reads_again_what_broken_incremental_syncs_left_out(
+    store: Store, config: PlatformConfig, platform: PacedServer, state: str
+) -> None:
+    ask(store, config, now=NOW - timedelta(days=16))
+    end(store, "completed")
+    for days in (2, 1, 0):
+        assert ask(store, config, now=NOW - timedelta(days=days)).window_start == date(2026, 5, 27)
+        end(store, state)
+
+
+def test_a_backfill_of_late_days_hides_none_that_were_missed(
+    store: Store, config: PlatformConfig, platform: PacedServer
+) -> None:
+    ask(store, config, now=NOW - timedelta(days=16))
+    end(store, "completed")
+    ask(store, config, sync_type="backfill", window=(date(2026, 6, 13), date(2026, 6, 16)))
+    end(store, "completed")
+    assert ask(store, config).window_start == date(2026, 5, 27)
+
+
+def test_every_day_is_read_once_more_when_it_is_final(
+    store: Store, settings: Settings, config: PlatformConfig, platform: PacedServer
+) -> None:
+    for day in range(6):
+        at = NOW + timedelta(days=day)
+        ask(store, config, now=at)
+        run_once(store, settings, "w1", now=lambda at=at: at)  # type: ignore[misc]
+    with store.reading() as session:
+        kept = set(session.exec(select(ReadCoverage.day).where(ReadCoverage.provisional == 1)))
+    assert {day_of(number) for number in kept} == {date(2026, 6, day) for day in (17, 18, 19, 20)}
 
 
 def test_it_goes_on_with_the_rest_of_a_broken_first_sync(
@@ -110,7 +116,7 @@ def test_it_goes_on_with_the_rest_of_a_broken_first_sync(
         cursor = session.get_one(PlatformSyncJob, request.job_id).cursor
     assert request.sync_type == "full"
     assert cursor["chunks"] == [
-        ["2026-06-13", "2026-06-17"],
+        ["2026-06-12", "2026-06-17"],
         ["2025-07-01", "2025-08-01"],
         ["2025-06-15", "2025-07-01"],
     ]
