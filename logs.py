@@ -114,5 +114,5 @@ def configure(level: str, *, plain: bool | None = None) -> None:
     # Its lines hold whole addresses and queries, tickets among them.
     logging.getLogger("uvicorn.access").disabled = True
     # Requests to platforms are logged by us, without their addresses' queries.
-    for name in ("httpx", "httpcore", "apscheduler", "urllib3", "asyncio", "watchdog", "PIL"):
+    for name in ("httpx", "httpcore", "apscheduler", "urllib3", "asyncio", "watchdog", "PIL", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -287,7 +287,9 @@ def _now() -> datetime:
 
 
 def _say(words: str) -> None:
+    """At once: into a pipe or a file Python would keep the words back, the demo's password among them."""
     sys.stdout.write(words + "\n")
+    sys.stdout.flush()
 
 
 def _parser() -> argparse.ArgumentParser:

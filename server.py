@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import importlib
+import logging
 import secrets
 import socket
 import sys
@@ -20,6 +21,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import config
+from streamlit import logger as streamlit_logger
 from streamlit.source_util import page_icon_and_name
 from uvicorn import Config
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -54,6 +56,7 @@ def middleware() -> list[Middleware]:
     """The outermost first. Leaves the program with one sentence when a setting cannot be used."""
     settings = _settings_or_exit()
     logs.configure(settings.log_level)
+    _adopt_streamlit_logs()
     # Streamlit compares this identity when a page session is taken up again by its id.
     config.set_option("server.trustedUserHeaders", {SESSION_HEADER.decode(): "session"})
     return [Middleware(Starting), Middleware(Gate, house=_house(settings))]
@@ -91,6 +94,19 @@ def _warm() -> None:
     go.Figure([go.Scatter(), go.Pie(), go.Bar()]).to_json()
     gc.collect()
     gc.freeze()
+
+
+def _adopt_streamlit_logs() -> None:
+    """Streamlit gives each of its loggers a handler of its own, which would write past the redaction."""
+
+    def adopt(logger: logging.Logger) -> None:
+        logger.handlers.clear()
+        logger.propagate = True
+
+    streamlit_logger.setup_formatter = adopt
+    streamlit_logger.update_formatter()
+    # All it says is that a thread of ours is no page run.
+    logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").disabled = True
 
 
 def note_script_error(error: Exception) -> bool:
@@ -171,6 +187,8 @@ def _put_uvicorn_right(receive: Receive) -> None:
     server_config = getattr(getattr(receive, "__self__", None), "config", None)
     if not isinstance(server_config, Config):
         return
+    # Started by uvicorn, Streamlit does not know the port that the set-up link names.
+    config.set_option("server.port", server_config.port)
     server_config.encoded_headers = [pair for pair in server_config.encoded_headers if pair[0] != b"server"]
     if isinstance(server_config.loaded_app, ProxyHeadersMiddleware):
         server_config.loaded_app = server_config.loaded_app.app

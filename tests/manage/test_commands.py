@@ -2,6 +2,7 @@
 
 import json
 import os
+import select as select_system
 import subprocess
 import sys
 from pathlib import Path
@@ -151,6 +152,19 @@ def test_keys_are_rotated_and_the_old_one_can_go(data_dir: Path) -> None:
     assert len(ended.stdout.splitlines()) == 1
     assert manage(data_dir, "doctor", ENCRYPTION_KEY=new).returncode == 0
     assert manage(data_dir, "doctor", ENCRYPTION_KEY=old).returncode == 1
+
+
+def test_its_words_leave_at_once_also_into_a_pipe() -> None:
+    environment = app_environment("", ROOT / "unused", {})
+    del environment["PYTHONUNBUFFERED"]
+    command = [sys.executable, "-c", "import manage, sys; manage._say('password 1'); sys.stdin.read()"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        ready, _, _ = select_system.select([process.stdout], [], [], 60)
+        told = process.stdout.readline() if ready else b""
+        process.stdin.close()
+    assert told == b"password 1\n"
 
 
 def test_every_command_stands_in_the_operating_guide() -> None:

@@ -73,6 +73,37 @@ def test_a_setting_it_cannot_use_is_named(tmp_path: Path, settings: dict[str, st
     assert "Traceback" not in told
 
 
+@pytest.mark.parametrize("way", ["streamlit", "uvicorn"])
+def test_a_good_start_says_the_link_to_its_own_port_and_writes_its_log(tmp_path: Path, way: str) -> None:
+    with running_app(data_dir=tmp_path, way=way) as app:
+        pass
+    told = [line.strip() for line in app.told().splitlines() if line.strip()]
+    plain = [line for line in told if not line.startswith("{")]
+    assert [line.partition("?")[0] for line in plain] == [
+        "Sourceboard is not set up yet. Open this link within 24 hours:",
+        app.url.replace("127.0.0.1", "localhost") + "/",
+    ]
+    assert not [line for line in told if "alembic" in line]
+
+
+def test_no_logger_of_streamlit_writes_past_the_redaction() -> None:
+    script = (
+        "import streamlit, Home; from streamlit.logger import get_logger;"
+        "get_logger('streamlit.web.later').error('at /?token=abcdefgh12345678')"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=app_environment("", Path("/nowhere"), {}),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert "[redacted]" in ended.stderr
+    assert "abcdefgh12345678" not in ended.stderr
+
+
 def test_a_busy_port_is_named(tmp_path: Path) -> None:
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))
