@@ -37,8 +37,8 @@ lines = go.Figure()
 for n, name in enumerate(names):
     lines.add_trace(go.Scatter(x=days, y=[(7 * day + n) % 50 for day in days], name=name))
 bars = go.Figure(go.Bar(x=[9000, 3000, 1200, 700, 90, 12], y=names[:6], orientation="h"))
-for number, figure in enumerate((doughnut, lines, bars)[:{charts}]):
-    st.plotly_chart(figure, key=f"chart_{{number}}")
+for number, figure in enumerate((doughnut, lines, bars)[:CHARTS]):
+    st.plotly_chart(figure, key=f"chart_{number}")
 """
 
 
@@ -92,7 +92,7 @@ def _reload(page: Page, charts: int) -> float:
 def _bare(charts: int) -> Iterator[RunningApp]:
     """Streamlit as it comes, in a folder of its own."""
     with folder() as place:
-        (place / "bare.py").write_text(BARE.format(charts=charts), "utf-8")
+        (place / "bare.py").write_text(BARE.replace("CHARTS", str(charts)), "utf-8")
         port, output = free_port(), place / "output.log"
         options = {"server.port": port, "server.address": "127.0.0.1", "server.headless": "true"}
         options |= {"browser.gatherUsageStats": "false", "server.fileWatcherType": "none"}

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def _sessions(number: int) -> list[Figure]:
         return list(_told(live, number, first))
 
 
-def _told(live: Live, number: int, first: float):  # noqa: ANN202 figures one after the other
+def _told(live: Live, number: int, first: float) -> Iterator[Figure]:
     children = live.process.children(recursive=True)
     served = resident([live.process])
     note = f"{first:.0f} MB before the first"

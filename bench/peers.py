@@ -1,0 +1,131 @@
+"""`python -m bench.peers [--quick]`: a dlt pipeline beside our sync: same pages, same server, same kind of database."""
+
+import argparse
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench import record
+from bench.databases import KINDS, LABELS, folder, fresh_store, postgres
+from bench.fact_server import PAGE_FACTS, serving
+from bench.figures import Figure, p50, table
+from bench.sync_bench import Bulk, connect, sync, toward
+from connectors.registry import CONNECTORS
+
+ROOT = Path(__file__).resolve().parent.parent
+ENVIRONMENT = ROOT / ".venv-peers"
+REQUIREMENTS = ROOT / "bench" / "requirements-peers.txt"
+PAGES, QUICK_PAGES = 100, 10
+ROUNDS, QUICK_ROUNDS = 3, 1
+LEAST_RATIO = 3.5
+LOAD_SECONDS, INSTALL_SECONDS = 180, 900
+#: What dlt offers on each database; the fastest that ends with the right rows is the one compared.
+VARIANTS = {
+    "sqlite": ("rows", "arrow, parquet"),
+    "postgresql": ("rows", "rows, upsert", "rows, csv", "rows, csv, upsert", "arrow, csv, upsert"),
+}
+
+
+def main() -> int:
+    """0 when no ratio misses its target by more than a quarter."""
+    parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="few pages, nothing written down")
+    is_quick = parser.parse_args().quick
+    _install()
+    pages, rounds = (QUICK_PAGES, QUICK_ROUNDS) if is_quick else (PAGES, ROUNDS)
+    CONNECTORS[Bulk.key] = Bulk
+    with serving(pages) as port:
+        found = [figure for kind in KINDS for figure in _compare(kind, port, pages, rounds)]
+    print(table(found), flush=True)
+    if not is_quick:
+        record.keep("peers", found)
+    return int(any(figure.verdict == "no" for figure in found))
+
+
+def _install() -> None:
+    """dlt's environment, made anew when its requirements or our Python change."""
+    wanted = hashlib.sha256(REQUIREMENTS.read_bytes() + sys.version.encode()).hexdigest()
+    stamp = ENVIRONMENT / "requirements.sha256"
+    if stamp.exists() and stamp.read_text("utf-8") == wanted:
+        return
+    shutil.rmtree(ENVIRONMENT, ignore_errors=True)
+    subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True, timeout=INSTALL_SECONDS)
+    install = ["-m", "pip", "install", "-q", "--require-hashes", "-r", str(REQUIREMENTS)]
+    subprocess.run([_python(), *install], check=True, timeout=INSTALL_SECONDS)
+    stamp.write_text(wanted, "utf-8")
+
+
+def _python() -> str:
+    return str(ENVIRONMENT / "bin" / "python")
+
+
+def _compare(kind: str, port: int, pages: int, rounds: int) -> Iterator[Figure]:
+    """Ours and every variant of dlt in turns; first loads are compared, second ones told."""
+    ours: list[tuple[float, float]] = []
+    theirs: dict[str, list[tuple[float, float]]] = {}
+    version = ""
+    for _ in range(rounds):
+        ours.append(_ours(kind, port, pages))
+        for variant in VARIANTS[kind]:
+            told = _theirs(kind, port, pages, variant)
+            if told is not None:
+                theirs.setdefault(variant, []).append((told["seconds"][0], told["seconds"][1]))
+                version = told["version"]
+    if not theirs:
+        raise RuntimeError(f"{LABELS[kind]}: no variant of dlt loaded the pages")
+    firsts = {variant: p50([one[0] for one in runs]) for variant, runs in theirs.items()}
+    best = min(firsts, key=lambda variant: firsts[variant])
+    facts, mine = pages * PAGE_FACTS, p50([one[0] for one in ours])
+    rates = f"{facts / mine:,.0f} against {facts / firsts[best]:,.0f} facts/s".replace(",", " ")
+    note = f"{rates}; dlt {version}, its fastest: {best}"
+    yield Figure(f"{LABELS[kind]}: first load, against dlt", firsts[best] / mine, "×", LEAST_RATIO, True, note)
+    again = min(p50([one[1] for one in runs]) for runs in theirs.values()) / p50([one[1] for one in ours])
+    yield Figure(f"{LABELS[kind]}: again, against dlt's fastest", again, "×")
+    for variant, seconds in firsts.items():
+        yield Figure(f"{LABELS[kind]}: dlt, {variant}", facts / seconds, "facts/s")
+
+
+def _ours(kind: str, port: int, pages: int) -> tuple[float, float]:
+    with fresh_store(kind) as (store, settings):
+        config = connect(store)
+        place = toward(settings, port)
+        return sync(store, place, config, pages), sync(store, place, config, pages)
+
+
+def _theirs(kind: str, port: int, pages: int, variant: str) -> dict[str, list[float]] | None:
+    """Seconds of both loads and dlt's version; None where it fails, takes too long, or stores other rows."""
+    with folder() as place, _peer_database(kind, place) as url:
+        told = [kind, url, str(port), str(pages), variant, str(place)]
+        try:
+            done = subprocess.run(
+                [_python(), str(ROOT / "bench" / "peers_dlt.py"), *told],
+                capture_output=True,
+                text=True,
+                timeout=LOAD_SECONDS,
+                check=True,
+                cwd=place,
+            )
+        except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
+            print(f"dlt, {variant}, {LABELS[kind]}: {str(error.stderr)[-400:]}", file=sys.stderr)
+            return None
+    found = json.loads(done.stdout.splitlines()[-1])
+    return found if found["rows"] == pages * PAGE_FACTS else None
+
+
+@contextmanager
+def _peer_database(kind: str, place: Path) -> Iterator[str]:
+    """The URL of an empty database, spelled as dlt wants it: with a host and a password, though neither is used."""
+    if kind == "sqlite":
+        yield f"sqlite:///{place / 'peer.db'}"
+        return
+    with postgres() as uri:
+        yield uri.replace("postgres:@/", "postgres:unused@localhost:5432/")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
