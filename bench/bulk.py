@@ -4,9 +4,11 @@ For benches of what reads aggregates. `tests/bench/test_bulk.py` compares them w
 are left out: no report reads them.
 """
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
+from sqlmodel import select
 
 from bench.company import CONNECTIONS, ZONE, Made
 from domain.facts import Scope, day_number
@@ -29,9 +31,8 @@ def fill_aggregates(store: Store, made: Made) -> None:
         connection = session.connection()
         _platforms(connection)
         _days(connection)
-        applications = session.query(
-            Application.source_platform, Application.interviewed_at, Application.hired_at
-        ).all()
+        told = select(Application.source_platform, Application.interviewed_at, Application.hired_at)
+        applications = session.exec(told).all()
         _stages(connection, applications)
         _periods(connection, made)
         session.add(DataVersion(company_no=made.number, company_id=made.company_id, version=1))
@@ -62,7 +63,7 @@ def _days(connection: Connection) -> None:
     )
 
 
-def _stages(connection: Connection, applications: list[tuple[str, object, object]]) -> None:
+def _stages(connection: Connection, applications: Sequence[tuple[str, datetime | None, datetime | None]]) -> None:
     """Interviews and hires of every platform with applications; days without any are 0."""
     counts: dict[tuple[str, str, int], int] = {}
     for platform, *instants in applications:

@@ -1,4 +1,4 @@
-"""`python -m bench.memory_sync KIND PAGES`: syncs in this process and prints its memory before and at its peak (Linux)."""
+"""`python -m bench.memory_sync KIND PAGES`: syncs in this process; prints its memory before and at its peak (Linux)."""
 
 import json
 import sys
