@@ -3,6 +3,7 @@
 import logging
 import re
 import sys
+import threading
 from collections.abc import MutableMapping
 from ipaddress import ip_address
 from typing import Any
@@ -30,13 +31,24 @@ _SECRET_VALUES = (
     re.compile(r"(?<=://)[^/@\s:]*:[^/@\s]+(?=@)"),
 )
 _ADDRESSES = re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4})(?![\w.])")
-_known: set[str] = set()
+#: Hidden plaintexts beyond this are forgotten, the oldest first: access tokens are replaced every hour.
+MOST_HIDDEN = 1_000
+_hiding = threading.Lock()
+_hidden: dict[str, None] = {}
+_longest_first: tuple[str, ...] = ()
 
 
-def hide(secret: str) -> None:
-    """Registers a plaintext that must never be written; short ones would blot out ordinary words and are left out."""
-    if len(secret) >= 8:
-        _known.add(secret)
+def hide(*secrets: str) -> None:
+    """Registers plaintexts that must never be written; short ones would blot out ordinary words and are left out."""
+    global _longest_first
+    with _hiding:
+        for secret in secrets:
+            if len(secret) >= 8:
+                _hidden.pop(secret, None)
+                _hidden[secret] = None
+        while len(_hidden) > MOST_HIDDEN:
+            del _hidden[next(iter(_hidden))]
+        _longest_first = tuple(sorted(_hidden, key=len, reverse=True))
 
 
 def redact(words: str) -> str:
@@ -47,7 +59,7 @@ def redact(words: str) -> str:
     >>> redact("from 203.0.113.77 and 127.0.0.1")
     'from 203.0.113.0/24 and 127.0.0.1'
     """
-    for secret in _known:
+    for secret in _longest_first:
         words = words.replace(secret, HIDDEN)
     for pattern in _SECRET_VALUES:
         words = pattern.sub(HIDDEN, words)

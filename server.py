@@ -56,6 +56,7 @@ def middleware() -> list[Middleware]:
     """The outermost first. Leaves the program with one sentence when a setting cannot be used."""
     settings = _settings_or_exit()
     logs.configure(settings.log_level)
+    logs.hide(*settings.secrets)
     _adopt_streamlit_logs()
     # Streamlit compares this identity when a page session is taken up again by its id.
     config.set_option("server.trustedUserHeaders", {SESSION_HEADER.decode(): "session"})

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from ipaddress import ip_network
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 
 class SettingsError(ValueError):
@@ -34,7 +35,7 @@ class Settings:
     trusted_proxies: str = _setting(
         "TRUSTED_PROXIES", "", "Addresses or networks of proxies whose headers are believed."
     )
-    metrics_token: str = _setting("METRICS_TOKEN", "", "Bearer token for /metrics from other machines.")
+    metrics_token: str = _setting("METRICS_TOKEN", "", "Bearer token for /_stcore/metrics from other machines.")
     log_level: str = _setting("LOG_LEVEL", "info", "debug, info, warning or error.")
     workers_text: str = _setting("WORKERS", "2", "Processes that run syncs and aggregation; 0 runs none here.")
     session_idle_text: str = _setting(
@@ -86,6 +87,17 @@ class Settings:
     def session_hours(self) -> int:
         """Hours that end a session in any case."""
         return self._whole(self.session_hours_text, "SESSION_HOURS", 1, 24 * 90)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be written down: passwords, tokens and keys among the settings."""
+        keys = [part.strip().partition(":")[2] for part in self.encryption_key.split(",")]
+        try:
+            password = urlsplit(self.database_url).password or ""
+        except ValueError:
+            password = ""
+        told = (self.encryption_key, *keys, password, unquote(password), self.demo_password, self.metrics_token)
+        return tuple(dict.fromkeys(secret for secret in told if secret))
 
     @property
     def is_https(self) -> bool:

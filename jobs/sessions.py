@@ -14,11 +14,10 @@ from connectors.errors import ConfigError
 from connectors.http import Http, open_http
 from connectors.registry import find_connector
 from jobs.budgets import Budget
-from jobs.tokens import StoredTokens
+from jobs.tokens import StoredTokens, naming_vault_errors
 from settings import Settings
 from store.opening import Store
 from store.tables import Company, PlatformConfig
-from store.vault import KeyMissing, VaultError
 from store.writes.credentials import open_secrets
 
 
@@ -65,13 +64,10 @@ def _load(session: Rows, config_id: uuid.UUID) -> tuple[PlatformConfig, int]:
 
 
 def _filled(store: Store, config: PlatformConfig, model: type[ConnectorConfig]) -> ConnectorConfig:
-    try:
+    with naming_vault_errors():
         secrets = open_secrets(store.vault, config)
+    try:
         return model.model_validate({**config.settings, **secrets})
-    except KeyMissing as error:
-        raise ConfigError(str(error), cause="key_missing") from error
-    except VaultError as error:
-        raise ConfigError(str(error), cause="key_invalid") from error
     except ValidationError as error:
         # Field names only: the values may be secrets.
         fields = ", ".join(sorted({str(item["loc"][0]) for item in error.errors() if item["loc"]}))

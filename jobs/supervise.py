@@ -112,6 +112,7 @@ _child = _Child()
 def _begin(settings: Settings) -> None:
     """Initialise a child; the database is opened with the first task, so that its absence breaks no pool."""
     logs.configure(settings.log_level)
+    logs.hide(*settings.secrets)
     _child.settings = settings
     _child.name = f"{socket.gethostname()}:{os.getpid()}"
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,9 +1,9 @@
 """One connection's token, shared by all processes: refreshed by one at a time, saved before anybody uses it."""
 
-import json
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -17,6 +17,8 @@ from jobs.lease import database_now
 from store.engine import is_sqlite, reading, run_writing
 from store.opening import Store
 from store.tables import PlatformConfig, PlatformToken
+from store.vault import KeyMissing, VaultError
+from store.writes.credentials import open_secrets, open_token, seal_token
 
 #: Longer than the client's total deadline for a token call, so that a slow refresh is not begun twice.
 HOLD_SECONDS = 60
@@ -40,7 +42,7 @@ class StoredTokens:
     revoked connection never hammers the platform's token address."""
 
     def __init__(self, store: Store, config: PlatformConfig, *, pause: Callable[[float], None] = time.sleep) -> None:
-        self._store, self._config_id, self._company_id = store, config.id, config.company_id
+        self._store, self._config = store, config
         self._pause = pause
         self._me = uuid.uuid4().hex
 
@@ -88,12 +90,14 @@ class StoredTokens:
             "refresh_token": token.refresh_token,
             "expires_at": token.expires_at.astimezone(UTC).isoformat(),
         }
-        sealed = self._store.vault.seal("platform_tokens", self._config_id, "token", json.dumps(document))
+        sealed = seal_token(self._store.vault, self._config.id, document)
 
         def transaction(session: Session) -> None:
+            if not self._is_unchanged(session):
+                return
             session.execute(
                 update(PlatformToken)
-                .where(col(PlatformToken.config_id) == self._config_id)
+                .where(col(PlatformToken.config_id) == self._config.id)
                 .values(
                     token=sealed,
                     expires_at=token.expires_at,
@@ -110,12 +114,13 @@ class StoredTokens:
 
     def _read(self) -> _Stored:
         with reading(self._store.engine) as session:
-            row = session.get(PlatformToken, self._config_id)
+            row = session.get(PlatformToken, self._config.id)
         if row is None:
             return _Stored(None, 0, "")
         token = None
         if row.token:
-            document = json.loads(self._store.vault.open("platform_tokens", self._config_id, "token", row.token))
+            with naming_vault_errors():
+                document = open_token(self._store.vault, self._config.id, row.token)
             expires_at = datetime.fromisoformat(document["expires_at"])
             token = Token(document["access_token"], expires_at, document["refresh_token"])
         return _Stored(token, row.version, row.refused_cause)
@@ -130,11 +135,13 @@ class StoredTokens:
         insert = sqlite.insert if is_sqlite(self._store.engine) else postgresql.insert
 
         def transaction(session: Session) -> bool:
+            if not self._is_unchanged(session):
+                raise Transient("The connection was changed meanwhile.", cause="lost_lease")
             session.execute(
                 insert(PlatformToken)
                 .values(
-                    config_id=self._config_id,
-                    company_id=self._company_id,
+                    config_id=self._config.id,
+                    company_id=self._config.company_id,
                     token="",
                     version=0,
                     holder="",
@@ -145,7 +152,7 @@ class StoredTokens:
             taken = session.execute(
                 update(PlatformToken)
                 .where(
-                    col(PlatformToken.config_id) == self._config_id,
+                    col(PlatformToken.config_id) == self._config.id,
                     col(PlatformToken.version) == version,
                     col(PlatformToken.refused_cause) == "",
                     or_(
@@ -162,16 +169,38 @@ class StoredTokens:
 
         return run_writing(self._store.engine, transaction)
 
+    def _is_unchanged(self, session: Session) -> bool:
+        """Whether the connection still has the form that this token is asked for with. Another key's envelope is not
+        another form."""
+        now, mine = session.get(PlatformConfig, self._config.id), self._config
+        if now is None or now.settings != mine.settings:
+            return False
+        if now.credentials == mine.credentials:
+            return True
+        with naming_vault_errors():
+            return open_secrets(self._store.vault, now) == open_secrets(self._store.vault, mine)
+
     def _let_go(self, refused_cause: str = "") -> None:
         def transaction(session: Session) -> None:
             session.execute(
                 update(PlatformToken)
-                .where(col(PlatformToken.config_id) == self._config_id, col(PlatformToken.holder) == self._me)
+                .where(col(PlatformToken.config_id) == self._config.id, col(PlatformToken.holder) == self._me)
                 .values(holder="", held_until=None, refused_cause=refused_cause),
                 execution_options={"synchronize_session": False},
             )
 
         run_writing(self._store.engine, transaction)
+
+
+@contextmanager
+def naming_vault_errors() -> Iterator[None]:
+    """What cannot be opened is the connection's trouble, with a cure, and not the database's."""
+    try:
+        yield
+    except KeyMissing as error:
+        raise ConfigError(str(error), cause="key_missing") from error
+    except VaultError as error:
+        raise ConfigError(str(error), cause="key_invalid") from error
 
 
 def _is_good(token: Token) -> bool:

@@ -19,7 +19,7 @@ OURS = {"actions", "api", "bench", "connectors", "domain", "jobs", "logs", "page
 ALLOWED: dict[str, set[str]] = {
     "domain": set(),
     "connectors": {"domain"},
-    "store": {"domain"},
+    "store": {"domain", "logs"},
     "jobs": {"connectors", "store", "domain", "settings", "logs"},
     "actions": {"store", "domain", "connectors", "jobs.enqueue", "settings"},
     "api": {"actions", "store.reports", "domain", "connectors", "settings"},

@@ -1,13 +1,22 @@
 """What is written to the log holds no secret and no whole address, whoever writes it."""
 
+import itertools
+import json
 import logging
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 
 import pytest
 import structlog
 
 import logs
+from settings import Settings
+from store.opening import Store
+from store.tables import PlatformConfig
+from store.tables.columns import new_id
+from store.writes.credentials import open_secrets, open_token
 
 PLANTED = "correct-horse-4711-battery"
 
@@ -86,3 +95,61 @@ def test_uvicorns_access_lines_are_not_written(written: StringIO) -> None:
 def test_a_line_break_cannot_forge_a_second_line(written: StringIO) -> None:
     structlog.get_logger("ours").info("signed in", name='eve\n{"event": "forged"}')
     assert len(written.getvalue().splitlines()) == 1
+
+
+def test_secrets_may_be_hidden_while_lines_are_written(written: StringIO) -> None:
+    stop = threading.Event()
+
+    def hide_more() -> None:
+        for number in itertools.count():
+            logs.hide(f"one-more-secret-{number}")
+            if stop.is_set():
+                return
+
+    with ThreadPoolExecutor(1) as pool:
+        hiding = pool.submit(hide_more)
+        try:
+            for _ in range(300):
+                logs.redact("an ordinary line")
+        finally:
+            stop.set()
+        hiding.result(timeout=10)
+    logs.hide(PLANTED)
+    for number in range(logs.MOST_HIDDEN - 1):
+        logs.hide(f"a-later-secret-{number}")
+    structlog.get_logger("test").warning("told", word=PLANTED)
+    assert PLANTED not in written.getvalue()
+
+
+def test_the_settings_secrets_are_those_that_nobody_may_read() -> None:
+    told = Settings(
+        database_url="postgresql://ann:p%40ss-of-the-db@db.example/board",
+        encryption_key="k1:Zmlyc3Q=, k2:c2Vjb25k",
+        demo_password="demo-pass",
+        metrics_token="metrics-tok",
+    )
+    assert {"p@ss-of-the-db", "p%40ss-of-the-db", "Zmlyc3Q=", "c2Vjb25k", "demo-pass", "metrics-tok"} <= set(
+        told.secrets
+    )
+    assert "" not in told.secrets
+    assert Settings().secrets == ()
+
+
+@pytest.mark.parametrize("kind", ["credentials", "token"])
+def test_what_the_vault_opens_is_hidden(written: StringIO, sqlite_store: Store, kind: str) -> None:
+    config = PlatformConfig(number=1, company_id=new_id(), platform="indeed")
+    secret = f"opened-{kind}-{new_id()}"
+    place = (
+        ("platform_configs", config.id, "credentials")
+        if kind == "credentials"
+        else ("platform_tokens", config.id, "token")
+    )
+    document = {"key": secret} if kind == "credentials" else {"access_token": secret, "refresh_token": ""}
+    sealed = sqlite_store.vault.seal(*place, json.dumps(document))
+    if kind == "credentials":
+        config.credentials = sealed
+        open_secrets(sqlite_store.vault, config)
+    else:
+        open_token(sqlite_store.vault, config.id, sealed)
+    structlog.get_logger("test").warning("told", word=f"it is {secret}")
+    assert secret not in written.getvalue()

@@ -20,7 +20,7 @@ from store.keyring import Keyring
 from store.opening import Store
 from store.tables import PlatformConfig, PlatformToken
 from store.vault import Vault
-from store.writes.credentials import forget_token
+from store.writes.credentials import forget_token, seal_secrets
 from tests.conftest import TEST_KEYS
 from tests.jobs.paced import PacedServer
 
@@ -170,6 +170,49 @@ def _refresh_together(url: str, config_id: uuid.UUID, port: int, found: Any) -> 
     with ThreadPoolExecutor(4) as threads:
         for token in threads.map(renew, range(4)):
             found.put(token)
+
+
+def test_a_token_of_the_form_before_is_neither_asked_for_nor_kept(store: Store, config: PlatformConfig) -> None:
+    before = StoredTokens(store, config)
+
+    def change_meanwhile(_stored: Token | None) -> Token:
+        with store.writing() as session:
+            row = session.get_one(PlatformConfig, config.id)
+            row.credentials = seal_secrets(store.vault, config.id, {"key": "second"})
+            session.add(row)
+            forget_token(session, config.id)
+            session.add(PlatformToken(config_id=config.id, company_id=config.company_id))
+        return token_for("of-the-form-before")
+
+    before.renew("", change_meanwhile)
+    with store.reading() as session:
+        assert session.get_one(PlatformToken, config.id).token == ""
+    with pytest.raises(Transient, match="changed meanwhile"):
+        before.renew("", lambda _: token_for("never"))
+
+
+def test_a_token_is_kept_when_only_the_envelope_of_the_secrets_is_new(store: Store, config: PlatformConfig) -> None:
+    tokens = StoredTokens(store, config)
+
+    def seal_anew(_stored: Token | None) -> Token:
+        with store.writing() as session:
+            row = session.get_one(PlatformConfig, config.id)
+            row.credentials = seal_secrets(store.vault, config.id, {"key": "first"})
+            session.add(row)
+        return token_for("kept", refresh="rotated")
+
+    tokens.renew("", seal_anew)
+    kept = tokens.current()
+    assert kept is not None
+    assert kept.refresh_token == "rotated"
+
+
+def test_a_token_that_cannot_be_opened_is_the_connections_trouble(store: Store, config: PlatformConfig) -> None:
+    StoredTokens(store, config).renew("", lambda _: token_for("one"))
+    other = Store(store.engine, Vault(Keyring.parse(TEST_KEYS.partition(",")[2])))
+    with pytest.raises(ConfigError) as refused:
+        StoredTokens(other, config).current()
+    assert refused.value.cause == "key_missing"
 
 
 def test_eight_refreshers_in_two_processes_make_one_token_call(
