@@ -80,6 +80,7 @@ def test_and_save(
     """Test a connection with its platform (10 s at most) and save it only when that works.
 
     Secrets left empty keep the stored ones. With `insist`, a form that the platform refuses is saved, but switched off.
+    A connection that has brought numbers stays with its account; a sync under way begins anew by a changed form.
     Raises NotAllowed, NotFound for an unknown connection, and ValueError for an unknown connector or bad options.
     """
     require_admin(store, viewer, "connection.save", config_id or connector_key, now=now)
@@ -95,7 +96,9 @@ def test_and_save(
     if isinstance(filled, Refusal):
         return Saved(None, False, None, filled)
     account, refusal = _tested(settings, kind, filled)
-    if refusal is not None and not insist:
+    if stored is not None and account is not None:
+        refusal = _moved(store, stored, account)
+    if refusal is not None and (account is not None or not insist):
         _note_refusal(store, viewer, connector_key, refusal, now)
         return Saved(None, False, None, refusal)
     config = _save(store, viewer, (kind, filled, account), chosen, stored, now)
@@ -139,17 +142,19 @@ def delete(
 
 
 def _erase(store: Store, config: PlatformConfig, now: datetime) -> int:
-    with store.reading() as session:
-        company_no = rows.company_number(session, config)
     erased = 0
     while True:
-        with store.writing() as session:
-            # A day of a large connection is a few thousand facts.
-            days = rows.list_known_days(session, company_no, config.number, most=3)
-            erased += rows.erase_days(session, company_no, config.number, days, now=now)
-            if not days:
+        # Looking for days takes long where there are many facts: never while others wait to write.
+        with store.reading() as session:
+            company_no = rows.company_number(session, config)
+            days = rows.list_known_days(session, company_no, config.number)
+        for day in days:
+            with store.writing() as session:
+                erased += rows.erase_days(session, company_no, config.number, [day], now=now)
+        if not days:
+            with store.writing() as session:
                 rows.erase_names(session, config.id, config.number)
-                return erased
+            return erased
 
 
 def _checked_options(options: Options) -> Options:
@@ -192,6 +197,21 @@ def _tested(
         return None, Refusal(error.cause, cause.words, cause.cure, error.detail)
 
 
+def _moved(store: Store, stored: PlatformConfig, account: Account) -> Refusal | None:
+    """Why the account behind a changed form is not accepted: numbers of two accounts would stand under one name."""
+    if stored.account_ref in ("", account.ref):
+        return None
+    with store.reading() as session:
+        if not rows.has_facts(session, rows.company_number(session, stored), stored.number):
+            return None
+    before = stored.account_label or stored.account_ref
+    return Refusal(
+        "config_invalid",
+        f"This is another account than before: {account.label} in place of {before}.",
+        "Connect it anew beside this one, and switch this one off. The numbers it brought stay.",
+    )
+
+
 def _save(
     store: Store,
     viewer: Viewer,
@@ -203,8 +223,11 @@ def _save(
     kind, filled, account = tested
     with store.writing(Urgency.EVENT) as session:
         config = _find(session, viewer, stored.id) if stored else _new(session, viewer, kind, now)
-        config.settings = _plain_values(kind, filled)
-        config.credentials = seal_secrets(store.vault, config.id, _secret_values(kind, filled))
+        plain, secrets = _plain_values(kind, filled), _secret_values(kind, filled)
+        if stored and (config.settings, open_secrets(store.vault, config)) != (plain, secrets):
+            rows.restart_active_jobs(session, config.id, now=now)
+        config.settings = plain
+        config.credentials = seal_secrets(store.vault, config.id, secrets)
         config.name = options.name.strip() or config.name or kind.label
         config.rate_limit, config.spend_limit_minor = options.rate_limit, options.spend_limit_minor
         config.is_active = account is not None and options.is_enabled
@@ -259,7 +282,7 @@ def _note_refusal(store: Store, viewer: Viewer, connector_key: str, refusal: Ref
 def _recount(session: Session, config: PlatformConfig, now: datetime) -> None:
     """Have the connection's days counted again: which platform owns an application may have changed."""
     company_no = rows.company_number(session, config)
-    days = rows.list_known_days(session, company_no, config.number)
+    days = rows.list_covered_days(session, company_no, config.number)
     rows.mark_days_dirty(session, company_no, config.number, days, now=now)
 
 

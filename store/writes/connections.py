@@ -56,16 +56,49 @@ def end_active_jobs(session: Session, config_id: uuid.UUID, reason: str, *, now:
     return int(result.rowcount)  # type: ignore[attr-defined]
 
 
-def list_known_days(session: Session, company_no: int, config_no: int, most: int = 0) -> list[int]:
-    """Days (numbers) of which a connection has coverage or facts, oldest first; at most `most` where that is given."""
+def restart_active_jobs(session: Session, config_id: uuid.UUID, *, now: datetime) -> int:
+    """Have what is under way for a connection begun anew, at once and by its new form; a worker in the middle of it
+    loses its lease. Returns how many."""
+    result = session.execute(
+        update(PlatformSyncJob)
+        .where(col(PlatformSyncJob.config_id) == config_id, col(PlatformSyncJob.state).in_(ACTIVE_STATES))
+        .values(
+            state="pending",
+            cause_code="",
+            detail="",
+            cursor={},
+            attempts=0,
+            fence=col(PlatformSyncJob.fence) + 1,
+            lease_until=None,
+            next_attempt_at=now,
+            paused_until=None,
+        ),
+        execution_options={"synchronize_session": False},
+    )
+    return int(result.rowcount)  # type: ignore[attr-defined]
+
+
+def list_covered_days(session: Session, company_no: int, config_no: int) -> list[int]:
+    """Days (numbers) of which a connection has coverage, oldest first: no other day counts."""
     covered = select(col(ReadCoverage.day)).where(
         col(ReadCoverage.company_no) == company_no, col(ReadCoverage.config_no) == config_no
     )
+    return list(session.execute(covered.distinct().order_by("day")).scalars())
+
+
+def list_known_days(session: Session, company_no: int, config_no: int) -> list[int]:
+    """Days (numbers) of which a connection has coverage or facts, oldest first. Walks through all its facts."""
     measured = select(col(RawFact.day)).where(
         col(RawFact.company_no) == company_no, col(RawFact.config_no) == config_no
     )
-    days = covered.union(measured).order_by("day")
-    return list(session.execute(days.limit(most) if most else days).scalars())
+    facts = set(session.execute(measured.distinct()).scalars())
+    return sorted(facts.union(list_covered_days(session, company_no, config_no)))
+
+
+def has_facts(session: Session, company_no: int, config_no: int) -> bool:
+    """Whether a connection has brought anything."""
+    found = select(col(RawFact.day)).where(col(RawFact.company_no) == company_no, col(RawFact.config_no) == config_no)
+    return session.execute(found.limit(1)).first() is not None
 
 
 def mark_days_dirty(session: Session, company_no: int, config_no: int, days: list[int], *, now: datetime) -> None:

@@ -11,6 +11,7 @@ from actions import connections, syncs
 from actions.connections import Options, Saved
 from actions.viewer import NotAllowed, NotFound, Viewer
 from connectors.errors import CAUSES
+from jobs.lease import LostLease, beat, claim_next
 from jobs.worker import run_once
 from settings import Settings
 from store.opening import Store
@@ -124,6 +125,38 @@ def test_new_credentials_forget_what_the_platform_refused(store: Store, settings
         session.add(PlatformToken(config_id=first.config_id, company_id=admin.company_id, refused_cause="auth_revoked"))
     save(store, settings, admin, config_id=first.config_id)
     assert count(store, PlatformToken) == 0
+
+
+def test_a_changed_form_begins_the_sync_under_way_anew(store: Store, settings: Settings, admin: Viewer) -> None:
+    saved = save(store, settings, admin)
+    config = only(store)
+    syncs.sync_now(store, admin, config.id, now=NOW)
+    held = claim_next(store.engine, "w1", NOW)
+    assert held is not None
+    save(store, settings, admin, config_id=saved.config_id, options=Options(name="Renamed"))
+    beat(store.engine, held)
+    save(store, settings, admin, FORM | {"key": "second-secret"}, config_id=saved.config_id)
+    with pytest.raises(LostLease):
+        beat(store.engine, held)
+    with store.reading() as session:
+        job = session.exec(select(PlatformSyncJob)).one()
+    assert (job.state, job.cursor, job.attempts) == ("pending", {}, 0)
+    outcome = run_once(store, settings, "w2", now=lambda: NOW)
+    assert outcome is not None
+    assert outcome.state == "completed"
+
+
+def test_a_connection_with_numbers_stays_with_its_account(store: Store, settings: Settings, admin: Viewer) -> None:
+    saved = save(store, settings, admin)
+    sync(store, settings, admin, only(store))
+    before = only(store).model_dump()
+    for insist in (False, True):
+        moved = save(store, settings, admin, {"account": "other"}, config_id=saved.config_id, insist=insist)
+        assert moved.refusal is not None
+        assert "another account" in moved.refusal.words
+        assert moved.config_id is None
+    assert only(store).model_dump() == before
+    assert audit(store)[-1] == ("connection.test", "failed")
 
 
 def test_numbers_of_connections_are_never_used_twice(store: Store, settings: Settings, admin: Viewer) -> None:
