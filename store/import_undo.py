@@ -6,6 +6,7 @@ counted again only at the end.
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import islice
@@ -33,7 +34,15 @@ from store.vault import VaultError
 from store.writes.applications import SEALED_COLUMNS, days_of, from_document
 from store.writes.coverage import mark_dirty
 from store.writes.facts import Place, place_of
-from store.writes.imports import KEY_NAMES, FactKey, end_import, find_told, import_number
+from store.writes.imports import (
+    KEY_NAMES,
+    FactKey,
+    ImportStopped,
+    beat_import,
+    end_import,
+    find_told,
+    import_number,
+)
 from store.writes.projections import mark_applications_dirty
 
 #: An import whose process said nothing for this long is dead.
@@ -73,9 +82,12 @@ def undo_import(store: Store, import_id: uuid.UUID, *, now: datetime) -> Undone:
         record.mapping = {**record.mapping, "undoing": final == "undone"}
         session.add(record)
         session.flush()
+        # A sign of life: otherwise the next tick of the clock would take this for an import whose process died.
+        beat_import(session, import_id, now=now)
         session.expunge(record)
     undone = _undo_facts(store, record, now) if record.kind == "metrics" else _undo_applications(store, record)
-    with store.writing() as session:
+    # Taking back may be repeated: where somebody else has finished it meanwhile, it is finished.
+    with store.writing() as session, suppress(ImportStopped):
         end_import(session, import_id, {"state": final, "undone_at": now})
     return undone
 
@@ -85,9 +97,13 @@ def undo_dead_imports(store: Store, *, now: datetime) -> list[uuid.UUID]:
     with store.reading() as session:
         running = list(session.execute(select(col(Import.id)).where(col(Import.state) == "running")).scalars())
         dead = [import_id for import_id in running if is_silent(session, import_id, now=now)]
+    taken_back = []
     for import_id in dead:
-        undo_import(store, import_id, now=now)
-    return dead
+        # Another process looks for them too.
+        with suppress(NotUndoable):
+            undo_import(store, import_id, now=now)
+            taken_back.append(import_id)
+    return taken_back
 
 
 def is_silent(session: Session, import_id: uuid.UUID, *, now: datetime) -> bool:

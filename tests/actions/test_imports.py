@@ -18,6 +18,7 @@ from actions.imports import (
 from actions.postings import save_posting
 from actions.viewer import NotAllowed, NotFound, Viewer
 from domain.facts import Origin, Scope, day_number, day_of
+from store import import_undo as store_undo
 from store.tables import (
     Application,
     ApplicationDirtyDay,
@@ -167,6 +168,22 @@ def test_an_import_whose_process_died_is_taken_back_at_the_next_start(store, vie
     assert recover_imports(store, now=NOW) == 1
     assert stored_rows(store) == []
     assert recover_imports(store, now=NOW) == 0
+
+
+def test_an_undo_under_way_is_not_taken_for_a_dead_import(store, viewer, monkeypatch):
+    imported = bring_in(store, viewer, text_file(METRICS))
+    looked: list[int] = []
+    real = store_undo._place
+
+    def look_meanwhile(its_store, record):
+        looked.append(recover_imports(its_store, now=NOW + timedelta(seconds=30)))
+        return real(its_store, record)
+
+    monkeypatch.setattr(store_undo, "_place", look_meanwhile)
+    undo_import(store, viewer, imported.import_id, now=NOW)
+    assert looked == [0]
+    assert stored_rows(store) == []
+    assert [past.state for past in list_imports(store, viewer, now=NOW)] == ["undone"]
 
 
 def test_the_plan_holds_for_its_file_only(store, viewer):
