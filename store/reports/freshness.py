@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Boolean, Uuid, bindparam, text
 from sqlmodel import Session
 
-from domain.facts import day_of
+from domain.facts import Scope, day_of
 from domain.platforms import BY_KEY
 from store.reports.scope import CompanyScope
 from store.reports.shapes import Freshness
@@ -66,13 +66,15 @@ def _freshness(row: Any, now: datetime) -> Freshness:
     )
 
 
-#: One step of an index for each connection's newest job, for its last day read, and for the first day of late that may
-#: still be restated. As subqueries of the selection: a join would let the database begin with all jobs or all days.
+#: One step of an index for each connection's newest job, for its last day read, and for the first day of late whose
+#: total may still be restated (where reading is dear, numbers by posting are not read again once they are final). As
+#: subqueries of the selection: a join would let the database begin with all jobs or all days.
 _STANDING = (
     text(f"""
 SELECT c.id, c.platform, c.connector, c.name, c.is_active, c.synced_at, c.covered, j.state, j.cause_code,
   (SELECT MIN(r.day) FROM read_coverage r WHERE r.company_no = :company AND r.config_no = c.number
-     AND r.day >= c.covered - {PROVISIONAL_LOOK_BACK} AND r.provisional = 1) AS provisional
+     AND r.day >= c.covered - {PROVISIONAL_LOOK_BACK} AND r.scope = {int(Scope.TOTAL)} AND r.provisional = 1)
+     AS provisional
 FROM (
   SELECT id, number, platform, connector, name, is_active, synced_at,
     (SELECT s.number FROM platform_sync_jobs s WHERE s.config_id = platform_configs.id
