@@ -45,6 +45,10 @@ _UNFORESEEN = CAUSES["unexpected"]
 
 SYNC_TYPES = {"incremental": "Incremental", "full": "Full, 12 months", "backfill": "Backfill"}
 
+#: Places at which Markdown makes links and logos out of what is already plain text; a joiner there keeps it from that.
+_LINKED = re.compile(r"(?i)https?:(?=//)|www(?=\.)|:(?=streamlit:)|[-.\w+](?=@)")
+_JOINER = "\N{WORD JOINER}"
+
 
 def state_words(state: str) -> StateWords:
     """The words for a state; unknown ones are called so."""
@@ -61,8 +65,10 @@ def plain(text: str) -> str:
 
     >>> plain("[x](javascript:alert(1)) :red[y] $a$ <b>")
     '\\\\[x\\\\]\\\\(javascript&#58;alert\\\\(1\\\\)\\\\) &#58;red\\\\[y\\\\] \\\\$a\\\\$ \\\\<b\\\\>'
+    >>> plain("www.x.example, ann@x.example").encode("ascii", "xmlcharrefreplace")
+    b'www&#8288;.x.example, ann&#8288;@x.example'
     """
-    single = " ".join(text.split())
+    single = _LINKED.sub(lambda found: f"{found.group()}{_JOINER}", " ".join(text.split()))
     escaped = re.sub(r"([\\`*_{}\[\]()<>#+\-!|~$&])", r"\\\1", single)
     return escaped.replace(":", "&#58;")
 
