@@ -2,7 +2,8 @@
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -19,23 +20,15 @@ from store.engine import Urgency, run_writing
 from store.opening import Store
 from store.tables import Company
 from store.tables.columns import utc_now
-from store.writes.aggregates import (
-    Declared,
-    Slice,
-    delete_entries,
-    dirty_entries,
-    due_days,
-    known_days,
-    lock_company,
-    narrowed,
-    recompute,
-    share_out,
-)
+from store.writes.aggregates import check_periods, lock_company, period_starts, recompute
+from store.writes.choices import Declared, Slice
+from store.writes.dirty import delete_entries, dirty_entries, due_days, known_days
 
 log = structlog.get_logger("jobs.aggregate")
 Recompute = partial[int]
-#: Days to a transaction that shares totals out over platforms.
-_SHARED_DAYS = 14
+Key = tuple[int, int]
+#: Days to a transaction that compares weeks, months and shares.
+_CHECKED_DAYS = 14
 
 
 def declared_counting() -> Declared:
@@ -55,32 +48,36 @@ def aggregate_due(store: Store, now: datetime, declared: Declared | None = None,
     """Recompute the days in the dirty log, for about `seconds` at most; returns how many platform-days were done.
 
     1. Read which days are due, sites last, because what they own depends on the others.
-    2. Take a few days of one platform: lock the company, read their entries, recompute, delete exactly these entries,
-       commit. Where another worker was quicker there are no entries, and nothing is done.
+    2. Take a few days of the platforms that have the same days due: lock the company, read their entries, recompute,
+       delete exactly these entries, commit. Where another worker was quicker there are no entries, and nothing is done.
     3. Look again, for recomputing may have made a site's days dirty.
     A kill at any instant leaves the entries of what is not committed. A platform that the database refuses is logged
     and left dirty, so that it does not hold up the others.
     """
-    declared = declared_counting() if declared is None else declared
+    work = partial(recompute, declared=declared_counting() if declared is None else declared, now=now)
     deadline = time.monotonic() + seconds
-    refused: set[tuple[int, int]] = set()
+    alone: set[Key] = set()
+    refused: set[Key] = set()
     done = 0
     while True:
         with store.reading() as session:
             due = {key: days for key, days in due_days(session).items() if key not in refused}
-        ordered = [key for key in sorted(due, key=_sites_last) if not _is_site(key)] or sorted(due)
-        if not ordered:
+        parts = _grouped({key: days for key, days in due.items() if not _is_site(key)} or due, alone)
+        if not parts:
             return done
-        for company_no, platform in ordered:
-            part = Slice(company_no, platform, tuple(sorted(due[company_no, platform])))
+        for part in parts:
             try:
-                for days in _steps(store, part, declared, now):
-                    done += days
+                for counted, _ in _steps(store, part, work):
+                    done += counted
                     if time.monotonic() > deadline:
                         return done
             except DBAPIError:
-                log.exception("aggregating a platform failed", company_no=company_no, platform=platform)
-                refused.add((company_no, platform))
+                whose = {(part.company_no, platform) for platform in part.platforms}
+                if len(whose) > 1:
+                    alone |= whose
+                    continue
+                log.exception("aggregating a platform failed", company_no=part.company_no, platform=part.platforms[0])
+                refused |= whose
 
 
 def rebuild(
@@ -88,10 +85,11 @@ def rebuild(
 ) -> int:
     """Recompute everything of one company, or of all, in slices; returns how many aggregate rows were wrong.
 
-    Rows that are right are not written, so that a rebuild beside the running product disturbs nobody.
+    Rows that are right are not written, so that a rebuild beside the running product disturbs nobody. Every slice
+    leaves its own days, weeks, months and shares right, so that a kill leaves nothing half done.
     """
-    declared = declared_counting() if declared is None else declared
     now = now or utc_now()
+    work = partial(recompute, declared=declared_counting() if declared is None else declared, now=now)
     with store.reading() as session:
         query = select(Company.number).order_by(col(Company.number))
         companies = session.exec(query if company_id is None else query.where(Company.id == company_id)).all()
@@ -99,76 +97,69 @@ def rebuild(
     for company_no in companies:
         with store.reading() as session:
             platforms, days = known_days(session, company_no)
-        for key in sorted(((company_no, platform) for platform in platforms), key=_sites_last):
-            pace = pace_for(store)
-            part = Slice(*key, days)
-            while part.days:
-                taken = replace(part, days=part.days[: pace.days])
-                wrong += _rebuild(store, taken, partial(recompute, declared=declared, now=now, rebuilds=True), pace)
-                part = replace(part, days=part.days[len(taken.days) :])
+        for part in _grouped({(company_no, platform): set(days) for platform in platforms}, set()):
+            wrong += sum(rows for _, rows in _steps(store, part, work, even_clean=True))
         with store.reading() as session:
-            _, starts = known_days(session, company_no)
-        for at in range(0, len(starts), _SHARED_DAYS):
-            share = partial(share_out, company_no=company_no, starts=starts[at : at + _SHARED_DAYS], now=now)
-            wrong += run_writing(store.engine, share, Urgency.AGGREGATE)
+            starts = period_starts(known_days(session, company_no)[1])
+        for at in range(0, len(starts), _CHECKED_DAYS):
+            check = partial(_check, company_no=company_no, starts=starts[at : at + _CHECKED_DAYS], now=now)
+            wrong += run_writing(store.engine, check, Urgency.AGGREGATE, lazily=True)
     return wrong
 
 
-def _steps(store: Store, part: Slice, declared: Declared, now: datetime) -> Iterator[int]:
-    """Settle a slice in transactions of the right size; yields how many days each brought up to date."""
+def _check(session: Session, company_no: int, starts: tuple[int, ...], now: datetime) -> int:
+    lock_company(session, company_no, now)
+    return check_periods(session, company_no, starts, now)
+
+
+def _grouped(due: Mapping[Key, set[int]], alone: Collection[Key]) -> list[Slice]:
+    """Slices of the platforms that have the same days due; sites, and who is to be alone, one by one, sites last."""
+    groups: dict[tuple[bool, int, tuple[int, ...], int], list[int]] = defaultdict(list)
+    for key, days in due.items():
+        own = key[1] if _is_site(key) or key in alone else 0
+        groups[_is_site(key), key[0], tuple(sorted(days)), own].append(key[1])
+    return [Slice(group[1], tuple(sorted(groups[group])), group[2]) for group in sorted(groups)]
+
+
+def _steps(store: Store, part: Slice, work: Recompute, *, even_clean: bool = False) -> Iterator[tuple[int, int]]:
+    """Settle a slice in transactions of the right size; yields (platform-days brought up to date, rows changed)."""
     pace = pace_for(store)
     while part.days:
         taken = replace(part, days=part.days[: pace.days])
         part = replace(part, days=part.days[len(taken.days) :])
-        yield len(taken.days) if _settle(store, taken, partial(recompute, declared=declared, now=now), pace) else 0
+        rows = _settle(store, taken, work, pace, even_clean=even_clean)
+        yield (0, 0) if rows is None else (len(taken.days) * len(taken.platforms), rows)
 
 
-def _settle(store: Store, part: Slice, work: Recompute, pace: Pace) -> bool:
-    """Recompute a slice and settle its entries; False where it has none. A large day goes in several transactions,
-    of which the last deletes the entries that the first has read."""
+def _settle(store: Store, part: Slice, work: Recompute, pace: Pace, *, even_clean: bool) -> int | None:
+    """Recompute a slice and settle its entries; returns rows changed, or None where it has no entries.
 
-    def step(piece: Slice, session: Session) -> list[int]:
+    A large day goes in several transactions, of which the last deletes the entries that the first has read.
+    """
+
+    def step(piece: Slice, session: Session) -> tuple[list[int], int]:
         lock_company(session, part.company_no, now=work.keywords["now"])
         started = pace.clock()
         found = dirty_entries(session, part) if entries is None else entries
-        if found:
-            work(session, piece)
+        rows = 0
+        if found or even_clean:
+            rows = work(session, piece)
             if piece is pieces[-1]:
                 delete_entries(session, found)
         pace.learn(pace.clock() - started)
-        return found
+        return found, rows
 
     entries: list[int] | None = None
-    pieces = narrowed(part, pace.pieces)
+    pieces = part.narrowed(pace.pieces)
+    total = 0
     for piece in pieces:
-        entries = run_writing(store.engine, partial(step, piece), Urgency.AGGREGATE)
-        if not entries:
-            return False
-    return True
+        # Lost by a power cut, a commit takes its deletion of entries with it: what is due then is due again.
+        entries, rows = run_writing(store.engine, partial(step, piece), Urgency.AGGREGATE, lazily=True)
+        total += rows
+        if not entries and not even_clean:
+            return None
+    return total
 
 
-def _rebuild(store: Store, part: Slice, work: Recompute, pace: Pace) -> int:
-    """Recompute a slice whether it is dirty or not; returns how many rows were wrong."""
-
-    def step(piece: Slice, session: Session) -> int:
-        lock_company(session, part.company_no, now=work.keywords["now"])
-        started = pace.clock()
-        entries = dirty_entries(session, part) if len(pieces) == 1 else []
-        wrong = work(session, piece)
-        delete_entries(session, entries)
-        pace.learn(pace.clock() - started)
-        return wrong
-
-    pieces = narrowed(part, pace.pieces)
-    wrong = 0
-    for piece in pieces:
-        wrong += run_writing(store.engine, partial(step, piece), Urgency.AGGREGATE)
-    return wrong
-
-
-def _is_site(key: tuple[int, int]) -> bool:
+def _is_site(key: Key) -> bool:
     return BY_NUMBER[key[1]].is_site
-
-
-def _sites_last(key: tuple[int, int]) -> tuple[bool, int, int]:
-    return _is_site(key), *key

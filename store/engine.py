@@ -127,11 +127,14 @@ def writing(engine: Engine, urgency: Urgency = Urgency.PAGE) -> Iterator[Session
         session.commit()
 
 
-def run_writing(engine: Engine, work: Callable[[Session], Result], urgency: Urgency = Urgency.PAGE) -> Result:
+def run_writing(
+    engine: Engine, work: Callable[[Session], Result], urgency: Urgency = Urgency.PAGE, *, lazily: bool = False
+) -> Result:
     """Run `work` in a write transaction, up to three times where the database only asks to try again.
 
     That is: deadlock, serialization failure, lock time-out, busy, connection lost before the commit. A connection
-    lost during the commit is raised, for the outcome is unknown.
+    lost during the commit is raised, for the outcome is unknown. `lazily`: the commit does not wait for the disk, so
+    that a power cut (not a kill) may undo it as a whole; for what can be made again from what is safe on the disk.
     """
     attempts = Retrying(
         retry=retry_if_exception(_is_passing),
@@ -139,7 +142,8 @@ def run_writing(engine: Engine, work: Callable[[Session], Result], urgency: Urge
         stop=stop_after_attempt(3),
         reraise=True,
     )
-    result: Result = attempts(_work_once, engine, work, urgency)
+    bind = engine.execution_options(lazily=True) if lazily else engine
+    result: Result = attempts(_work_once, bind, work, urgency)
     return result
 
 
@@ -160,7 +164,9 @@ def checkpoint(engine: Engine) -> None:
 
 def _work_once(engine: Engine, work: Callable[[Session], Result], urgency: Urgency) -> Result:
     with _turn(engine, urgency), Session(engine, expire_on_commit=False) as session:
-        session.connection()
+        connection = session.connection()
+        if not is_sqlite(engine) and connection.get_execution_options().get("lazily"):
+            connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
         result = work(session)
         session.flush()
         try:
@@ -231,4 +237,8 @@ def _begin_on_sqlite(connection: Connection) -> None:
     if connection.info.get("query_only", False) != reads:
         connection.exec_driver_sql(f"PRAGMA query_only = {int(reads)}")
         connection.info["query_only"] = reads
+    level = "NORMAL" if connection.get_execution_options().get("lazily") else "FULL"
+    if connection.info.get("synchronous", "FULL") != level:
+        connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
+        connection.info["synchronous"] = level
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

@@ -1,39 +1,39 @@
-"""Recompute aggregates from facts for some days of one platform, in the caller's transaction.
+"""Recompute aggregates from facts for some days of some platforms, in the caller's transaction.
 
 `domain/counting.py` decides what counts; here its decisions become sums. Only rows that differ are written, so that
 recomputing what has not changed writes nothing and raises no version.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import Literal
 
-from sqlalchemy import func, insert, text, update
-from sqlmodel import Session, col, select
+from sqlalchemy import bindparam, update
+from sqlmodel import Session, col
 
-from domain.counting import Choice, Connection, Counted, Reading, chosen, polled_scopes, told_parts, told_postings
-from domain.facts import Coverage, Origin, Scope, day_number, day_of
+from domain.counting import Choice, Connection, polled_scopes, told_parts, told_postings
+from domain.facts import Origin, Scope, day_number, day_of
 from domain.metrics import BY_NUMBER
 from domain.periods import bucket_of
-from domain.platforms import BY_KEY, PLATFORMS
 from domain.platforms import BY_NUMBER as PLATFORM_BY_NUMBER
 from domain.shares import shares
-from store.tables import AggregatedFact, Company, DataVersion, DirtyDay, PlatformConfig, ReadCoverage
+from store.engine import is_sqlite
+from store.tables import DataVersion
 from store.tables.facts import GRAINS
+from store.writes.choices import ALL_METRICS, Choices, Declared, Slice, choices_of, connections_of
+from store.writes.dirty import mark_sites
 from store.writes.posting_aggregates import CountedPostings, write_postings
-from store.writes.sums import run, run_many, sum_facts, values_of
+from store.writes.sums import listed, looked_up, run, run_many, sum_facts, values_of
 
-#: By connector and metric number, how its totals are counted; what is not named counts by its plain total.
-Declared = Mapping[str, Mapping[int, Counted]]
-#: (grain, metric, first day, currency) of a row of one company and platform
-Key = tuple[int, int, int, str]
+#: (platform, grain, metric, first day, currency) of a row of one company
+Key = tuple[int, int, int, int, str]
 #: (value, covered days, provisional) by key
 Rows = dict[Key, tuple[int, int, int]]
-#: (day, metric) → the choices that make the platform's number
-Choices = dict[tuple[int, int], list[Choice]]
-ALL_METRICS = tuple(BY_NUMBER)
+#: (first day, day after the last) of a week or month
+Span = tuple[int, int]
 _DAY = GRAINS["day"]
+_PERIODS: tuple[Literal["week", "month"], ...] = ("week", "month")
 _UPSERT = (
     "INSERT INTO platform_analytics_aggregated (company_no, platform, grain, metric, period_start, currency, value, "
     "covered_days, provisional) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
@@ -43,163 +43,82 @@ _UPSERT = (
 _ROW = "company_no = ? AND platform = ? AND grain = ? AND metric = ? AND period_start = ? AND currency = ?"
 _DELETE = f"DELETE FROM platform_analytics_aggregated WHERE {_ROW}"  # noqa: S608 -- our own words
 _SHARE = f"UPDATE platform_analytics_aggregated SET percentage = ? WHERE {_ROW}"  # noqa: S608 -- our own words
-_IDS_AT_ONCE = 5_000
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """Days of one platform of one company, all or some of its metrics: what one transaction recomputes."""
-
-    company_no: int
-    platform: int
-    days: tuple[int, ...]
-    metrics: tuple[int, ...] = ALL_METRICS
+_RAISE = (
+    update(DataVersion)
+    .where(col(DataVersion.company_no) == bindparam("company"))
+    .values(version=col(DataVersion.version) + 1, changed_at=bindparam("now"))
+)
+_LOCK = (
+    "INSERT INTO data_versions (company_no, company_id, version, changed_at) "
+    "SELECT number, id, 0, ? FROM companies WHERE number = ? ON CONFLICT DO NOTHING"
+)
 
 
 def lock_company(session: Session, company_no: int, now: datetime) -> None:
     """Let one transaction at a time aggregate a company. It holds until the transaction ends."""
-    session.connection().execute(
-        text(
-            "INSERT INTO data_versions (company_no, company_id, version, changed_at) "
-            "SELECT number, id, 0, :now FROM companies WHERE number = :company ON CONFLICT DO NOTHING"
-        ).bindparams(now=_bound(session, now), company=company_no)
-    )
-    session.exec(
-        select(DataVersion.version).where(DataVersion.company_no == company_no).with_for_update()
-    ).one_or_none()
+    run_many(session, _LOCK, [(_bound(session, now), company_no)])
+    if not is_sqlite(session):
+        run(session, "SELECT version FROM data_versions WHERE company_no = :company FOR UPDATE", company_no, 0)
 
 
-def dirty_entries(session: Session, part: Slice) -> list[int]:
-    """Ids of the dirty log's entries that recomputing this slice settles."""
-    numbers = (
-        select(PlatformConfig.number)
-        .join(Company, col(Company.id) == PlatformConfig.company_id)
-        .where(Company.number == part.company_no, PlatformConfig.platform == PLATFORM_BY_NUMBER[part.platform].key)
-    )
-    found = session.exec(
-        select(DirtyDay.id).where(
-            DirtyDay.company_no == part.company_no,
-            col(DirtyDay.config_no).in_(numbers),
-            col(DirtyDay.day).in_(part.days),
-        )
-    )
-    return [number for number in found if number is not None]
-
-
-def delete_entries(session: Session, ids: list[int]) -> None:
-    """Take exactly these entries out of the dirty log."""
-    for start in range(0, len(ids), _IDS_AT_ONCE):
-        numbers = ", ".join(str(int(one)) for one in ids[start : start + _IDS_AT_ONCE])
-        session.connection().execute(text(f"DELETE FROM dirty_days WHERE id IN ({numbers})"))  # noqa: S608 -- integers
-
-
-def recompute(session: Session, part: Slice, declared: Declared, now: datetime, *, rebuilds: bool = False) -> int:
+def recompute(session: Session, part: Slice, declared: Declared, now: datetime) -> int:
     """Bring the slice's aggregates up to its facts; returns how many rows changed.
 
     Rewrites daily rows, the weeks and months they belong to, their shares over all platforms, and the rows by posting.
-    Where the platform begins or ceases to report a metric on a day, the company's own sites become dirty for that day,
+    Where a platform begins or ceases to report a metric on a day, the company's own sites become dirty for that day,
     for ownership may have moved. Call `lock_company` first.
     """
-    if not part.days:
+    if not part.days or not part.platforms:
         return 0
-    connections = _connections(session, part, declared)
-    choices = _choices(session, part, connections)
+    connections = connections_of(session, part, declared)
+    choices = choices_of(session, part, connections)
     days, by_posting = _count(session, part, choices, connections)
-    before = _stored(session, part, {(_DAY, metric, day) for day in part.days for metric in part.metrics})
+    before = _stored(session, part, _DAY, part.days)
     changed = _write(session, part, before, days)
-    _mark_sites(session, part, {key[1:3] for key in before} ^ {key[1:3] for key in days}, now)
-    looked_at = {(_DAY, metric, day, "") for day in part.days for metric in part.metrics} if rebuilds else changed
-    changed |= _write_periods(session, part, looked_at)
+    mark_sites(session, part, {key[3] for key in changed if (key in before) != (key in days)}, now)
+    changed |= _write_periods(session, part, changed)
     rows = len(changed)
-    if not rebuilds:
-        rows += _write_shares(session, part.company_no, {key[:3] for key in changed})
-    rows += write_postings(session, part.company_no, part.platform, by_posting, (part.days, part.metrics))
+    rows += _write_shares(session, part.company_no, {key[1:4] for key in changed})
+    rows += write_postings(session, part, by_posting)
     if rows:
         _raise_version(session, part.company_no, now)
     return rows
 
 
-def share_out(session: Session, company_no: int, starts: Sequence[int], now: datetime) -> int:
-    """Share out the totals of the days, weeks and months that begin on these days; returns how many were wrong."""
-    keys = {(grain, metric, day) for grain in GRAINS.values() for metric in ALL_METRICS for day in starts}
-    rows = _write_shares(session, company_no, keys)
+def check_periods(session: Session, company_no: int, starts: Collection[int], now: datetime) -> int:
+    """Compare the weeks and months that begin on these days with their days, and all shares with their totals.
+
+    Corrects what is wrong and returns how many rows that were. Call `lock_company` first.
+    """
+    part = Slice(company_no, tuple(PLATFORM_BY_NUMBER), (), ALL_METRICS)
+    changed: set[Key] = set()
+    for grain in _PERIODS:
+        spans = {span for start in starts if (span := _span(start, grain))[0] == start}
+        changed |= _write_grain(session, part, grain, (spans, starts))
+    keys = {(grain, metric, start) for grain in GRAINS.values() for metric in ALL_METRICS for start in starts}
+    rows = len(changed) + _write_shares(session, company_no, keys)
     if rows:
         _raise_version(session, company_no, now)
     return rows
 
 
+def period_starts(days: Iterable[int]) -> tuple[int, ...]:
+    """These days, and the first days of their weeks and months."""
+    told = set(days)
+    return tuple(sorted(told | {_span(day, grain)[0] for day in told for grain in _PERIODS}))
+
+
 def _raise_version(session: Session, company_no: int, now: datetime) -> None:
-    session.connection().execute(
-        update(DataVersion)
-        .where(col(DataVersion.company_no) == company_no)
-        .values(version=DataVersion.version + 1, changed_at=now)
-    )
-
-
-def _connections(session: Session, part: Slice, declared: Declared) -> dict[int, Connection]:
-    found = session.exec(
-        select(PlatformConfig, Company.currency)
-        .join(Company, col(Company.id) == PlatformConfig.company_id)
-        .where(Company.number == part.company_no, PlatformConfig.platform == PLATFORM_BY_NUMBER[part.platform].key)
-    )
-    return {
-        config.number: Connection(
-            number=config.number,
-            platform=part.platform,
-            is_internal=not config.connector,
-            is_live=config.deleted_at is None,
-            account=config.account_ref,
-            currency=config.currency or currency,
-            preferred=preferred_origins(config.counted_origins),
-            declared=declared.get(config.connector, {}),
-        )
-        for config, currency in found
-    }
-
-
-def preferred_origins(counted_origins: Mapping[str, object]) -> dict[int, Origin]:
-    """The company's choices by metric number; what no longer exists is left out."""
-    metrics = {metric.name: number for number, metric in BY_NUMBER.items()}
-    origins = {origin.name.lower(): origin for origin in Origin}
-    return {
-        metrics[name]: origins[str(origin)]
-        for name, origin in counted_origins.items()
-        if name in metrics and str(origin) in origins
-    }
-
-
-def _choices(session: Session, part: Slice, connections: dict[int, Connection]) -> Choices:
-    if not connections:
-        return {}
-    read = session.exec(
-        select(
-            ReadCoverage.day,
-            ReadCoverage.config_no,
-            ReadCoverage.metric,
-            ReadCoverage.scope,
-            ReadCoverage.origin,
-            ReadCoverage.provisional,
-        ).where(  # type: ignore[call-overload]
-            ReadCoverage.company_no == part.company_no,
-            col(ReadCoverage.config_no).in_(connections),
-            col(ReadCoverage.day).in_(part.days),
-            col(ReadCoverage.metric).in_(part.metrics),
-            ReadCoverage.state == Coverage.READ,
-        )
-    )
-    by_day: dict[tuple[int, int], list[Reading]] = defaultdict(list)
-    for day, config_no, metric, scope, origin, provisional in read:
-        by_day[day, metric].append(Reading(config_no, metric, scope, origin, bool(provisional)))
-    return {key: found for key, readings in by_day.items() if (found := chosen(connections.values(), readings))}
+    session.connection().execute(_RAISE, {"company": company_no, "now": now})
 
 
 def _count(
     session: Session, part: Slice, choices: Choices, connections: dict[int, Connection]
 ) -> tuple[Rows, list[CountedPostings]]:
-    sums = sum_facts(session, part.company_no, part.platform, _asked(choices))
+    sums = sum_facts(session, part.company_no, part.platforms[0], _asked(choices))
     rows: Rows = {}
     by_posting: list[CountedPostings] = []
-    for (day, metric), kept in choices.items():
+    for (platform, day, metric), kept in choices.items():
         known = [(one, parts) for one in kept if (parts := _parts(one, sums[one.connection, day, metric])) is not None]
         if not known:
             continue
@@ -214,10 +133,11 @@ def _count(
                 projected = one.origin != Origin.POLL and told_postings(
                     metric, [is_projected for scope, is_projected in told if scope == Scope.POSTING]
                 )
-                by_posting.append(CountedPostings(day, one, projected, bool(provisional)))
+                by_posting.append(CountedPostings(platform, day, one, projected, bool(provisional)))
         if not values:
             values[connections[known[0][0].connection].currency if BY_NUMBER[metric].unit == "money" else ""] = 0
-        rows.update({(_DAY, metric, day, currency): (value, 1, provisional) for currency, value in values.items()})
+        for currency, value in values.items():
+            rows[platform, _DAY, metric, day, currency] = (value, 1, provisional)
     return rows, by_posting
 
 
@@ -225,7 +145,7 @@ def _asked(choices: Choices) -> list[tuple[int, Choice, int]]:
     """(day, choice, scope) of every sum that the choices need."""
     return [
         (day, one, scope)
-        for (day, _), kept in choices.items()
+        for (_, day, _), kept in choices.items()
         for one in kept
         for scope in (polled_scopes(one.how) if one.origin == Origin.POLL else Scope)
     ]
@@ -237,75 +157,96 @@ def _parts(choice: Choice, told: Iterable[tuple[int, bool]]) -> list[tuple[int, 
     return told_parts(choice.metric, told)
 
 
-def _stored(session: Session, part: Slice, keys: Iterable[tuple[int, int, int]]) -> Rows:
-    """The platform's stored rows of these (grain, metric, first day)."""
-    values = values_of(keys)
-    if not values:
-        return {}
+def _stored(session: Session, part: Slice, grain: int, starts: Collection[int]) -> Rows:
+    """The stored rows of the slice's platforms and metrics in the periods of one grain that begin on these days."""
     found = run(
         session,
-        f"WITH wanted(grain, metric, period_start) AS ({values}) "  # noqa: S608 -- integers of ours
-        "SELECT a.grain, a.metric, a.period_start, a.currency, a.value, a.covered_days, a.provisional "
-        "FROM wanted w CROSS JOIN platform_analytics_aggregated a WHERE a.company_no = :company "
-        "AND a.grain = w.grain AND a.metric = w.metric AND a.period_start = w.period_start "
-        "AND a.platform = :platform",
+        "SELECT platform, grain, metric, period_start, currency, value, covered_days, provisional "  # noqa: S608 -- integers of ours
+        f"FROM platform_analytics_aggregated WHERE company_no = :company AND grain = {grain} "
+        f"AND metric IN ({listed(part.metrics)}) AND period_start IN ({listed(starts)}) "
+        f"AND platform IN ({listed(part.platforms)})",
         part.company_no,
-        part.platform,
+        0,
     )
-    return {(row[0], row[1], row[2], row[3]): (row[4], row[5], row[6]) for row in found}
+    return {tuple(row[:5]): tuple(row[5:]) for row in found}
 
 
 def _write(session: Session, part: Slice, before: Rows, after: Rows) -> set[Key]:
     """Make the stored rows those of `after`; returns the keys that were written or deleted."""
     fresh = [key for key, row in after.items() if before.get(key) != row]
     gone = [key for key in before if key not in after]
-    whose = (part.company_no, part.platform)
-    run_many(session, _UPSERT, [(*whose, *key, *after[key]) for key in fresh])
-    run_many(session, _DELETE, [(*whose, *key) for key in gone])
+    run_many(session, _UPSERT, [(part.company_no, *key, *after[key]) for key in fresh])
+    run_many(session, _DELETE, [(part.company_no, *key) for key in gone])
     return {*fresh, *gone}
 
 
-def _write_periods(session: Session, part: Slice, changed: Iterable[Key]) -> set[Key]:
+def _write_periods(session: Session, part: Slice, changed: Collection[Key]) -> set[Key]:
     """Recompute from daily rows the whole weeks and months of the changed days, for metrics that add over days."""
-    periods: set[tuple[int, int, int, int]] = set()
-    for _, metric, day, _ in changed:
-        if "day" in BY_NUMBER[metric].adds_over:
-            for grain in ("week", "month"):
-                bucket = bucket_of(day_of(day), grain)
-                periods.add((GRAINS[grain], metric, day_number(bucket.start), day_number(bucket.end)))
-    if not periods:
+    metrics = tuple({key[2] for key in changed if "day" in BY_NUMBER[key[2]].adds_over})
+    platforms = tuple({key[0] for key in changed})
+    days = {key[3] for key in changed}
+    touched = Slice(part.company_no, platforms, (), metrics)
+    written: set[Key] = set()
+    for grain in _PERIODS:
+        spans = {_span(day, grain) for day in days}
+        written |= _write_grain(session, touched, grain, (spans, {start for start, _ in spans}))
+    return written
+
+
+def _write_grain(
+    session: Session, part: Slice, grain: Literal["week", "month"], periods: tuple[Collection[Span], Collection[int]]
+) -> set[Key]:
+    """Make the rows of one grain in `periods` (spans, first days looked at) the sums of their daily rows."""
+    spans, starts = periods
+    adding = [number for number in part.metrics if "day" in BY_NUMBER[number].adds_over]
+    if not starts or not part.metrics:
         return set()
-    found = run(
-        session,
-        f"WITH p(grain, metric, first_day, end_day) AS ({values_of(periods)}) "  # noqa: S608 -- integers of ours
-        "SELECT p.grain, p.metric, p.first_day, a.currency, CAST(SUM(a.value) AS BIGINT), COUNT(*), "
-        "MAX(a.provisional) FROM p CROSS JOIN platform_analytics_aggregated a WHERE a.company_no = :company "
-        "AND a.grain = 1 AND a.metric = p.metric AND a.period_start >= p.first_day AND a.period_start < p.end_day "
-        "AND a.platform = :platform GROUP BY p.grain, p.metric, p.first_day, a.currency",
-        part.company_no,
-        part.platform,
-    )
-    after: Rows = {(row[0], row[1], row[2], row[3]): (row[4], row[5], row[6]) for row in found}
-    before = _stored(session, part, {one[:3] for one in periods})
-    return _write(session, part, before, after)
+    number = GRAINS[grain]
+    after: Rows = {}
+    if spans and adding:
+        rows = values_of((metric, *span) for metric in adding for span in spans)
+        source = looked_up(
+            session,
+            ("platform_analytics_aggregated", "platform, currency, value, provisional"),
+            "f.company_no = :company AND f.grain = 1 AND f.metric = c.metric AND f.period_start >= c.first_day "
+            f"AND f.period_start < c.end_day AND f.platform IN ({listed(part.platforms)})",
+        )
+        found = run(
+            session,
+            f"WITH c(metric, first_day, end_day) AS ({rows}) "  # noqa: S608 -- integers of ours
+            "SELECT f.platform, c.metric, c.first_day, f.currency, CAST(SUM(f.value) AS BIGINT), COUNT(*), "
+            f"MAX(f.provisional) FROM c {source} GROUP BY f.platform, c.metric, c.first_day, f.currency",
+            part.company_no,
+            0,
+        )
+        after = {(row[0], number, row[1], row[2], row[3]): (row[4], row[5], row[6]) for row in found}
+    return _write(session, part, _stored(session, part, number, starts), after)
+
+
+def _span(day: int, grain: Literal["week", "month"]) -> Span:
+    bucket = bucket_of(day_of(day), grain)
+    return day_number(bucket.start), day_number(bucket.end)
 
 
 def _write_shares(session: Session, company_no: int, changed: Iterable[tuple[int, int, int]]) -> int:
     """Share these (grain, metric, first day) out again over all platforms; returns how many rows got another share."""
-    keys = {key for key in changed if "platform" in BY_NUMBER[key[1]].adds_over}
+    keys = sorted({key for key in changed if "platform" in BY_NUMBER[key[1]].adds_over})
     if not keys:
         return 0
+    source = looked_up(
+        session,
+        ("platform_analytics_aggregated", "currency, platform, value, percentage"),
+        "f.company_no = :company AND f.grain = c.grain AND f.metric = c.metric AND f.period_start = c.period_start",
+    )
     found = run(
         session,
-        f"WITH wanted(grain, metric, period_start) AS ({values_of(keys)}) "  # noqa: S608 -- integers of ours
-        "SELECT a.grain, a.metric, a.period_start, a.currency, a.platform, a.value, a.percentage "
-        "FROM wanted w CROSS JOIN platform_analytics_aggregated a WHERE a.company_no = :company "
-        "AND a.grain = w.grain AND a.metric = w.metric AND a.period_start = w.period_start "
-        "ORDER BY a.grain, a.metric, a.period_start, a.currency, a.platform",
+        f"WITH c(grain, metric, period_start) AS ({values_of(keys)}) "  # noqa: S608 -- integers of ours
+        f"SELECT c.grain, c.metric, c.period_start, f.currency, f.platform, f.value, f.percentage FROM c {source} "
+        "ORDER BY 1, 2, 3, 4, 5",
         company_no,
         0,
     )
-    groups: dict[Key, list[tuple[int, int, int | None]]] = defaultdict(list)
+    groups: dict[tuple[int, int, int, str], list[tuple[int, int, int | None]]] = defaultdict(list)
     for grain, metric, start, currency, platform, value, share in found:
         groups[grain, metric, start, currency].append((platform, value, share))
     wrong: list[tuple[object, ...]] = []
@@ -318,71 +259,6 @@ def _write_shares(session: Session, company_no: int, changed: Iterable[tuple[int
         ]
     run_many(session, _SHARE, wrong)
     return len(wrong)
-
-
-def _mark_sites(session: Session, part: Slice, moved: Iterable[tuple[int, int]], now: datetime) -> None:
-    """Make the other site platforms dirty on days on which this platform began or ceased to report a metric."""
-    days = sorted({day for _, day in moved})
-    sites = [one.key for one in PLATFORMS if one.is_site and one.number != part.platform]
-    if not days or not sites:
-        return
-    numbers = session.exec(
-        select(func.min(PlatformConfig.number))
-        .join(Company, col(Company.id) == PlatformConfig.company_id)
-        .where(Company.number == part.company_no, col(PlatformConfig.platform).in_(sites))
-        .group_by(PlatformConfig.platform)
-    ).all()
-    if numbers:
-        session.connection().execute(
-            insert(DirtyDay),
-            [
-                {"company_no": part.company_no, "config_no": number, "day": day, "made_at": now}
-                for number in numbers
-                for day in days
-            ],
-        )
-
-
-def due_days(session: Session) -> dict[tuple[int, int], set[int]]:
-    """Days in the dirty log by (company, platform)."""
-    due: dict[tuple[int, int], set[int]] = defaultdict(set)
-    found = session.exec(
-        select(DirtyDay.company_no, PlatformConfig.platform, DirtyDay.day)
-        .join(PlatformConfig, col(PlatformConfig.number) == DirtyDay.config_no)
-        .distinct()
-    )
-    for company_no, platform, day in found:
-        if platform in BY_KEY:
-            due[company_no, BY_KEY[platform].number].add(day)
-    return due
-
-
-def known_days(session: Session, company_no: int) -> tuple[set[int], tuple[int, ...]]:
-    """Platforms a company has connections or aggregates of, and every day that has coverage or aggregates."""
-    keys = session.exec(
-        select(PlatformConfig.platform)
-        .join(Company, col(Company.id) == PlatformConfig.company_id)
-        .where(Company.number == company_no)
-        .distinct()
-    )
-    platforms = {BY_KEY[key].number for key in keys if key in BY_KEY}
-    whose = AggregatedFact.company_no == company_no
-    platforms |= set(session.exec(select(AggregatedFact.platform).where(whose).distinct())) & set(PLATFORM_BY_NUMBER)
-    days = set(session.exec(select(AggregatedFact.period_start).where(whose).distinct()))
-    days |= set(session.exec(select(ReadCoverage.day).where(ReadCoverage.company_no == company_no).distinct()))
-    # One step of the index a day: a DISTINCT would read every row by posting, which may be millions.
-    steps = text(
-        "WITH RECURSIVE d(day) AS (SELECT MIN(day) FROM posting_analytics_aggregated WHERE company_no = :company "
-        "UNION ALL SELECT (SELECT MIN(p.day) FROM posting_analytics_aggregated p WHERE p.company_no = :company "
-        "AND p.day > d.day) FROM d WHERE d.day IS NOT NULL) SELECT day FROM d WHERE day IS NOT NULL"
-    )
-    days |= {row[0] for row in session.connection().execute(steps, {"company": company_no})}
-    return platforms, tuple(sorted(days))
-
-
-def narrowed(part: Slice, pieces: int) -> list[Slice]:
-    """The slice cut by metrics into at most `pieces`."""
-    return [replace(part, metrics=part.metrics[at::pieces]) for at in range(min(pieces, len(part.metrics)))]
 
 
 def _bound(session: Session, now: datetime) -> object:

@@ -7,12 +7,13 @@ from sqlmodel import Session
 
 from domain.counting import Choice
 from store.engine import is_sqlite
-from store.writes.sums import run, sources_clause, values_of
+from store.writes.choices import Slice
+from store.writes.sums import listed, looked_up, run, sources_clause, values_of
 
 _SCRATCH = (
     "CREATE TEMP TABLE IF NOT EXISTS counted_postings (company_no INTEGER NOT NULL, day INTEGER NOT NULL, "
     "platform SMALLINT NOT NULL, metric SMALLINT NOT NULL, posting_no INTEGER NOT NULL, currency VARCHAR(3) NOT NULL, "
-    "value BIGINT NOT NULL, provisional SMALLINT NOT NULL, PRIMARY KEY (day, metric, posting_no, currency))"
+    "value BIGINT NOT NULL, provisional SMALLINT NOT NULL, PRIMARY KEY (day, platform, metric, posting_no, currency))"
 )
 _INSERT = (
     "INSERT INTO posting_analytics_aggregated (company_no, day, platform, metric, posting_no, currency, value, "
@@ -28,79 +29,92 @@ _UPSERT = (
 
 
 class CountedPostings(NamedTuple):
-    """A counted choice of one day, whether its projected facts are meant, and whether the day may be restated."""
+    """A counted choice of one platform's day, whether its projected facts are meant, and whether it may be restated."""
 
+    platform: int
     day: int
     choice: Choice
     projected: bool
     provisional: bool
 
 
-def write_postings(
-    session: Session,
-    company_no: int,
-    platform: int,
-    counted: Sequence[CountedPostings],
-    span: tuple[Sequence[int], Sequence[int]],
-) -> int:
-    """Make the platform's posting rows of `span` (days, metrics) those that the choices count; returns rows changed.
+def write_postings(session: Session, part: Slice, counted: Sequence[CountedPostings]) -> int:
+    """Make the slice's posting rows those that the choices count; returns how many rows changed.
 
     Facts of external postings that wait to be linked gather under posting 0.
     """
-    days, metrics = (", ".join(str(int(number)) for number in numbers) for numbers in span)
-    within = f"company_no = :company AND day IN ({days}) AND platform = :platform AND metric IN ({metrics})"
+    whose = (part.company_no, part.platforms[0])
+    within = (
+        f"company_no = :company AND day IN ({listed(part.days)}) AND platform IN ({listed(part.platforms)}) "
+        f"AND metric IN ({listed(part.metrics)})"
+    )
     count = f"SELECT COUNT(*) FROM posting_analytics_aggregated WHERE {within}"  # noqa: S608 -- integers
-    if run(session, count, company_no, platform).scalar_one() == 0:
-        return int(run(session, _INSERT + _sums(platform, counted), company_no, platform).rowcount) if counted else 0
-    run(session, _SCRATCH, company_no, platform)
+    if run(session, count, *whose).scalar_one() == 0:
+        return int(run(session, _INSERT + _sums(session, part, counted), *whose).rowcount) if counted else 0
+    run(session, _SCRATCH, *whose)
     # Emptied without leaving dead rows behind: the table lives as long as the connection.
-    empty = "DELETE FROM counted_postings" if is_sqlite(session) else "TRUNCATE counted_postings"
-    run(session, empty, company_no, platform)
+    run(session, "DELETE FROM counted_postings" if is_sqlite(session) else "TRUNCATE counted_postings", *whose)
     told, changed = 0, 0
     if counted:
-        told = run(session, "INSERT INTO counted_postings " + _sums(platform, counted), company_no, platform).rowcount
-        changed = run(session, _UPSERT, company_no, platform).rowcount
-    if run(session, count, company_no, platform).scalar_one() > told:
+        told = run(session, "INSERT INTO counted_postings " + _sums(session, part, counted), *whose).rowcount
+        changed = run(session, _UPSERT, *whose).rowcount
+    if run(session, count, *whose).scalar_one() > told:
         stale = (
             f"DELETE FROM posting_analytics_aggregated WHERE {within} AND NOT EXISTS "  # noqa: S608 -- integers
             "(SELECT 1 FROM counted_postings n WHERE n.day = posting_analytics_aggregated.day "
+            "AND n.platform = posting_analytics_aggregated.platform "
             "AND n.metric = posting_analytics_aggregated.metric "
             "AND n.posting_no = posting_analytics_aggregated.posting_no "
             "AND n.currency = posting_analytics_aggregated.currency)"
         )
-        changed += run(session, stale, company_no, platform).rowcount
+        changed += run(session, stale, *whose).rowcount
     return changed
 
 
-def _sums(platform: int, counted: Sequence[CountedPostings]) -> str:
+def _sums(session: Session, part: Slice, counted: Sequence[CountedPostings]) -> str:
     """SELECT of the sums by posting, as columns of the aggregates' table."""
     plain = [one for one in counted if not one.choice.how.by_source]
     by_source = [one for one in counted if one.choice.how.by_source]
     parts = []
     if plain:
-        parts.append(_facts(plain, ("", "AND f.breakdown = 0")))
+        parts.append(_facts(session, plain, ("", "AND f.breakdown = 0")))
     if by_source:
-        parts.append(_facts(by_source, sources_clause(platform)))
+        parts.append(_facts(session, by_source, sources_clause(part.platforms[0])))
     return (
-        "SELECT :company, day, :platform, metric, posting_no, currency, CAST(SUM(value) AS BIGINT), MAX(provisional) "  # noqa: S608 -- integers and our own words
-        f"FROM ({' UNION ALL '.join(parts)}) AS told GROUP BY day, metric, posting_no, currency"
+        "SELECT :company, day, platform, metric, posting_no, currency, CAST(SUM(value) AS BIGINT), MAX(provisional) "  # noqa: S608 -- integers and our own words
+        f"FROM ({' UNION ALL '.join(parts)}) AS told GROUP BY day, platform, metric, posting_no, currency"
     )
 
 
-def _facts(counted: Sequence[CountedPostings], clause: tuple[str, str]) -> str:
+def _facts(session: Session, counted: Sequence[CountedPostings], clause: tuple[str, str]) -> str:
     values = values_of(
-        (one.choice.connection, one.day, one.choice.metric, one.choice.origin, int(one.projected), int(one.provisional))
+        (
+            one.choice.connection,
+            one.platform,
+            one.day,
+            one.choice.metric,
+            one.choice.origin,
+            int(one.projected),
+            int(one.provisional),
+        )
         for one in counted
     )
+    postings = (
+        "LEFT JOIN external_postings e ON e.number = f.external_posting LEFT JOIN job_postings p ON p.id = e.posting_id"
+    )
     # The scope is 2, POSTING; the rest of the key up to there makes each counted row one range of the facts' key.
+    source = looked_up(
+        session,
+        ("platform_analytics_raw", "currency, value, breakdown, external_posting, seen"),
+        "f.company_no = :company AND f.config_no = c.config_no AND f.day = c.day AND f.metric = c.metric "
+        "AND f.scope = 2 AND f.origin = c.origin AND f.hour = -1",
+        (
+            f"{clause[0]} {postings}",
+            f"AND (CASE WHEN f.seen = -1 THEN 1 ELSE 0 END) = c.projected {clause[1]}",
+        ),
+    )
     return (
-        f"SELECT c.day, c.metric, COALESCE(p.number, 0) AS posting_no, f.currency, f.value, c.provisional "  # noqa: S608 -- integers and our own words
-        f"FROM (SELECT column1 AS config_no, column2 AS day, column3 AS metric, column4 AS origin, "
-        f"column5 AS projected, column6 AS provisional FROM ({values}) AS v) AS c "
-        f"CROSS JOIN platform_analytics_raw f {clause[0]} "
-        "LEFT JOIN external_postings e ON e.number = f.external_posting "
-        "LEFT JOIN job_postings p ON p.id = e.posting_id "
-        "WHERE f.company_no = :company AND f.config_no = c.config_no AND f.day = c.day AND f.metric = c.metric "
-        "AND f.scope = 2 AND f.origin = c.origin AND f.hour = -1 "
-        f"AND (CASE WHEN f.seen = -1 THEN 1 ELSE 0 END) = c.projected {clause[1]}"
+        f"SELECT c.day, c.platform, c.metric, COALESCE(p.number, 0) AS posting_no, f.currency, f.value, "  # noqa: S608 -- integers and our own words
+        f"c.provisional FROM (SELECT column1 AS config_no, column2 AS platform, column3 AS day, column4 AS metric, "
+        f"column5 AS origin, column6 AS projected, column7 AS provisional FROM ({values}) AS v) AS c {source}"
     )

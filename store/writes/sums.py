@@ -27,6 +27,26 @@ def values_of(rows: Iterable[Sequence[int]]) -> str:
     return f"VALUES {listed}" if listed else ""
 
 
+def listed(numbers: Iterable[int]) -> str:
+    """`1, 2, 3` for an IN of integers, NULL for none: that matches nothing."""
+    return ", ".join(str(int(number)) for number in numbers) or "NULL"
+
+
+def looked_up(session: Session, table: tuple[str, str], condition: str, more: tuple[str, str] = ("", "")) -> str:
+    """JOIN and WHERE that look `table` (name, columns needed) up as f for each row of c, by ranges of its key.
+
+    `more` is further joins and conditions.
+    Neither planner knows how few rows c has: SQLite keeps the order of a CROSS JOIN, and OFFSET 0 keeps PostgreSQL from
+    reading the whole table for them.
+    """
+    name, columns = table
+    if is_sqlite(session):
+        return f"CROSS JOIN {name} f {more[0]} WHERE {condition} {more[1]}"
+    told = ", ".join(f"f.{column}" for column in columns.split(", "))
+    one = f"SELECT {told} FROM {name} f WHERE {condition} OFFSET 0"  # noqa: S608 -- our own words
+    return f"CROSS JOIN LATERAL ({one}) f {more[0]} WHERE true {more[1]}"
+
+
 def run(session: Session, statement: str, company_no: int, platform: int) -> Any:
     """Execute SQL in which :company and :platform are the only names, and integers the only values.
 
@@ -61,18 +81,22 @@ def sum_facts(session: Session, company_no: int, platform: int, asked: Sequence[
         )
         if not values:
             continue
-        found = run(session, _summing(values, *clause), company_no, platform)
+        found = run(session, _summing(session, values, clause), company_no, platform)
         for config_no, day, metric, scope, projected, currency, value in found:
             sums[config_no, day, metric].setdefault((scope, bool(projected)), {})[currency] = value
     return sums
 
 
-def _summing(values: str, join: str, kept: str) -> str:
-    # CROSS JOIN keeps SQLite from turning the order round: each row asked for is one range of the facts' key.
+def _summing(session: Session, values: str, clause: tuple[str, str]) -> str:
+    source = looked_up(
+        session,
+        ("platform_analytics_raw", "seen, currency, value, breakdown"),
+        "f.company_no = :company AND f.config_no = c.config_no AND f.day = c.day AND f.metric = c.metric "
+        "AND f.scope = c.scope AND f.origin = c.origin AND f.hour = -1",
+        clause,
+    )
     return (
         f"WITH c(config_no, day, metric, origin, scope) AS ({values}) "  # noqa: S608 -- integers and our own words
         "SELECT c.config_no, c.day, c.metric, c.scope, CASE WHEN f.seen = -1 THEN 1 ELSE 0 END, f.currency, "
-        f"CAST(SUM(f.value) AS BIGINT) FROM c CROSS JOIN platform_analytics_raw f {join} "
-        "WHERE f.company_no = :company AND f.config_no = c.config_no AND f.day = c.day AND f.metric = c.metric "
-        f"AND f.scope = c.scope AND f.origin = c.origin AND f.hour = -1 {kept} GROUP BY 1, 2, 3, 4, 5, 6"
+        f"CAST(SUM(f.value) AS BIGINT) FROM c {source} GROUP BY 1, 2, 3, 4, 5, 6"
     )

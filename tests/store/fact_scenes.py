@@ -26,7 +26,7 @@ from store.tables import (
     ReadCoverage,
 )
 from store.tables.facts import GRAINS
-from store.writes.aggregates import preferred_origins
+from store.writes.choices import preferred_origins
 
 NOW = datetime(2026, 2, 10, 12, tzinfo=UTC)
 #: A Wednesday; the week ends on 1 February, so weeks and months are cut differently.
