@@ -17,7 +17,8 @@ from store.tables import PlatformConfig
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What one connection told by one origin. `total` sums whole-platform facts, `by_posting` those of postings."""
+    """What one connection told by one origin, in one currency. `total` sums whole-platform facts, `by_posting` those of
+    postings."""
 
     platform: str
     connection: str
@@ -75,38 +76,39 @@ def _told_by(
         "start": day_number(period.start),
         "end": day_number(period.end),
     }
-    facts = {
-        (origin, scope): (int(value), currency)
-        for origin, scope, currency, value in session.connection().execute(_FACTS, where)
-    }
+    facts: dict[tuple[int, str], dict[int, int]] = {}
+    for origin, scope, currency, value in session.connection().execute(_FACTS, where):
+        facts.setdefault((origin, currency), {})[scope] = int(value)
     found = []
     for origin, read, failed, provisional, first, last, as_of in session.connection().execute(_COVERED, where):
-        total, posting = facts.get((origin, int(Scope.TOTAL))), facts.get((origin, int(Scope.POSTING)))
-        found.append(
-            Told(
-                platform=BY_KEY[config.platform].label,
-                connection=config.name,
-                origin=Origin(origin).name.lower(),
-                total=total[0] if total else None,
-                by_posting=posting[0] if posting else None,
-                currency=(total or posting or (0, ""))[1],
-                days_read=int(read or 0),
-                days_failed=int(failed or 0),
-                days_provisional=int(provisional or 0),
-                first_day=day_of(first) if first is not None else None,
-                last_day=day_of(last) if last is not None else None,
-                as_of=datetime.fromisoformat(as_of) if isinstance(as_of, str) else as_of,
+        # Money of two currencies is told twice, never added up.
+        for currency in sorted(currency for told_by, currency in facts if told_by == origin) or [""]:
+            sums = facts.get((origin, currency), {})
+            found.append(
+                Told(
+                    platform=BY_KEY[config.platform].label,
+                    connection=config.name,
+                    origin=Origin(origin).name.lower(),
+                    total=sums.get(int(Scope.TOTAL)),
+                    by_posting=sums.get(int(Scope.POSTING)),
+                    currency=currency,
+                    days_read=int(read or 0),
+                    days_failed=int(failed or 0),
+                    days_provisional=int(provisional or 0),
+                    first_day=day_of(first) if first is not None else None,
+                    last_day=day_of(last) if last is not None else None,
+                    as_of=datetime.fromisoformat(as_of) if isinstance(as_of, str) else as_of,
+                )
             )
-        )
     return found
 
 
 _RANGE = "company_no = :company AND config_no = :config AND day >= :start AND day < :end AND metric = :metric"
 _FACTS = text(
-    "SELECT origin, scope, MAX(currency), SUM(value) FROM platform_analytics_raw"  # noqa: S608 constants only
+    "SELECT origin, scope, currency, SUM(value) FROM platform_analytics_raw"  # noqa: S608 constants only
     f" WHERE {_RANGE} AND (breakdown = 0 OR breakdown IN"
     " (SELECT number FROM breakdowns WHERE config_no = :config AND kind = 'source'))"
-    " GROUP BY origin, scope"
+    " GROUP BY origin, scope, currency"
 )
 _COVERED = text(
     "SELECT origin, COUNT(DISTINCT CASE WHEN state = 1 THEN day END), COUNT(DISTINCT CASE WHEN state = 2 THEN day END),"  # noqa: S608

@@ -21,7 +21,10 @@ MOST_ROWS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class SourceBreakdown:
-    """One source below a platform. `values` by metric name; `owner`: the platform its name stands for, "" for none."""
+    """One source below a platform. `values` by metric name; `owner`: the platform its name stands for, "" for none.
+
+    Money of a second currency stands in an entry of its own.
+    """
 
     kind: str
     source: str
@@ -49,11 +52,15 @@ def list_breakdowns(
             "origin": int(Origin.POLL),
         },
     )
-    found: dict[tuple[str, str, str, int], SourceBreakdown] = {}
+    found: dict[tuple[str, str, str, int, str], SourceBreakdown] = {}
     for source, medium, campaign, owner, metric, currency, value in rows:
         label = PLATFORMS[owner].key if owner in PLATFORMS and PLATFORMS[owner].key != platform else ""
-        key = (source, medium, campaign, owner)
+        key = (source, medium, campaign, owner, "")
         entry = found.setdefault(key, SourceBreakdown(kind, source, medium, campaign, label, {}))
+        if currency and entry.currency not in ("", currency):
+            # Money of another currency stands in a row of its own: it is never added up.
+            key = (*key[:4], currency)
+            entry = found.setdefault(key, SourceBreakdown(kind, source, medium, campaign, label, {}))
         if currency:  # only the rows of a money metric carry one
             entry = found[key] = replace(entry, currency=currency)
         entry.values[METRICS[metric].name] = int(value)
@@ -62,12 +69,13 @@ def list_breakdowns(
 
 
 _BELOW = text("""
-SELECT b.source, b.medium, b.campaign, b.source_platform, f.metric, MAX(f.currency), SUM(f.value)
+SELECT b.source, b.medium, b.campaign, b.source_platform, f.metric, f.currency, SUM(f.value)
 FROM platform_configs c
 JOIN breakdowns b ON b.config_no = c.number AND b.kind = :kind
 JOIN platform_analytics_raw f
   ON f.company_no = :company AND f.config_no = c.number AND f.day >= :start AND f.day < :end
  AND f.scope = :scope AND f.origin = :origin AND f.breakdown = b.number
 WHERE c.company_id = :company_id AND c.platform = :platform
-GROUP BY b.source, b.medium, b.campaign, b.source_platform, f.metric
+GROUP BY b.source, b.medium, b.campaign, b.source_platform, f.metric, f.currency
+ORDER BY f.currency
 """).bindparams(bindparam("company_id", type_=Uuid()))

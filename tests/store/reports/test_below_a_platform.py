@@ -92,6 +92,39 @@ def test_sources_below_a_platform_are_summed_over_the_period_and_name_their_owne
     ]
 
 
+def test_money_of_two_currencies_is_never_added_up(store, company, site):
+    with store.writing() as session:
+        spring = BreakdownRow(company_no=1, config_no=1, kind="campaign", campaign="Spring")
+        session.add(spring)
+        session.flush()
+        for currency, value in (("EUR", 500), ("USD", 700)):
+            for day in (date(2026, 3, 1), date(2026, 3, 2)):
+                session.add(fact(1, 1, "spend", day, value, currency=currency))
+                session.add(fact(1, 1, "spend", day, value, currency=currency, breakdown=spring.number))
+        session.add(fact(1, 1, "clicks", date(2026, 3, 1), 9, breakdown=spring.number))
+        session.add(
+            ReadCoverage(
+                company_no=1,
+                config_no=1,
+                day=day_number(date(2026, 3, 1)),
+                metric=BY_NAME["spend"].number,
+                scope=Scope.TOTAL,
+                origin=Origin.POLL,
+                state=Coverage.READ,
+                as_of=NOON,
+            )
+        )
+    with store.reading() as session:
+        scope = find_company(session, company.id)
+        rows = list_breakdowns(session, scope, MARCH, "company_website", "campaign")
+        why = explain(session, scope, MARCH, "spend")
+    assert [(row.campaign, row.currency, row.values) for row in rows] == [
+        ("Spring", "USD", {"spend": 1400}),
+        ("Spring", "EUR", {"clicks": 9, "spend": 1000}),
+    ]
+    assert [(told.currency, told.total) for told in why.told] == [("EUR", 1000), ("USD", 1400)]
+
+
 def test_an_explanation_names_what_was_told_and_what_was_asked(store, company, site):
     with store.writing() as session:
         session.add(
