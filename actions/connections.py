@@ -207,8 +207,9 @@ def _moved(store: Store, stored: PlatformConfig, account: Account) -> Refusal | 
     before = stored.account_label or stored.account_ref
     return Refusal(
         "config_invalid",
-        f"This is another account than before: {account.label} in place of {before}.",
-        "Connect it anew beside this one, and switch this one off. The numbers it brought stay.",
+        "This form leads to another account than before.",
+        "Connect that account beside this one, and switch this one off. The numbers it brought stay.",
+        f"{account.label} in place of {before}",
     )
 
 

@@ -154,6 +154,7 @@ def test_a_connection_with_numbers_stays_with_its_account(store: Store, settings
         moved = save(store, settings, admin, {"account": "other"}, config_id=saved.config_id, insist=insist)
         assert moved.refusal is not None
         assert "another account" in moved.refusal.words
+        assert moved.refusal.detail == "Acme at Paced in place of Acme at Paced"
         assert moved.config_id is None
     assert only(store).model_dump() == before
     assert audit(store)[-1] == ("connection.test", "failed")
