@@ -16,6 +16,7 @@ import httpx
 from sqlalchemy.exc import OperationalError
 from sqlmodel import col, select
 
+import logs
 from actions import demo as seeds
 from actions import operations, syncs, users
 from actions.ports import require_free_port
@@ -333,7 +334,10 @@ def main(arguments: list[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     refusals = (Refused, StoreError, seeds.DemoRefused, SandboxFailedError, operations.OperationRefused)
     try:
-        code: int = given.command(current(), given)
+        settings = current()
+        logs.configure(settings.log_level)
+        logs.hide(*settings.secrets)
+        code: int = given.command(settings, given)
         return code
     # SettingsError, NotAccepted and WeakPassword are ValueErrors.
     except (*refusals, NotAllowed, NotFound, ValueError) as error:
