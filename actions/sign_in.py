@@ -134,7 +134,6 @@ def enter(store: Store, settings: Settings, ticket: str, *, visit: str, address:
         user.signed_in_at = now
         session.add(user)
         append_audit(session, Deed(user.email, "sign_in", str(user.id), "ok", user.company_id, prefix), now=now)
-        sessions.prune_sign_ins(session, now=now)
     return token
 
 

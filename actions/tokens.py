@@ -44,7 +44,6 @@ def make_token(store: Store, email: str, password: str, *, address: str, now: da
         session.flush()
         deed = Deed(viewer.email, "token.create", str(key.id), "ok", viewer.company_id, viewer.address_prefix)
         append_audit(session, deed, now=now)
-        sessions.prune_sign_ins(session, now=now)
     return token
 
 

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from actions.passwords import hash_password, require_good_password
 from actions.sign_in import normalise_email
-from actions.viewer import NotAllowed, NotFound, Viewer
+from actions.viewer import NotAllowed, NotFound, Viewer, require_admin
 from store.engine import Urgency, reading, writing
 from store.opening import Store
 from store.tables import Company, SetupLink, User
@@ -92,7 +92,7 @@ def change_user(store: Store, viewer: Viewer, user_id: uuid.UUID, *, now: dateti
 
     Raises NotAllowed, NotFound, and NotAccepted when the company would be left without an admin.
     """
-    viewer.require_admin()
+    require_admin(store, viewer, "user.change", user_id, now=now)
     if not change or not set(change) <= {"role", "is_active"} or change.get("role", ROLES[0]) not in ROLES:
         raise NotAccepted("Only the role and whether the user may sign in can be changed.")
     with writing(store.engine) as session:

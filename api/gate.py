@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.addressed import Names, cookie, header, headers, without
 from api.bodies import bounded
-from api.sessions import cookie_line, new_visit, signed_in, visit_cookie_name
+from api.sessions import VISIT_HOURS, cookie_line, new_visit, signed_in, visit_cookie_name
 from api.sockets import SESSION_HEADER, guard_socket
 from domain.addresses import client_address
 from settings import Settings
@@ -162,7 +162,7 @@ class _Answer:
             set_by_us.add(b"cache-control")
         if is_page and not self._has_visit:
             settings = self._house.settings
-            line = cookie_line(settings, visit_cookie_name(settings), new_visit(), seconds=12 * 3600)
+            line = cookie_line(settings, visit_cookie_name(settings), new_visit(), seconds=VISIT_HOURS * 3600)
             ours.append((b"set-cookie", line.encode()))
         return [(key, value) for key, value in given if key.lower() not in set_by_us] + ours
 

@@ -12,7 +12,6 @@ from store.tables import ApiKey, SessionRow, SetupLink, SignInAttempt, SignInTic
 
 #: `seen_at` is written at most this often: a click need not be a write.
 SEEN_EVERY = timedelta(minutes=1)
-ATTEMPTS_KEPT = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,21 +155,6 @@ def forget_attempts(session: Session, *, email_hash: str, address_hash: str) -> 
         delete(SignInAttempt).where(
             col(SignInAttempt.email_hash) == email_hash, col(SignInAttempt.address_hash) == address_hash
         ),
-    )
-
-
-def prune_sign_ins(session: Session, *, now: datetime) -> int:
-    """Deletes attempts older than a day, and tickets, links, sessions and tokens that ended over a day ago."""
-    before = now - ATTEMPTS_KEPT
-    return sum(
-        _changed(session, statement)
-        for statement in (
-            delete(SignInAttempt).where(col(SignInAttempt.at) < before),
-            delete(SignInTicket).where(col(SignInTicket.expires_at) < before),
-            delete(SetupLink).where(col(SetupLink.expires_at) < before),
-            delete(SessionRow).where(col(SessionRow.expires_at) < before),
-            delete(ApiKey).where(col(ApiKey.kind) == "token", col(ApiKey.expires_at) < before),
-        )
     )
 
 
