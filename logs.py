@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from domain.addresses import truncate_address
+from domain.addresses import plain_address, truncate_address
 
 HIDDEN = "[redacted]"
 _SECRET_NAMES = re.compile(
@@ -30,7 +30,9 @@ _SECRET_VALUES = (
     ),
     re.compile(r"(?<=://)[^/@\s:]*:[^/@\s]+(?=@)"),
 )
-_ADDRESSES = re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4})(?![\w.])")
+_V4 = r"\d{1,3}(?:\.\d{1,3}){3}"
+#: IPv6 may end in an IPv4 address: so a socket for both versions spells its IPv4 visitors.
+_ADDRESSES = re.compile(rf"(?<![\w.:])(?:{_V4}|(?:[0-9a-fA-F]{{0,4}}:){{2,7}}(?:{_V4}|[0-9a-fA-F]{{0,4}}))(?![\w.])")
 #: Hidden plaintexts beyond this are forgotten, the oldest first: access tokens are replaced every hour.
 MOST_HIDDEN = 1_000
 _hiding = threading.Lock()
@@ -67,7 +69,7 @@ def redact(words: str) -> str:
 
 
 def _shorten(match: re.Match[str]) -> str:
-    found = match.group()
+    found = plain_address(match.group())
     try:
         return found if ip_address(found).is_loopback or ip_address(found).is_unspecified else truncate_address(found)
     except ValueError:

@@ -73,6 +73,7 @@ def test_a_registered_plaintext_is_hidden_wherever_it_stands(written: StringIO) 
         ("203.0.113.77", "203.0.113.0/24"),
         ("2001:db8:1:2:3::77", "2001:db8:1::/48"),
         ("203.0.113.77:51234", "203.0.113.0/24:51234"),
+        ("::ffff:203.0.113.77:51234", "203.0.113.0/24:51234"),
     ],
 )
 def test_addresses_are_shortened_in_libraries_lines_too(written: StringIO, address: str, kept: str) -> None:
