@@ -108,16 +108,16 @@ def empty_database_url(database_kind: str, request: pytest.FixtureRequest, tmp_p
     if database_kind == "sqlite":
         yield f"sqlite:///{tmp_path / 'sourceboard.db'}"
         return
-    yield from _one_database(request.getfixturevalue("postgres"), "template0")
+    yield from one_database(request.getfixturevalue("postgres"), "template0")
 
 
 @pytest.fixture
 def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database of the test's own with all tables."""
     if database_kind == "sqlite":
-        yield _copy(request.getfixturevalue("sqlite_template"), tmp_path)
+        yield copy_of(request.getfixturevalue("sqlite_template"), tmp_path)
         return
-    yield from _one_database(request.getfixturevalue("postgres"), request.getfixturevalue("postgres_template"))
+    yield from one_database(request.getfixturevalue("postgres"), request.getfixturevalue("postgres_template"))
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def engine(database_url: str) -> Iterator[Engine]:
 @pytest.fixture
 def store(engine: Engine, keyring: Keyring) -> Store:
     """An open store on a database of the test's own."""
-    return _unlocked(engine, keyring)
+    return unlocked(engine, keyring)
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def company(engine: Engine) -> Company:
 @pytest.fixture
 def sqlite_engine(sqlite_template: Path, tmp_path: Path) -> Iterator[Engine]:
     """An engine on SQLite only."""
-    engine = open_engine(_copy(sqlite_template, tmp_path))
+    engine = open_engine(copy_of(sqlite_template, tmp_path))
     yield engine
     engine.dispose()
 
@@ -151,7 +151,7 @@ def sqlite_engine(sqlite_template: Path, tmp_path: Path) -> Iterator[Engine]:
 @pytest.fixture
 def sqlite_store(sqlite_engine: Engine, keyring: Keyring) -> Store:
     """An open store on SQLite only."""
-    return _unlocked(sqlite_engine, keyring)
+    return unlocked(sqlite_engine, keyring)
 
 
 @pytest.fixture
@@ -167,7 +167,8 @@ def _ready(engine: Engine, data_dir: Path, keyring: Keyring) -> None:
     engine.dispose()
 
 
-def _unlocked(engine: Engine, keyring: Keyring) -> Store:
+def unlocked(engine: Engine, keyring: Keyring) -> Store:
+    """An open store on an engine whose tables are there."""
     vault = Vault(keyring)
     with writing(engine) as session:
         vault.check_canary(session)
@@ -181,12 +182,14 @@ def _add_company(engine: Engine) -> Company:
     return company
 
 
-def _copy(template: Path, folder: Path) -> str:
+def copy_of(template: Path, folder: Path) -> str:
+    """The URL of a copy of a SQLite file in `folder`."""
     shutil.copyfile(template, folder / "sourceboard.db")
     return f"sqlite:///{folder / 'sourceboard.db'}"
 
 
-def _one_database(postgres: Callable[[str], str], template: str) -> Iterator[str]:
+def one_database(postgres: Callable[[str], str], template: str) -> Iterator[str]:
+    """The URL of a PostgreSQL database of one's own, gone afterwards."""
     name = f"test_{next(_numbers)}"
     _make_database(postgres, name, template)
     yield _spelled(postgres(name))

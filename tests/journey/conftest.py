@@ -1,7 +1,10 @@
 """The demo company as it stands after its first syncs, made by the ordinary actions against the sandbox."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +15,9 @@ from jobs.project import project_due
 from jobs.worker import run_once
 from sandbox.launch import Sandbox, running
 from settings import Settings, load
+from store.engine import open_engine
 from store.opening import Store
+from tests.conftest import copy_of, one_database, unlocked
 
 
 @dataclass(frozen=True)
@@ -43,19 +48,36 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory):
         yield started
 
 
-@pytest.fixture
-def demo(store, sandbox, tmp_path) -> Demo:
-    """People, connections, synced facts, imported applications, aggregates."""
-    sandbox.reset()
-    port = sandbox.url.rsplit(":", 1)[1]
-    settings = load(
-        {"SANDBOX": "1", "SANDBOX_PORT": port, "DATA_DIR": str(tmp_path), "DEMO_PASSWORD": "a demo password"}
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def demo(request, sandbox, keyring, tmp_path_factory) -> Iterator[Demo]:
+    """People, postings, connections, synced facts, imported applications, aggregates. Tests only look at it."""
+    folder = tmp_path_factory.mktemp("demo")
+    with ExitStack() as stack:
+        engine = open_engine(_database_url(request, folder, stack))
+        stack.callback(engine.dispose)
+        store = unlocked(engine, keyring)
+        port = sandbox.url.rsplit(":", 1)[1]
+        environment = {
+            "SANDBOX": "1",
+            "SANDBOX_PORT": port,
+            "DATA_DIR": str(folder),
+            "DEMO_PASSWORD": "a demo password",
+        }
+        settings = load(environment)
+        told = sandbox.control("credentials")
+        people = seed_people(store, settings, told["company"], now=datetime.now(UTC))
+        seed_postings(store, people.admin, sandbox.control("postings"))
+        seed_connections(store, settings, people.admin, told)
+        seed_applications(store, people.admin, told, sandbox.control("ats.csv"))
+        made = Demo(store, settings, sandbox, people.admin)
+        made.settle()
+        yield made
+
+
+def _database_url(request: pytest.FixtureRequest, folder: Path, stack: ExitStack) -> str:
+    if request.param == "sqlite":
+        return copy_of(request.getfixturevalue("sqlite_template"), folder)
+    databases = contextmanager(one_database)
+    return stack.enter_context(
+        databases(request.getfixturevalue("postgres"), request.getfixturevalue("postgres_template"))
     )
-    told = sandbox.control("credentials")
-    people = seed_people(store, settings, told["company"], now=datetime.now(UTC))
-    seed_postings(store, people.admin, sandbox.control("postings"))
-    seed_connections(store, settings, people.admin, told)
-    seed_applications(store, people.admin, told, sandbox.control("ats.csv"))
-    made = Demo(store, settings, sandbox, people.admin)
-    made.settle()
-    return made
