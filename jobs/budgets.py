@@ -23,6 +23,7 @@ from sqlmodel import Session, col
 from connectors.contract import Limits
 from connectors.errors import RateLimited
 from store.engine import is_sqlite, run_writing
+from store.errors import DatabaseUnwritable
 from store.tables import AppMeta, PlatformConfig
 
 #: A wait up to this long is spent in place; a longer one parks the job.
@@ -52,16 +53,17 @@ class Budget:
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._engine, self._config, self._limits, self._pause = engine, config, limits, pause
-        self._file = _open_file(data_dir) if is_sqlite(engine) else None
-        self._bucket = _bucket(engine, self._file, config.number, rates_of(limits, config.rate_limit))
-        self._bucket.leak(_milliseconds(self._bucket))
+        with _named():
+            self._file = _open_file(data_dir) if is_sqlite(engine) else None
+            self._bucket = _bucket(engine, self._file, config.number, rates_of(limits, config.rate_limit))
+            self._bucket.leak(_milliseconds(self._bucket))
         self.spent = Spent()
 
     def spend(self, *, costs: bool = True) -> None:
         """Take one request from the budget, waiting a little where needed.
 
         `costs` is False for calls the platform does not charge for (tokens). Raises RateLimited with cause `budget`
-        when the wait is longer than a minute or the month's money is used up.
+        when the wait is longer than a minute or the month's money is used up, and DatabaseUnwritable.
         """
         self._take_request()
         if costs and self._limits.cost_minor:
@@ -71,9 +73,10 @@ class Budget:
         deadline = time.monotonic() + IN_PLACE_SECONDS
         while True:
             item = RateItem("request", _milliseconds(self._bucket))
-            if self._bucket.put(item):
-                return
-            wait = max(int(self._bucket.waiting(item)), 0) / 1000 + 0.001  # type: ignore[arg-type]
+            with _named():
+                if self._bucket.put(item):
+                    return
+                wait = max(int(self._bucket.waiting(item)), 0) / 1000 + 0.001  # type: ignore[arg-type]
             if time.monotonic() + wait > deadline:
                 raise RateLimited(
                     datetime.now(UTC) + timedelta(seconds=wait),
@@ -170,6 +173,15 @@ def spent_this_month(session: Session, config_no: int, now: datetime) -> int:
 
 def _milliseconds(bucket: AbstractBucket) -> int:
     return int(bucket.now())  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def _named() -> Iterator[None]:
+    """The driver's own errors in the store's words: a full disk is no failure of the platform."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise DatabaseUnwritable(f"The requests to platforms cannot be counted: {error}.") from error
 
 
 def _open_file(data_dir: Path) -> sqlite3.Connection:

@@ -1,6 +1,7 @@
 """Requests and money of a connection: one budget for every process."""
 
 import multiprocessing
+import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from connectors.contract import Limits
 from connectors.errors import RateLimited
 from jobs.budgets import Budget, next_month, rates_of, reserve, spent_this_month
 from store.engine import open_engine, reading
+from store.errors import DatabaseUnwritable
 from store.opening import Store
 from store.tables import PlatformConfig
 
@@ -47,6 +49,20 @@ def test_it_waits_in_place_for_a_short_time(store: Store, config: PlatformConfig
             budget.spend()
         assert 18 < waits[0] <= 20.1
         assert budget.spent.waits == 1
+
+
+def test_a_file_that_cannot_be_written_is_the_stores_trouble(tmp_path: Path, config: PlatformConfig) -> None:
+    (tmp_path / "budgets.db").mkdir()
+    engine = open_engine(f"sqlite:///{tmp_path / 'x.db'}")
+    with pytest.raises(DatabaseUnwritable, match="cannot be counted"):
+        Budget(engine, config, MANY, data_dir=tmp_path)
+    (tmp_path / "budgets.db").rmdir()
+    with Budget(engine, config, MANY, data_dir=tmp_path) as budget:
+        with sqlite3.connect(tmp_path / "budgets.db") as file:
+            file.execute("DROP TABLE requests_1")
+        with pytest.raises(DatabaseUnwritable, match="cannot be counted"):
+            budget.spend()
+    engine.dispose()
 
 
 def test_it_remembers_across_readers(store: Store, config: PlatformConfig, tmp_path: Path) -> None:
