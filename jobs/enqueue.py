@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import func, select, update
 from sqlalchemy import text as sql
@@ -69,23 +69,24 @@ def request_sync(
     kind, (start, end) = _window(session, config, sync_type, window, connector.lookback_days, now)
     if kind == "full" and sync_type == "incremental":
         cursor = _left_over(session, config, connector.lookback_days, now)
+    values = {"sync_type": kind, "window_start": start, "window_end": end, "cursor": cursor or {}}
+    job = _add_job(session, config, slot, {**values, "requested_by": requested_by, "created_at": now})
+    return _answer(job, is_new=True)
+
+
+def _add_job(session: Session, config: PlatformConfig, slot: str, values: dict[str, Any]) -> PlatformSyncJob:
     job_id = new_id()
     job = PlatformSyncJob(
         id=job_id,
         number=1 + (session.execute(select(func.max(col(PlatformSyncJob.number)))).scalar() or 0),
         company_id=config.company_id,
         config_id=config.id,
-        sync_type=kind,
         slot=slot or f"asked:{job_id}",
-        window_start=start,
-        window_end=end,
-        cursor=cursor or {},
-        requested_by=requested_by,
-        created_at=now,
+        **values,
     )
     session.add(job)
     session.flush()
-    return _answer(job, is_new=True)
+    return job
 
 
 def planned_window(
