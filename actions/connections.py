@@ -109,10 +109,15 @@ test_and_save.__test__ = False  # type: ignore[attr-defined]  # pytest must not 
 
 
 def set_active(store: Store, viewer: Viewer, config_id: uuid.UUID | str, *, active: bool, now: datetime) -> None:
-    """Switch a connection on or off; switching off ends its sync. Raises NotAllowed or NotFound."""
+    """Switch a connection on or off; switching off ends its sync.
+
+    Raises NotAllowed, NotFound, and ValueError for switching on what was saved although the platform refused it.
+    """
     require_admin(store, viewer, "connection.switch", config_id, now=now)
     with store.writing(Urgency.EVENT) as session:
         config = _find(session, viewer, config_id)
+        if active and config.connector and config.checked_at is None:
+            raise ValueError("The platform has not accepted this form yet. Edit the connection, then test and save it.")
         config.is_active, config.updated_at = active, now
         session.add(config)
         if not active:
@@ -233,10 +238,11 @@ def _save(
         config.rate_limit, config.spend_limit_minor = options.rate_limit, options.spend_limit_minor
         config.is_active = account is not None and options.is_enabled
         config.updated_at = now
+        config.checked_at = now if account is not None else None
         if account is not None:
             config.account_ref, config.account_label = account.ref, account.label
             config.time_zone, config.currency = account.time_zone or kind.time_zone, account.currency
-            config.account_items, config.checked_at = account.items, now
+            config.account_items = account.items
         session.add(config)
         session.flush()
         forget_token(session, config.id)

@@ -86,6 +86,16 @@ def test_insisting_saves_it_switched_off(store: Store, settings: Settings, admin
     assert saved.refusal is not None
 
 
+def test_what_the_platform_refused_is_not_switched_on_untested(store: Store, settings: Settings, admin: Viewer) -> None:
+    saved = save(store, settings, admin, {"account": "nobody", "key": "k"}, insist=True)
+    assert saved.config_id is not None
+    with pytest.raises(ValueError, match="not accepted this form"):
+        connections.set_active(store, admin, saved.config_id, active=True, now=NOW)
+    save(store, settings, admin, config_id=saved.config_id, options=Options(is_enabled=False))
+    connections.set_active(store, admin, saved.config_id, active=True, now=NOW)
+    assert only(store).is_active
+
+
 def test_a_wrong_form_names_its_fields_and_shows_no_secret(store: Store, settings: Settings, admin: Viewer) -> None:
     saved = save(store, settings, admin, {"account": "acme", "key": "hush", "surprise": 1, "signs_in": "perhaps"})
     assert saved.refusal is not None
