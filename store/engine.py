@@ -229,6 +229,12 @@ def _unwritable(error: BaseException) -> DatabaseUnwritable | None:
 def _set_pragmas(connection: sqlite3.Connection, _record: Any) -> None:
     for pragma in _PRAGMAS:
         connection.execute(pragma)
+    # SQLite's own knows A to Z only: a search for "köchin" would not find "KÖCHIN".
+    connection.create_function("lower", 1, _lower, deterministic=True)
+
+
+def _lower(text: object) -> object:
+    return text.lower() if isinstance(text, str) else text
 
 
 def _begin_on_sqlite(connection: Connection) -> None:

@@ -74,7 +74,7 @@ def list_postings(
     if status:
         query = query.where(JobPosting.status == status)
     if search:
-        wanted = search.casefold()
+        wanted = search.lower()
         query = query.where(
             or_(
                 func.lower(JobPosting.title).contains(wanted, autoescape=True),

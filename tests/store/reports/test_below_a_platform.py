@@ -189,7 +189,8 @@ def test_a_posting_has_its_numbers_by_platform_and_currencies_apart(store, compa
 
 
 @pytest.mark.parametrize(
-    ("search", "found"), [("welder", [1]), ("50%", [1]), ("%", [1]), ("_", []), ("' OR 1=1--", []), ("req-2", [2])]
+    ("search", "found"),
+    [("welder", [1]), ("50%", [1]), ("%", [1]), ("_", []), ("' OR 1=1--", []), ("req-2", [2]), ("KÖCHIN", [2])],
 )
 def test_a_search_is_literal_text(store, company, postings, search, found):
     with store.reading() as session:
