@@ -1,6 +1,7 @@
 """Excel workbooks (.xlsx, .xlsm): checked against bombs, then read sheet by sheet with calamine."""
 
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -68,7 +69,10 @@ class Workbook:
         if sheet not in self._suspects:
             return {}
         with self._source.open() as file, zipfile.ZipFile(file) as archive, archive.open(self._paths[sheet]) as part:
-            return _find_unusable(part)
+            try:
+                return _find_unusable(part)
+            except expat.ExpatError as error:
+                raise _damaged(error) from None
 
 
 def is_zip(start: bytes) -> bool:
@@ -115,11 +119,19 @@ def _inspect(source: SourceFile) -> tuple[set[str], dict[str, str], date]:
         NotImplementedError,
         EOFError,
         zlib.error,
+        struct.error,
         ET.ParseError,
         KeyError,
         RuntimeError,
+        # Places in the archive that lie before its beginning.
+        ValueError,
+        OSError,
     ) as error:
-        raise FileRefused("broken", f"The workbook is damaged: {error}. Save it again as .xlsx.") from None
+        raise _damaged(error) from None
+
+
+def _damaged(error: Exception) -> FileRefused:
+    return FileRefused("broken", f"The workbook is damaged: {error}. Save it again as .xlsx.")
 
 
 def _scan(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> _Scan:

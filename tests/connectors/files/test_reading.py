@@ -107,13 +107,9 @@ def test_a_formula_that_was_never_calculated_is_marked(xlsx_file):
 @pytest.mark.parametrize("place", ["XFD1048576", "ZZZZZZZZZ99999999999999", "b00000000000004000000000"])
 def test_a_cell_far_away_is_refused_before_room_is_made_for_all_between(xlsx_file, place):
     plain = xlsx_file(Data=[["Date", "Clicks"], [date(2026, 2, 1), 6]])
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(plain.open()) as before, zipfile.ZipFile(buffer, "w") as after:
-        for part in before.infolist():
-            stray = f'<row r="9"><c r="{place}"><v>1</v></c></row></sheetData>'
-            after.writestr(part, before.read(part).replace(b"</sheetData>", stray.encode()))
+    stray = f'<row r="9"><c r="{place}"><v>1</v></c></row></sheetData>'
     with pytest.raises(FileRefused, match="far from the table"):
-        open_table(SourceFile("far.xlsx", buffer.getvalue()))
+        open_table(SourceFile("far.xlsx", _rewritten(plain, (b"</sheetData>", stray.encode()))))
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked():
@@ -140,4 +136,29 @@ def test_a_damaged_part_of_a_workbook_is_named():
     content[at : at + 20] = b"\x00" * 20
     with pytest.raises(FileRefused) as refusal:
         open_table(SourceFile("x.xlsx", bytes(content)))
+    assert refusal.value.code == "broken"
+
+
+def _rewritten(source, *changes):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(source.open()) as before, zipfile.ZipFile(buffer, "w") as after:
+        for part in before.infolist():
+            data = before.read(part)
+            for old, new in changes:
+                data = data.replace(old, new)
+            after.writestr(part, data)
+    return buffer.getvalue()
+
+
+def test_broken_markup_behind_a_formula_is_named(xlsx_file):
+    plain = xlsx_file(Data=[["Date", "Clicks"], [date(2026, 2, 1), "=2+3"]])
+    with pytest.raises(FileRefused, match="damaged"):
+        list(open_table(SourceFile("x.xlsx", _rewritten(plain, (b"</sheetData>", b"<\x01></sheetData>")))).rows())
+
+
+def test_an_archive_whose_parts_lie_before_its_beginning_is_named(xlsx_file):
+    content = xlsx_file(Data=[["Date", "Clicks"], [date(2026, 2, 1), 6]]).content
+    # A piece cut out of the middle: the directory at the end points past what is there.
+    with pytest.raises(FileRefused) as refusal:
+        open_table(SourceFile("x.xlsx", content[:40] + content[140:]))
     assert refusal.value.code == "broken"
