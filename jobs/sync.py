@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from connectors.contract import MetricsSource, Page, Wait
 from connectors.errors import ConnectorError, RateLimited
@@ -133,11 +133,11 @@ class _Run:
                 self.signals.check()
         except ConnectorError:
             # What the failed step has cost is known; the cursor stays where the last page left it.
-            holding(self.store.engine, self.claim, **self._usage())
+            holding(self.store.engine, self.claim, added=self._usage())
             raise
         self.cursor.finish_chunk()
         # Progress was made: what failed before is forgiven.
-        holding(self.store.engine, self.claim, cursor=self.cursor.dump(), attempts=0, **self._usage())
+        holding(self.store.engine, self.claim, added=self._usage(), cursor=self.cursor.dump(), attempts=0)
         return None
 
     def _write_page(self, page: Page) -> None:
@@ -157,11 +157,11 @@ class _Run:
     def _write_facts(self, session: Session, facts: list[Fact]) -> Counts:
         write_held(session, self.claim)
         counts = self.writer.write(session, facts, now=self.now())
-        write_held(session, self.claim, **self._added(counts, len(facts)))
+        write_held(session, self.claim, _added(counts, len(facts)), **self._rejected(counts))
         return counts
 
     def _write_end(
-        self, session: Session, page: Page, facts: list[Fact], cursor: Cursor, usage: dict[str, Any]
+        self, session: Session, page: Page, facts: list[Fact], cursor: Cursor, usage: dict[str, float]
     ) -> Counts:
         now = self.now()
         write_held(session, self.claim)
@@ -174,24 +174,24 @@ class _Run:
             counts.reject(reason, times)
         if page.time_zone and page.time_zone != self.opened.config.time_zone:
             session.get_one(PlatformConfig, self.claim.config_id).time_zone = page.time_zone
-        added = self._added(counts, len(facts))
-        write_held(session, self.claim, cursor=cursor.dump(), pages=col(Job.pages) + 1, **added, **usage)
+        added = {"pages": 1, **_added(counts, len(facts)), **usage}
+        write_held(session, self.claim, added, cursor=cursor.dump(), **self._rejected(counts))
         return counts
 
     def _wait(self, wait: Wait) -> closing.Outcome | None:
         self.cursor.at = wait.cursor
         usage = self._usage()
         if wait.seconds > IN_PLACE_SECONDS:
-            holding(self.store.engine, self.claim, **usage)
+            holding(self.store.engine, self.claim, added=usage)
             return closing.park(self.store, self.claim, wait, self.cursor.dump(), self.now())
         usage["waits"] = usage["waits"] + 1
         usage["waited_seconds"] = usage["waited_seconds"] + wait.seconds
-        holding(self.store.engine, self.claim, cursor=self.cursor.dump(), detail=wait.reason[:500], **usage)
+        holding(self.store.engine, self.claim, added=usage, cursor=self.cursor.dump(), detail=wait.reason[:500])
         self.signals.pause(wait.seconds)
         return None
 
-    def _usage(self) -> dict[str, Any]:
-        """What requests, waits and money came to since this was last asked, as increments of the job's columns."""
+    def _usage(self) -> dict[str, float]:
+        """What requests, waits and money came to since this was last asked, by the job's columns."""
         used, spent = self.opened.http.usage, self.opened.budget.spent
         total: dict[str, float] = {
             "requests": used.requests,
@@ -201,26 +201,30 @@ class _Run:
         }
         new = {name: value - self.counted.get(name, 0) for name, value in total.items()}
         self.counted = total
-        return {name: getattr(Job, name) + value for name, value in new.items()}
+        return new
 
-    def _added(self, counts: Counts, facts: int) -> dict[str, Any]:
-        """A write's counts as increments of the job's columns."""
-        added: dict[str, Any] = {
-            "facts": col(Job.facts) + facts,
-            "inserted": col(Job.inserted) + counts.inserted,
-            "updated": col(Job.updated) + counts.updated,
-            "unchanged": col(Job.unchanged) + counts.unchanged,
-            "deleted": col(Job.deleted) + counts.deleted,
-            "rejected": col(Job.rejected) + counts.rejected,
-        }
-        if counts.rejections:
-            added["rejections"] = dict(Counter(self.rejections) + Counter(counts.rejections))
-        return added
+    def _rejected(self, counts: Counts) -> dict[str, Any]:
+        """The job's rejections by reason once these are added; nothing where there are none."""
+        if not counts.rejections:
+            return {}
+        return {"rejections": dict(Counter(self.rejections) + Counter(counts.rejections))}
 
     def _others_wait(self) -> bool:
         """Whether a long sync should let others pass between two of its chunks."""
         with self.store.reading() as session:
             return count_due(session, self.now(), most=1) > 0
+
+
+def _added(counts: Counts, facts: int) -> dict[str, float]:
+    """What a write adds to the job's columns."""
+    return {
+        "facts": facts,
+        "inserted": counts.inserted,
+        "updated": counts.updated,
+        "unchanged": counts.unchanged,
+        "deleted": counts.deleted,
+        "rejected": counts.rejected,
+    }
 
 
 def _slices(facts: list[Fact]) -> Iterator[list[Fact]]:

@@ -4,17 +4,24 @@ from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Dialect, delete, select
+from sqlalchemy import Dialect, delete
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
 from domain.facts import Coverage, Origin, Scope
+from store.engine import is_sqlite
 from store.tables import ReadCoverage
 
 if TYPE_CHECKING:
     from store.writes.facts import Place
 
 _TABLE = ReadCoverage.__table__  # type: ignore[attr-defined]
+_COVER = (
+    "INSERT INTO read_coverage (company_no, config_no, scope, origin, day, metric, state, provisional, as_of, "
+    "cause_code) {told} ON CONFLICT (company_no, config_no, day, metric, scope, origin) DO UPDATE SET "
+    "state = excluded.state, provisional = excluded.provisional, as_of = excluded.as_of, "
+    "cause_code = excluded.cause_code"
+)
 _KEY = ("company_no", "config_no", "day", "metric", "scope", "origin")
 
 
@@ -59,16 +66,26 @@ def cover(
         connection.execute(
             delete(_TABLE).where(*_ours(place, days, metrics, origin), _TABLE.c.state == Coverage.FAILED)
         )
-    rows = [
-        _row(place, (day, metric, int(scope), origin), (Coverage.READ, provisional, "", now))
-        for (day, metric), provisional in wanted.items()
-    ]
-    connection.execute(_upsert(connection.dialect, ("state", "provisional", "as_of", "cause_code")), rows)
-    return {
-        day
+    changed = [
+        (day, metric, provisional)
         for (day, metric), provisional in wanted.items()
         if before.get((day, metric, int(scope))) != (Coverage.READ, provisional)
-    }
+    ]
+    stamp = now.astimezone(UTC)
+    whose = (place.company_no, place.config_no, int(scope), int(origin))
+    if is_sqlite(connection):
+        rows = [
+            (*whose, *key, provisional, stamp.isoformat(timespec="microseconds")) for key, provisional in wanted.items()
+        ]
+        connection.exec_driver_sql(_COVER.format(told="VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, '')"), rows)
+    else:
+        columns = [list(column) for column in zip(*((*key, late) for key, late in wanted.items()), strict=True)]
+        given = (
+            "SELECT %s, %s, %s, %s, d, m, 1, p, %s, '' "
+            "FROM unnest(%s::integer[], %s::smallint[], %s::smallint[]) AS v (d, m, p)"
+        )
+        connection.exec_driver_sql(_COVER.format(told=given), (*whose, stamp, *columns))
+    return {day for day, _, _ in changed}
 
 
 def mark_failed(
@@ -103,9 +120,13 @@ def mark_failed(
 def _found(
     session: Session, place: "Place", asked: tuple[list[int], list[int]], origin: Origin
 ) -> dict[tuple[int, int, int], tuple[int, int]]:
-    columns = _TABLE.c
-    query = select(columns.day, columns.metric, columns.scope, columns.state, columns.provisional)
-    rows = session.connection().execute(query.where(*_ours(place, *asked, origin)))
+    days, numbers = asked
+    rows = session.connection().exec_driver_sql(
+        "SELECT day, metric, scope, state, provisional FROM read_coverage "  # noqa: S608 -- integers of ours
+        f"WHERE company_no = {place.company_no:d} AND config_no = {place.config_no:d} "
+        f"AND day BETWEEN {days[0]:d} AND {days[-1]:d} AND metric IN ({', '.join(str(int(one)) for one in numbers)}) "
+        f"AND origin = {int(origin)}"
+    )
     return {(day, metric, scope): (state, provisional) for day, metric, scope, state, provisional in rows}
 
 

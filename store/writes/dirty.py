@@ -24,6 +24,15 @@ _ENTRIES = (
         col(DirtyDay.day).in_(bindparam("days", expanding=True)),
     )
 )
+_FIRST_OF_EACH = (
+    select(func.min(col(PlatformConfig.number)))
+    .join(Company, col(Company.id) == PlatformConfig.company_id)
+    .where(
+        col(Company.number) == bindparam("company"),
+        col(PlatformConfig.platform).in_(bindparam("platforms", expanding=True)),
+    )
+    .group_by(col(PlatformConfig.platform))
+)
 
 
 def dirty_entries(session: Session, part: Slice) -> list[int]:
@@ -45,18 +54,14 @@ def mark_sites(session: Session, part: Slice, days: Collection[int], now: dateti
     sites = [one.key for one in PLATFORMS if one.is_site and one.number not in part.platforms]
     if not days or not sites:
         return
-    numbers = session.exec(
-        select(func.min(PlatformConfig.number))  # type: ignore[call-overload]
-        .join(Company, col(Company.id) == PlatformConfig.company_id)
-        .where(col(Company.number) == part.company_no, col(PlatformConfig.platform).in_(sites))
-        .group_by(PlatformConfig.platform)
-    ).all()
+    connection = session.connection()
+    numbers = connection.execute(_FIRST_OF_EACH, {"company": part.company_no, "platforms": sites}).scalars().all()
     if numbers:
-        session.connection().execute(
+        connection.execute(
             insert(DirtyDay),
             [
                 {"company_no": part.company_no, "config_no": number, "day": day, "made_at": now}
-                for (number,) in numbers
+                for number in numbers
                 for day in sorted(days)
             ],
         )

@@ -5,21 +5,21 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Protocol
+from typing import Protocol, cast
 
-from sqlalchemy import delete
 from sqlmodel import Session, select
 
 from domain import metrics
 from domain.facts import MAX_VALUE, Breakdown, Fact, Origin, Scope, day_number
-from store.tables import Company, PlatformConfig, RawFact
+from store.tables import Company, PlatformConfig
 from store.writes.coverage import cover, mark_dirty
 from store.writes.merge import Key, Page, Shared, Stamp, find_values, merge_page
 from store.writes.numbers import Numbers
 
 EARLIEST = date(2000, 1, 1)
 _CURRENCY = re.compile(r"[A-Z]{3}")
-_TABLE = RawFact.__table__  # type: ignore[attr-defined]
+#: Numbers of postings and breakdowns by name, and (number, provisional) of the days that can be true.
+_Known = tuple[Mapping[object, int], Mapping[Breakdown, int], Mapping[date, tuple[int, int]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,31 +164,61 @@ class FactWriter:
         ]
 
     def _delete_unseen(self, session: Session, day: int, numbers: list[int], scope: Scope) -> int:
-        columns = _TABLE.c
         # Day by day, so that the key leads straight to the slice.
-        done = session.connection().execute(
-            delete(_TABLE).where(
-                columns.company_no == self.place.company_no,
-                columns.config_no == self.place.config_no,
-                columns.day == day,
-                columns.metric.in_(numbers),
-                columns.scope == int(scope),
-                columns.origin == int(self.origin),
-                columns.seen != self.stamp.seen,
-            )
+        done = session.connection().exec_driver_sql(
+            "DELETE FROM platform_analytics_raw "  # noqa: S608 -- integers of ours
+            f"WHERE company_no = {self.place.company_no:d} AND config_no = {self.place.config_no:d} AND day = {day:d} "
+            f"AND metric IN ({', '.join(str(int(number)) for number in numbers)}) AND scope = {int(scope)} "
+            f"AND origin = {int(self.origin)} AND seen <> {self.stamp.seen:d}"
         )
         return done.rowcount
 
     def _checked(self, session: Session, facts: Sequence[Fact], counts: Counts, now: datetime) -> Page:
         """The page to merge: facts with numbers for names, without those that cannot be stored."""
-        postings = self._numbers.of_postings(session, {fact.posting_ref for fact in facts})
-        breakdowns = self._numbers.of_breakdowns(session, {fact.breakdown for fact in facts if fact.breakdown})
-        days = self._days({fact.day for fact in facts}, now)
+        if not facts:
+            return {}
+        _, told_days, _, scopes, refs, cuts, currencies, hours = zip(*facts, strict=True)
+        known = (
+            self._numbers.of_postings(session, set(refs)),
+            self._numbers.of_breakdowns(session, {cut for cut in set(cuts) if cut}),
+            self._days(set(told_days), now),
+        )
         page: Page = {}
-        kinds = self._kinds
+        are_alike = all(column.count(column[0]) == len(facts) for column in (scopes, currencies, hours))
+        for group in [facts] if are_alike else _alike(facts):
+            if not self._take_alike(page, group, known):
+                self._take_each(page, group, known, counts)
+        return page
+
+    def _take_alike(self, page: Page, facts: Sequence[Fact], known: "_Known") -> bool:
+        """Add facts of one scope, currency and hour column by column; False, and nothing added, if one is wrong."""
+        postings, breakdowns, days = known
+        names, told_days, values, scopes, refs, cuts, currencies, hours = zip(*facts, strict=True)
+        kinds = {name: self._kind((name, scopes[0], currencies[0], hours[0])) for name in set(names)}
+        first = kinds[names[0]]
+        if set(map(type, values + hours)) != {int} or any(isinstance(kind, str) for kind in kinds.values()):
+            return False
+        placed = list(map(days.get, told_days))
+        numbers = [postings.get(ref) for ref in refs]
+        if isinstance(first, str) or None in placed or None in numbers or (0 in numbers and first.wants_posting):
+            return False
+        if (not first.wants_posting and any(numbers)) or min(values) < first.lowest or max(values) > MAX_VALUE:
+            return False
+        metric = {name: kind.metric for name, kind in kinds.items() if not isinstance(kind, str)}
+        cut = [breakdowns[one] if one else 0 for one in cuts] if any(cuts) else [0] * len(facts)
+        # What the checks above make sure of: no None is left in either.
+        sure = cast(list[tuple[int, int]], placed)
+        day, provisional = zip(*sure, strict=True)
+        keys = list(zip(day, map(metric.__getitem__, names), cast(list[int], numbers), cut, strict=True))
+        rows = [(*key, value, late) for key, value, late in zip(keys, values, provisional, strict=True)]
+        page.setdefault(first.shared, {}).update(zip(keys, rows, strict=True))
+        return True
+
+    def _take_each(self, page: Page, facts: Sequence[Fact], known: "_Known", counts: Counts) -> None:
+        """Add facts one by one, and count those that cannot be stored by the reason why."""
+        postings, breakdowns, days = known
         for metric, day, value, scope, posting_ref, breakdown, currency, hour in facts:
-            told = (metric, scope, currency, hour)
-            kind = kinds.get(told) or self._learn(told)
+            kind = self._kind((metric, scope, currency, hour))
             if isinstance(kind, str):
                 counts.reject(kind)
                 continue
@@ -206,7 +236,6 @@ class FactWriter:
                 cut = breakdowns[breakdown] if breakdown else 0
                 key = (placed[0], kind.metric, posting, cut)
                 page.setdefault(kind.shared, {})[key] = (*key, value, placed[1])
-        return page
 
     def _days(self, told: set[date], now: datetime) -> Mapping[date, tuple[int, int]]:
         """Day number and whether it is provisional, for the days that can be true."""
@@ -217,9 +246,20 @@ class FactWriter:
             if type(day) is date and EARLIEST <= day <= latest
         }
 
-    def _learn(self, told: tuple[object, ...]) -> "_Kind | str":
-        kind = self._kinds[told] = _kind_of(told)
+    def _kind(self, told: tuple[object, ...]) -> "_Kind | str":
+        kind = self._kinds.get(told)
+        if kind is None:
+            kind = self._kinds[told] = _kind_of(told)
         return kind
+
+
+def _alike(facts: Sequence[Fact]) -> Iterable[list[Fact]]:
+    """The facts by scope, currency and hour, in their order."""
+    groups: dict[tuple[object, ...], list[Fact]] = {}
+    for fact in facts:
+        # By identity: hashing an enum costs more than all the rest here.
+        groups.setdefault((id(fact.scope), fact.currency, fact.hour), []).append(fact)
+    return groups.values()
 
 
 @dataclass(frozen=True, slots=True)
