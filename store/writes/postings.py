@@ -6,14 +6,23 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, func, select, update
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from domain.facts import Scope
 from domain.text import clean_text, key_text
 from store.errors import StoreError
-from store.tables import Company, ExternalPosting, JobPosting, PlatformConfig, PostingLinkRule, RawFact, ReadCoverage
+from store.tables import (
+    Company,
+    DataVersion,
+    ExternalPosting,
+    JobPosting,
+    PlatformConfig,
+    PostingLinkRule,
+    RawFact,
+    ReadCoverage,
+)
 from store.writes.coverage import mark_dirty
 from store.writes.facts import Place, place_of
 from store.writes.linking import Linker
@@ -145,6 +154,7 @@ def create_posting(session: Session, company_id: uuid.UUID, values: Mapping[str,
     )
     session.add(posting)
     session.flush()
+    _raise_version(session, company_id, now)
     link_waiting(session, company_id, now=now)
     return posting
 
@@ -158,6 +168,7 @@ def edit_posting(
         posting.updated_at = now
         session.add(posting)
         session.flush()
+        _raise_version(session, company_id, now)
         link_waiting(session, company_id, now=now)
     return posting
 
@@ -208,6 +219,16 @@ def get_external(session: Session, company_id: uuid.UUID, number: int) -> Extern
     if external is None or external.company_id != company_id:
         raise PostingUnknown("There is no such posting.")
     return external
+
+
+def _raise_version(session: Session, company_id: uuid.UUID, now: datetime) -> None:
+    """What was remembered of the company's numbers is old: some count its postings and the days they were open."""
+    session.execute(
+        update(DataVersion)
+        .where(col(DataVersion.company_id) == company_id)
+        .values(version=DataVersion.version + 1, changed_at=now),
+        execution_options={"synchronize_session": False},
+    )
 
 
 def _told(seen: PostingSeen) -> dict[str, Any]:

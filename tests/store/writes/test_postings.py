@@ -10,7 +10,7 @@ from sqlmodel import select
 from connectors.contract import Closed, PostingSeen
 from domain.facts import Fact, Origin, Scope, day_number
 from store.opening import Store
-from store.tables import Company, ExternalPosting, JobPosting
+from store.tables import Company, DataVersion, ExternalPosting, JobPosting
 from store.writes.facts import FactWriter, Place
 from store.writes.postings import (
     PostingUnknown,
@@ -180,3 +180,19 @@ def test_postings_are_numbered_per_company_and_close_no_earlier_than_they_opened
 def test_a_posting_has_no_other_columns(store: Store, company: Company) -> None:
     with pytest.raises(ValueError, match="company_id"):
         make(store, company, title="x", company_id=uuid4())
+
+
+def test_what_is_remembered_of_the_numbers_is_old_when_postings_change(store: Store, company: Company) -> None:
+    with store.writing() as session:
+        session.add(DataVersion(company_no=company.number, company_id=company.id, version=7))
+
+    def version() -> int:
+        with store.reading() as session:
+            return session.get_one(DataVersion, company.number).version
+
+    posting = make(store, company, title="Welder")
+    assert version() == 8
+    for title, expected in (("Welder", 8), ("Senior welder", 9)):
+        with store.writing() as session:
+            edit_posting(session, company.id, posting.id, {"title": title}, now=NOW)
+        assert version() == expected
