@@ -233,7 +233,7 @@ def _set_pragmas(connection: sqlite3.Connection, _record: Any) -> None:
     connection.create_function("lower", 1, _lower, deterministic=True)
 
 
-def _lower(text: object) -> object:
+def _lower(text: Any) -> Any:
     return text.lower() if isinstance(text, str) else text
 
 
