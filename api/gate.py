@@ -19,7 +19,8 @@ _LOG = structlog.get_logger(__name__)
 _STRIPPED = (SESSION_HEADER, b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"forwarded")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_MOUNTS = ("/api", "/auth", "/health")
-_SIGNED_IN_ONLY = ("/media/", "/_stcore/upload_file")
+_UPLOADS = "/_stcore/upload_file"
+_SIGNED_IN_ONLY = ("/media/", _UPLOADS)
 _CLOSED = ("/_stcore/agent",)
 _STREAMLIT = ("/_stcore/", "/static/", "/media/", "/component/")
 
@@ -125,7 +126,12 @@ class Gate:
     async def _session_refusal(self, scope: Scope) -> tuple[int, str] | None:
         if not scope["path"].startswith(_SIGNED_IN_ONLY) or scope["method"] == "OPTIONS":
             return None
-        return None if await signed_in(scope, self.house.settings) else (401, "Sign in first")
+        found = await signed_in(scope, self.house.settings)
+        if found is None:
+            return 401, "Sign in first"
+        # Files are held in memory, and the one screen that takes any is the admins'.
+        is_upload = scope["path"].startswith(_UPLOADS)
+        return (403, "Only admins import files") if is_upload and not found.viewer.is_admin else None
 
 
 class _Answer:

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from tests.launch import RunningApp, running_app
-from tests.people import ADMIN, PASSWORD, seed_data_dir
+from tests.people import ADMIN, MANAGER, PASSWORD, seed_data_dir
+from tests.web.streams import open_stream, run_page, session_cookie
 
 
 @pytest.fixture
@@ -123,6 +124,18 @@ def test_a_bad_ticket_opens_nothing_and_leads_nowhere_else(client: httpx.Client)
 def test_files_and_uploads_need_a_session(client: httpx.Client) -> None:
     assert client.get("/media/0123456789abcdef.csv").status_code == 401
     assert client.put("/_stcore/upload_file/a/b", content=b"x").status_code == 401
+
+
+def test_only_admins_may_upload(app: RunningApp, client: httpx.Client) -> None:
+    told = {}
+    for email in (MANAGER, ADMIN):
+        cookie = session_cookie(app, email)
+        with open_stream(app, cookie=cookie) as stream:
+            path = f"/_stcore/upload_file/{run_page(stream).session_id}/file"
+            token = "2|aaaaaaaa|aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa|1795343806"
+            headers = {"Cookie": f"{cookie}; _streamlit_xsrf={token}", "X-Xsrftoken": token}
+            told[email] = client.put(path, files={"file": ("a.csv", b"x")}, headers=headers).status_code
+    assert told == {MANAGER: 403, ADMIN: 204}
 
 
 def test_signing_out_clears_what_the_browser_holds(client: httpx.Client) -> None:
