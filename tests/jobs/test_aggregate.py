@@ -1,6 +1,9 @@
 """Aggregating as a job: in steps that may end anywhere, and by several workers at once."""
 
 import random
+import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -88,3 +91,21 @@ def test_a_platform_that_the_database_refuses_does_not_hold_up_the_others(store,
     aggregate_due(store, NOW, DECLARED)
     assert [row[5] for row in stored(engine, scene.no)[0] if row[0] == 1] == [7]
     assert due(engine) == 1
+
+
+@pytest.mark.parametrize(("what", "number"), [("due", 2), ("due", 5), ("rebuild", 3)])
+def test_a_kill_in_the_middle_leaves_nothing_half_done(store, scene, engine, database_url, what, number):
+    tell(scene, range(8))
+    for day in range(8):
+        scene.told("indeed", day, "clicks", 5 + day, scope=2, external_posting=scene.external["indeed"][0].number)
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.jobs.doomed_aggregation", database_url, what, str(number)],
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == -signal.SIGKILL
+    assert due(engine) > 0
+    assert stored(engine, scene.no) != expected(scene)
+    aggregate_due(store, NOW, DECLARED)
+    assert stored(engine, scene.no) == expected(scene)
+    assert due(engine) == 0

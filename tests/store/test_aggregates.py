@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlmodel import select
@@ -307,12 +307,37 @@ def _sync(scene, name, span, metric, manner, facts):
     scene.dirty(name, *window)
 
 
+def read(name, metric, *facts):
+    """A step: the third day polled, with these (scope, posting, breakdown, value)."""
+    told = [(scope, posting, cut, "", value) for scope, posting, cut, value in facts]
+    return ("sync", name, (3, 1), metric, (1, False, False), told)
+
+
+#: The site tells of an application that came from Indeed: by total, and by posting.
+OWNED = read("site", "applications", (1, 0, 2, 8), (2, 1, 2, 8))
+#: Histories that must be among the random ones: ownership that comes and goes, posting rows whose facts are gone.
+OWNER_BEGINS = [OWNED, ("settle",), read("indeed", "applications", (1, 0, 0, 4))]
+OWNER_CEASES = [OWNED, OWNER_BEGINS[-1], ("settle",), ("settle",), ("fail", "indeed", 3, "applications")]
+FEWER_POSTINGS = [
+    read("indeed", "views", (2, 1, 0, 5), (2, 2, 0, 6)),
+    ("settle",),
+    read("indeed", "views", (2, 1, 0, 5)),
+]
+NO_POSTINGS = [FEWER_POSTINGS[0], ("settle",), read("indeed", "views", (1, 0, 0, 7))]
+NOTHING_LEFT = [FEWER_POSTINGS[0], ("settle",), ("link", "indeed", 1, 0), ("settle",), read("indeed", "views")]
+
+
 @settings(
     max_examples=30,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a history is short enough to read, and slow to shrink
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+@example(OWNER_BEGINS)
+@example(OWNER_CEASES)
+@example(FEWER_POSTINGS)
+@example(NO_POSTINGS)
+@example(NOTHING_LEFT)
 @given(st.lists(STEPS, min_size=3, max_size=14))
 def test_what_grew_step_by_step_equals_a_rebuild_and_the_reference(store, engine, history):
     scene = make_scene(engine, CONNECTIONS)
