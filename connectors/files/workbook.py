@@ -22,10 +22,10 @@ _MAX_SMALL_PART = 8 * 2**20
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 #: In a sheet's XML: a formula, or a cell of the type "error". Only then its cells are looked at one by one.
 _SUSPECT = re.compile(rb"<(?:\w+:)?f[ >/]|t=[\"']e[\"']")
-#: Where a row or a cell says that it stands: `r="7"`, `r="C7"`.
-_REF = re.compile(rb"\sr\s*=\s*[\"']([A-Za-z]*)(\d+)[\"']")
-#: Of a reference longer than any spreadsheet has, so much says enough.
-_LONGEST_REF = 12
+#: Where a row or a cell says that it stands: `r="7"`, `r="C7"`. Two searches for a million different places are much
+#: faster than one that gives both halves of each.
+_ROWS = re.compile(rb"\sr\s*=\s*[\"'][A-Za-z]*(\d+)[\"']")
+_COLUMNS = re.compile(rb"\sr\s*=\s*[\"']([A-Za-z]+)\d")
 _LONGEST_TAIL = 256
 #: Of all sheets; a cell takes about 60 bytes while it is read.
 _MAX_CELLS = 20_000_000
@@ -141,9 +141,9 @@ def _scan(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> _Scan:
         while chunk := stream.read(_CHUNK):
             seen = tail + chunk
             is_suspect = is_suspect or _SUSPECT.search(seen) is not None
-            for letters, digits in () if is_text else set(_REF.findall(seen)):
-                rows = max(rows, int(digits.lstrip(b"0")[:_LONGEST_REF] or 0))
-                columns = max(columns, _column(letters[:_LONGEST_REF].decode().upper()))
+            if not is_text:
+                rows = max(rows, *map(int, set(_ROWS.findall(seen))), 0)
+                columns = max(columns, *map(_column, set(_COLUMNS.findall(seen))), 0)
             tail = chunk[-_LONGEST_TAIL:]
     return _Scan(is_suspect and part.filename.startswith("xl/worksheets/"), rows * columns)
 
@@ -224,12 +224,12 @@ def _place(ref: str) -> tuple[int, int] | None:
     shape = re.fullmatch(r"([A-Z]{1,3})(\d+)", ref)
     if shape is None:
         return None
-    return int(shape[2]), _column(shape[1])
+    return int(shape[2]), _column(shape[1].encode())
 
 
-def _column(letters: str) -> int:
+def _column(letters: bytes) -> int:
     """Number of the column "C" (3), 0 for none."""
     column = 0
-    for letter in letters:
-        column = column * 26 + ord(letter) - 64
+    for letter in letters.upper():
+        column = column * 26 + letter - 64
     return column
