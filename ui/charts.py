@@ -1,6 +1,7 @@
 """Charts from reports' dataclasses: one template for light and dark, gaps as gaps, words for those who cannot see."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -8,7 +9,7 @@ import streamlit as st
 from domain.periods import Grain, Period, bucket_of
 from store.reports.shapes import FunnelStep, Point, SourceRow, Trend
 from ui import figures
-from ui.palette import ACCENT, look
+from ui.palette import ACCENT, Look, look
 
 #: Transparent, so that the page's own background shows in both themes; Streamlit's theme sets fonts and grid colours.
 _LAYOUT = {
@@ -104,8 +105,6 @@ def _line(line: Trend, points: Sequence[Point], grain: Grain, *, is_named: bool)
     answers = ["all" if is_named or point.is_partial else "skip" for point in points]
     remarks = [_remark(point, grain, is_tail=not is_named) for point in points]
     hollow = [is_named and remark in {_IN_PART, _CUT} for remark in remarks]
-    small = 0 if len(points) > _MOST_MARKS else 7
-    alone = _alone(points)
     return go.Scatter(
         x=[point.start for point in points],
         y=[point.value for point in points],
@@ -115,17 +114,27 @@ def _line(line: Trend, points: Sequence[Point], grain: Grain, *, is_named: bool)
         mode="lines+markers",
         connectgaps=False,
         line={"color": drawn.color, "width": 2, "dash": "solid" if is_named else "dot"},
-        marker={
-            "symbol": [f"{drawn.symbol}-open" if open_ else drawn.symbol for open_ in hollow],
-            "size": [7 if open_ or single else small for open_, single in zip(hollow, alone, strict=True)],
-            "color": drawn.color,
-        },
+        marker=_marks(drawn, hollow, _alone(points)),
         customdata=[[remark] for remark in remarks],
         hoverinfo=answers,
         hovertemplate=["%{y:,}%{customdata[0]}" if answer == "all" else "" for answer in answers],
     )
 
 
+def _marks(drawn: Look, hollow: Sequence[bool], alone: Sequence[bool]) -> dict[str, Any]:
+    """The marks of a line. On a longer line some stand for all: each is a shape that the browser draws by itself."""
+    small = 0 if len(hollow) > _MOST_MARKS else 7
+    if small and len(hollow) > _FEW_MARKS and not any(hollow) and not any(alone):
+        return {"symbol": drawn.symbol, "size": 7, "color": drawn.color, "maxdisplayed": _FEW_MARKS}
+    return {
+        "symbol": [f"{drawn.symbol}-open" if open_ else drawn.symbol for open_ in hollow],
+        "size": [7 if open_ or single else small for open_, single in zip(hollow, alone, strict=True)],
+        "color": drawn.color,
+    }
+
+
+#: A line of more points than the first has marks at some of them only, of more than the second at none.
+_FEW_MARKS = 8
 _MOST_MARKS = 45
 _SO_FAR, _IN_PART, _CUT, _OPEN = " so far", " (read in part)", " (cut by the period)", " (may still change)"
 

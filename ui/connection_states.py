@@ -43,11 +43,11 @@ def notices(view: View) -> None:
 
 
 def source_line(view: View, row: SourceRow) -> str:
-    """What stands below a source's name: when it was synced, or why it has no number."""
+    """What stands below a source's name, as plain text: when it was synced, or why it has no number."""
     if row.state == "syncing":
         return "Syncing now"
     if row.state == "failed":
-        return f":red[Failed] · last good {view.moment(row.synced_at)}" if row.synced_at else ":red[Failed]"
+        return f"Failed · last good {view.moment(row.synced_at)}" if row.synced_at else "Failed"
     if row.state == "never":
         return "Never synced"
     if row.applications is None and row.state != "fed":

@@ -3,10 +3,25 @@
 from collections.abc import Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from domain.periods import Grain, span
 from store.reports.shapes import Dashboard, Freshness, Performance, SourceRow
-from ui import cards, charts, connection_states, data, details, export, figures, filters, palette, shell, syncing, words
+from ui import (
+    cards,
+    charts,
+    connection_states,
+    data,
+    details,
+    export,
+    figures,
+    filters,
+    palette,
+    rows,
+    shell,
+    syncing,
+    words,
+)
 from ui.shell import View
 from ui.tables import Column, Table
 
@@ -48,33 +63,43 @@ def _panel(view: View, *, live: bool, watching: bool) -> None:
     view = shell.again(view)
     if not live and watching != is_busy(view.states):
         st.rerun()  # only the whole page can begin to watch a sync, or stop
-    connection_states.pills(view)
-    if _is_empty(view):
+    top = st.container()
+    if _is_empty(view, top):
         return
-    top, middle, trend, bottom = (st.container() for _ in range(4))
-    with trend:
-        trend_box = st.container(border=True)
+    source_box, trend_box = (st.container(border=True) for _ in range(2))
+    left, right = st.columns([3, 2], gap="small")
     with trend_box:
         grain = _trend_head(view)
     board = data.dashboard(view.company, view.period, view.filters, grain, view.now, view.states)
+    # Charts take the browser longest: they go out first, and the rest reaches their places while they are drawn.
+    with source_box:
+        head, sources = _sources_chart(view, board)
+    with trend_box:
+        _trend_body(view, board, grain)
+    with left, st.container(border=True, height="stretch"):
+        _funnel(board)
     with top:
+        connection_states.pills(view)
         connection_states.notices(view)
         st.caption(f"{span(board.period)}. Changes compare {board.comparison.rule}")
         cards.draw(board.cards, cards.freshness_words(board.updated_at, view.now, view.company.time_zone))
-    with middle:
-        sources(view, board)
-    with trend_box:
-        _trend_body(view, board, grain)
-    with bottom:
-        funnel_and_performance(board)
-        details.draw(view, board)
+    with head:
+        _sources_file(view, board)
+    with sources:
+        _source_rows(view, board)
+    with right, st.container(border=True, height="stretch"):
+        st.subheader("Performance", anchor=False)
+        _performance(board.performance)
+    details.draw(view, board)
 
 
-def _is_empty(view: View) -> bool:
+def _is_empty(view: View, top: DeltaGenerator) -> bool:
     """Says why there are no numbers and what to do next; False when there are some."""
     read = any(entry.covered_until for entry, _ in view.states)
     if read:
         return False
+    with top:
+        connection_states.pills(view)
     if not any(entry.connector for entry, _ in view.states):
         if view.viewer.is_admin:
             shell.nothing_here(
@@ -101,7 +126,7 @@ def _is_empty(view: View) -> bool:
     return True
 
 
-def sources_table(rows: Sequence[SourceRow]) -> Table:
+def sources_table(found: Sequence[SourceRow]) -> Table:
     """Application sources as table and file. Missing stays missing; shares sum to 100.00."""
     columns = (
         Column("Source"),
@@ -124,35 +149,39 @@ def sources_table(rows: Sequence[SourceRow]) -> Table:
                 words.state_words(row.state).label,
                 row.synced_at,
             )
-            for row in rows
+            for row in found
         ),
     )
 
 
-def sources(view: View, board: Dashboard) -> None:
-    """Application sources: a doughnut beside a row for each source."""
-    with st.container(border=True):
-        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.subheader("Application sources", anchor=False, width="content")
-            export.download(
-                sources_table(board.sources),
-                name=export.file_name("application sources", view.company.name, board.period),
-                key="download_sources",
-            )
-        if not any(row.applications is not None for row in board.sources):
-            _nothing_read(view, "applications")
-        left, right = st.columns([2, 3], gap="medium", vertical_alignment="center")
-        if any(row.applications for row in board.sources):
-            with left:
-                charts.draw(
-                    charts.doughnut(board.sources), key="sources_chart", alt=charts.doughnut_words(board.sources)
-                )
-        elif any(row.applications == 0 for row in board.sources):
-            left.info("No applications in this period: the sources were read, and there were none.")
-        with right, st.container(gap="small"):
-            _source_head(view)
-            for row in board.sources:
-                _source_row(view, row)
+def _sources_chart(view: View, board: Dashboard) -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Application sources: a doughnut. The places for the file beside the title and for a row of each source."""
+    head = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
+    if not any(row.applications is not None for row in board.sources):
+        _nothing_read(view, "applications")
+    left, right = st.columns([2, 3], gap="medium", vertical_alignment="center")
+    if any(row.applications for row in board.sources):
+        with left:
+            charts.draw(charts.doughnut(board.sources), key="sources_chart", alt=charts.doughnut_words(board.sources))
+    elif any(row.applications == 0 for row in board.sources):
+        left.info("No applications in this period: the sources were read, and there were none.")
+    return head, right
+
+
+def _sources_file(view: View, board: Dashboard) -> None:
+    st.subheader("Application sources", anchor=False, width="content")
+    export.download(
+        sources_table(board.sources),
+        name=export.file_name("application sources", view.company.name, board.period),
+        key="download_sources",
+    )
+
+
+def _source_rows(view: View, board: Dashboard) -> None:
+    with st.container(gap="small"):
+        _source_head(view)
+        for row in board.sources:
+            _source_row(view, row)
 
 
 def _source_head(view: View) -> None:
@@ -166,16 +195,18 @@ def _source_head(view: View) -> None:
 
 def _source_row(view: View, row: SourceRow) -> None:
     """Name with last sync, count, share, and Sync: on one line at any width."""
-    look = palette.look(row.platform)
     with st.container(
         key=f"source_row_{row.platform}", horizontal=True, vertical_alignment="center", wrap=False, gap="xsmall"
     ):
-        st.html(f'<span style="color:{look.color};font-size:1.1rem">●</span>', width=16)
-        with st.container(gap=None):
-            st.text(row.label)
-            st.caption(connection_states.source_line(view, row))
-        st.text(figures.count(row.applications), width=_COUNT_WIDTH, text_alignment="right")
-        st.text(figures.share(row.share), width=_SHARE_WIDTH, text_alignment="right")
+        state = rows.caption(connection_states.source_line(view, row), is_alarming=row.state == "failed")
+        rows.draw(
+            rows.line(
+                rows.mark(palette.look(row.platform).color),
+                rows.named(row.label, state),
+                rows.figure(figures.count(row.applications), width=_COUNT_WIDTH),
+                rows.figure(figures.share(row.share), width=_SHARE_WIDTH),
+            )
+        )
         if view.viewer.is_admin:
             st.button(
                 "",
@@ -216,19 +247,13 @@ def _nothing_read(view: View, what: str) -> None:
     st.info(f"No {what} were read for {filters.describe(view.period, view.filters)}.{hint}", icon=":material/info:")
 
 
-def funnel_and_performance(board: Dashboard) -> None:
-    """The hiring funnel beside how fast and at what cost."""
-    left, right = st.columns([3, 2], gap="small")
-    with left, st.container(border=True, height="stretch"):
-        st.subheader("Hiring funnel", anchor=False)
-        if any(step.value is not None for step in board.funnel):
-            charts.draw(charts.funnel(board.funnel), key="funnel_chart", alt=charts.funnel_words(board.funnel))
-            st.caption(_funnel_note(board))
-        else:
-            st.info("No stage of the funnel was read for these days.", icon=":material/info:")
-    with right, st.container(border=True, height="stretch"):
-        st.subheader("Performance", anchor=False)
-        _performance(board.performance)
+def _funnel(board: Dashboard) -> None:
+    st.subheader("Hiring funnel", anchor=False)
+    if any(step.value is not None for step in board.funnel):
+        charts.draw(charts.funnel(board.funnel), key="funnel_chart", alt=charts.funnel_words(board.funnel))
+        st.caption(_funnel_note(board))
+    else:
+        st.info("No stage of the funnel was read for these days.", icon=":material/info:")
 
 
 def _funnel_note(board: Dashboard) -> str:
@@ -239,7 +264,7 @@ def _funnel_note(board: Dashboard) -> str:
 
 def _performance(found: Performance) -> None:
     cost = ", ".join(palette.label(key) for key in found.cost_platforms) or "no platform that reports spend"
-    rows = (
+    shown = (
         (
             "Median days to first application",
             figures.days(found.days_to_first_application),
@@ -262,10 +287,4 @@ def _performance(found: Performance) -> None:
         ),
         ("Cost per hire", figures.money(found.cost_per_hire_minor, found.currency), f"Over {cost}."),
     )
-    with st.container(gap="small"):
-        for title, value, basis in rows:
-            with st.container(horizontal=True, vertical_alignment="center", wrap=False, gap="small"):
-                with st.container(gap=None):
-                    st.text(title)
-                    st.caption(basis)
-                st.markdown(f"**{value}**", width="content", wrap=False)
+    rows.draw(*(rows.line(rows.named(title, rows.caption(basis)), rows.strong(value)) for title, value, basis in shown))

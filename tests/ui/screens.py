@@ -47,8 +47,8 @@ def source_rows(page: Page) -> dict[str, tuple[str, str]]:
     """The sources on screen: count and share by label."""
     found = {}
     for row in page.locator('[class*="st-key-source_row_"]').all():
-        texts = [text.strip() for text in row.get_by_test_id("stText").all_inner_texts()]
-        found[texts[0]] = (texts[1], texts[2])
+        count, share = (text.strip() for text in row.locator(".figure").all_inner_texts())
+        found[row.locator(".name").inner_text().strip()] = (count, share)
     return found
 
 

@@ -46,6 +46,20 @@ def test_a_lonely_point_between_gaps_has_a_mark_on_a_long_line():
     assert sizes[10] == 0
 
 
+def test_a_month_of_days_has_some_marks_and_a_week_has_all():
+    month = charts.trends([Trend("indeed", "Indeed", points(*range(30)))], "day").data[0].marker
+    week = charts.trends([Trend("indeed", "Indeed", points(*range(7)))], "day").data[0].marker
+    assert month.symbol == "square"
+    assert 0 < month.maxdisplayed < 10
+    assert (len(week.size), week.maxdisplayed) == (7, None)
+
+
+def test_no_mark_that_says_something_is_left_out():
+    lonely = charts.trends([Trend("indeed", "Indeed", points(None, 4, None, *range(27)))], "day").data[0]
+    assert lonely.marker.maxdisplayed is None
+    assert min(lonely.marker.size) > 0
+
+
 def test_a_bucket_that_is_not_whole_has_a_hollow_mark():
     week = timedelta(days=7)
     cut = Point(FIRST - timedelta(days=1), FIRST, 2)
