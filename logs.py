@@ -25,7 +25,7 @@ _SECRET_VALUES = (
     re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"),
     re.compile(r"\bya29\.[\w-]{8,}"),
     re.compile(
-        r"(?i)(?<=[?&\s\"'])(access_token|refresh_token|client_secret|password|api_?key|token|ticket|setup|code|assertion)"
+        r"(?i)(?:(?<=[?&\s\"'])|^)(access_token|refresh_token|client_secret|password|api_?key|token|ticket|setup|code|assertion)"
         r"(=|\"\s*:\s*\")[^&\s\"']+"
     ),
     re.compile(r"(?<=://)[^/@\s:]*:[^/@\s]+(?=@)"),

@@ -59,7 +59,7 @@ def _is_common(password: str) -> bool:
     for half in range(1, len(password) // 2 + 1):
         if len(password) % half == 0 and half < 4 and password == password[:half] * (len(password) // half):
             return True
-    stems = {re.sub(r"[^a-z]", "", password), re.sub(r"[^a-z]", "", password.translate(_LEET))}
+    stems = {re.sub(r"[\d\W_]+", "", password), re.sub(r"[\d\W_]+", "", password.translate(_LEET))}
     trimmed = re.sub(r"^[\d\W_]+|[\d\W_]+$", "", password)
     stems |= {trimmed, trimmed.translate(_LEET)}
     return bool(stems & _COMMON_STEMS)

@@ -2,9 +2,14 @@
 
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
+from shutil import disk_usage
 
 from settings import Settings
+from store.engine import sqlite_path
 from store.opening import Store, open_store
+
+LEAST_FREE_BYTES = 16 * 2**20
 
 
 class StoreUnavailable(RuntimeError):
@@ -45,6 +50,12 @@ def running_store() -> Store:
     if _RUNNING.store is None:
         raise StoreUnavailable(_RUNNING.reason)
     return _RUNNING.store
+
+
+def has_room() -> bool:
+    """Whether SQLite's disk has room for another sync; its log takes small writes for a while after that."""
+    path = sqlite_path(running_store().engine)
+    return not path or disk_usage(Path(path).parent).free >= LEAST_FREE_BYTES
 
 
 def stop_store() -> None:

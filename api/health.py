@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from actions.running import StoreUnavailable, running_store
+from actions.running import StoreUnavailable, has_room, running_store
 
 
 async def live(_request: Request) -> Response:
@@ -16,7 +16,7 @@ async def live(_request: Request) -> Response:
 
 
 async def ready(_request: Request) -> Response:
-    """200 when the database answers, else 503 with what is missing."""
+    """200 when the database answers and its disk has room, else 503 with what is missing."""
     database = await anyio.to_thread.run_sync(_database_state)
     is_ready = database == "ok"
     body = {"status": "ready" if is_ready else "not ready", "database": database}
@@ -29,7 +29,7 @@ def _database_state() -> str:
             session.connection().execute(text("SELECT 1"))
     except (StoreUnavailable, SQLAlchemyError):
         return "unreachable"
-    return "ok"
+    return "ok" if has_room() else "disk full"
 
 
 HEALTH_ROUTES = [Route("/live", live), Route("/ready", ready)]

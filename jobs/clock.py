@@ -7,6 +7,7 @@ two, due slots and housekeeping twice a minute.
 
 import logging
 import sys
+from concurrent.futures.process import BrokenProcessPool
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,6 +54,7 @@ def start(settings: Settings, _store: Store) -> Clock:
     if settings.workers == 0:
         return Clock(None, None)
     logging.getLogger("apscheduler.scheduler").addFilter(_is_news)
+    logging.getLogger("apscheduler.executors.default").addFilter(_shorten)
     # One process more than syncs, so that aggregates and slots never wait for a long sync.
     pool = WorkerPool(settings.workers + 1, settings)
     scheduler = BackgroundScheduler(
@@ -71,6 +73,14 @@ def start(settings: Settings, _store: Store) -> Clock:
 
 def _tick(scheduler: Any, task: Any, name: str, seconds: int) -> None:
     scheduler.add_job(task, "interval", id=name, name=name, seconds=seconds, next_run_time=datetime.now(UTC))
+
+
+def _shorten(record: logging.LogRecord) -> bool:
+    """A worker that dies takes the running ticks with it. One line each is enough: they start again by themselves."""
+    if record.exc_info and isinstance(record.exc_info[1], BrokenProcessPool):
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        record.msg, record.exc_info, record.exc_text = "A worker process ended during %s", None, None
+    return True
 
 
 def _is_news(record: logging.LogRecord) -> bool:

@@ -80,20 +80,31 @@ class WorkerPool(ProcessPoolExecutor):  # type: ignore[misc]
 
     def pids(self) -> list[int]:
         """The children that live."""
-        return [process.pid for process in self._context.started if process.pid and process.is_alive()]
+        return [process.pid for process in self._context.started if process.pid and _lives(process)]
 
     def drain(self, patience: float) -> None:
         """Ask all children to stop at the next page boundary; kill those that have not after `patience` seconds."""
         deadline = time.monotonic() + patience
-        children = [process for process in self._context.started if process.is_alive()]
+        children = [process for process in self._context.started if _lives(process)]
         for process in children:
             process.terminate()
         for process in children:
             process.join(max(deadline - time.monotonic(), 0.0))
-            if process.is_alive():
+            if _lives(process):
                 log.warning("a worker did not stop in time", pid=process.pid)
                 process.kill()
                 process.join(5)
+
+
+def _lives(process: _LeanProcess) -> bool:
+    """Whether a child lives. The pool's own thread may have taken note of its end without having said so yet."""
+    if not process.is_alive() or process.pid is None:
+        return False
+    try:
+        os.kill(process.pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 class _Child:

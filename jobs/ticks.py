@@ -18,7 +18,8 @@ from jobs.retention import tidy
 from jobs.schedule import Slot, latest_slot
 from jobs.worker import run_once
 from settings import Settings
-from store.engine import checkpoint, is_sqlite, run_writing
+from store.engine import checkpoint, is_sqlite, naming_errors, run_writing
+from store.errors import DatabaseUnwritable
 from store.import_undo import undo_dead_imports
 from store.opening import Store
 from store.tables import ClockSlot, Company, PlatformConfig
@@ -114,4 +115,8 @@ def _schedule(store: Store, _settings: Settings, worker: str, _is_stopping: Call
     request_due_syncs(store, now, worker)
     undo_dead_imports(store, now=now)
     tidy_daily(store, now, worker)
-    checkpoint(store.engine)
+    try:
+        with naming_errors():
+            checkpoint(store.engine)
+    except DatabaseUnwritable as error:
+        log.warning("the database cannot be written", reason=str(error))

@@ -154,3 +154,7 @@ def test_what_the_vault_opens_is_hidden(written: StringIO, sqlite_store: Store, 
         open_token(sqlite_store.vault, config.id, sealed)
     structlog.get_logger("test").warning("told", word=f"it is {secret}")
     assert secret not in written.getvalue()
+
+
+def test_a_token_at_the_very_start_of_a_line_is_redacted() -> None:
+    assert logs.redact("token=abcdefgh123 and more") == "[redacted] and more"

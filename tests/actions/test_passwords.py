@@ -40,6 +40,11 @@ def test_it_refuses_what_is_short_long_or_on_every_list(password: str) -> None:
         require_good_password(password)
 
 
+def test_letters_and_signs_of_any_script_count() -> None:
+    require_good_password("Correct horse é battery 🐎 staple")
+    require_good_password("пароль из четырёх слов")
+
+
 def test_it_refuses_a_password_made_of_what_everybody_knows() -> None:
     with pytest.raises(WeakPassword):
         require_good_password("acme-ada-lovelace", about=("ada.lovelace@acme.example", "Ada Lovelace", "Acme"))
