@@ -34,6 +34,7 @@ from api.auth_routes import AUTH_ROUTES
 from api.browser_policy import security_headers
 from api.gate import Gate, House
 from api.health import HEALTH_ROUTES
+from api.preloading import Preloading, preload_header
 from api.sockets import SESSION_HEADER
 from settings import Settings, SettingsError, current
 from store.errors import DatabaseUnreachable, StartError
@@ -60,7 +61,12 @@ def middleware() -> list[Middleware]:
     _adopt_streamlit_logs()
     # Streamlit compares this identity when a page session is taken up again by its id.
     config.set_option("server.trustedUserHeaders", {SESSION_HEADER.decode(): "session"})
-    return [Middleware(Starting), Middleware(Gate, house=_house(settings))]
+    preload = preload_header(Path(streamlit.__file__).parent / "static")
+    return [
+        Middleware(Starting),
+        Middleware(Gate, house=_house(settings)),
+        Middleware(Preloading, settings=settings, value=preload),
+    ]
 
 
 @asynccontextmanager
