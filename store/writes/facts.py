@@ -199,7 +199,7 @@ class FactWriter:
         if set(map(type, values + hours)) != {int} or any(isinstance(kind, str) for kind in kinds.values()):
             return False
         placed = list(map(days.get, told_days))
-        numbers = [postings.get(ref) for ref in refs]
+        numbers = list(map(postings.get, refs))
         if isinstance(first, str) or None in placed or None in numbers or (0 in numbers and first.wants_posting):
             return False
         if (not first.wants_posting and any(numbers)) or min(values) < first.lowest or max(values) > MAX_VALUE:
@@ -209,9 +209,9 @@ class FactWriter:
         # What the checks above make sure of: no None is left in either.
         sure = cast(list[tuple[int, int]], placed)
         day, provisional = zip(*sure, strict=True)
-        keys = list(zip(day, map(metric.__getitem__, names), cast(list[int], numbers), cut, strict=True))
-        rows = [(*key, value, late) for key, value, late in zip(keys, values, provisional, strict=True)]
-        page.setdefault(first.shared, {}).update(zip(keys, rows, strict=True))
+        key = (day, list(map(metric.__getitem__, names)), cast(list[int], numbers), cut)
+        rows = zip(*key, values, provisional, strict=True)
+        page.setdefault(first.shared, {}).update(zip(zip(*key, strict=True), rows, strict=True))
         return True
 
     def _take_each(self, page: Page, facts: Sequence[Fact], known: "_Known", counts: Counts) -> None:

@@ -1,13 +1,15 @@
 """Bulk upsert of facts through the driver's fast path, with the numbers of what became of them.
 
 A page is a dict from what facts share (scope, hour, currency) to their rows; a row is (day, metric, external posting,
-breakdown, value, provisional) under its first four. On SQLite each group takes two statements that are driven by a
-list of rows: one that finds what differs, one that writes. On PostgreSQL the page is copied into a temporary table, and
-one statement compares and merges.
+breakdown, value, provisional) under its first four. On SQLite what is stored in the stretches of the key that a group
+fills is read and compared in memory; only what differs is written, and the rest stamped as seen by stretches. Rows that
+lie scattered are found and written one by one. On PostgreSQL the page is copied into a temporary table, and one
+statement compares and merges.
 """
 # ruff: noqa: S608 - what is put together here are constants of this module; values are always bound
 
-from collections.abc import Iterator, Sequence
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain, islice
@@ -22,6 +24,10 @@ Shared = tuple[int, int, str]
 Key = tuple[int, int, int, int]
 Row = tuple[int, int, int, int, int, int]
 Page = dict[Shared, dict[Key, Row]]
+#: Company, connection, scope, origin, hour, currency: what all rows of a group share, as SQLite's statements take it.
+Whose = tuple[int, int, int, int, int, str]
+#: A day and a metric, and the lowest and the highest posting.
+Span = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,14 @@ _CONFLICT = "company_no, config_no, day, metric, scope, external_posting, breakd
 _SET = "value = excluded.value, provisional = excluded.provisional, seen = excluded.seen"
 #: Rows to a statement: six parameters each stay far below SQLite's limit of 32 766.
 _MOST_ROWS = 1024
+#: Rows to a span, at least, for which reading spans pays.
+_LEAST_TO_SPAN = 8
+_IN_SPAN = (
+    "company_no = ? AND config_no = ? AND scope = ? AND origin = ? AND hour = ? AND currency = ? "
+    "AND day = ? AND metric = ? AND external_posting BETWEEN ? AND ?"
+)
+_FIND_SPAN = f"SELECT {_COLUMNS} FROM platform_analytics_raw WHERE {_IN_SPAN} LIMIT ?"
+_STAMP_SPAN = f"UPDATE platform_analytics_raw SET seen = ? WHERE {_IN_SPAN}"
 
 _STAGING = (
     "CREATE TEMPORARY TABLE IF NOT EXISTS page_facts (day integer, metric smallint, external_posting integer, "
@@ -107,21 +121,82 @@ def find_values(connection: Connection, stamp: Stamp, page: Page) -> dict[tuple[
 
 def _merge_on_sqlite(connection: Connection, stamp: Stamp, page: Page) -> Merged:
     merged = Merged()
-    is_first = not _has_days(connection, stamp, page)
-    for (scope, hour, currency), rows in page.items():
-        shared = (stamp.company_no, stamp.config_no, scope, stamp.origin, hour, currency)
-        given = iter(rows.values())
-        for size in _sizes(len(rows)):
-            told = tuple(chain.from_iterable(islice(given, size)))
-            if not is_first:
-                differing = connection.exec_driver_sql(_find_differing(size), told + shared).cursor.fetchall()
-                _count(merged, differing)
-            connection.exec_driver_sql(_upsert(size), told + shared + (stamp.seen,))
-        if is_first:
-            merged.inserted += len(rows)
-            merged.days.update(key[0] for key in rows)
+    with naming_errors():
+        driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+        cursor = driver.cursor()
+        for shared, rows in page.items():
+            whose = (stamp.company_no, stamp.config_no, shared[0], stamp.origin, *shared[1:])
+            spans = _spans(rows)
+            stored = _find_stored(cursor, whose, spans, len(rows)) if spans else None
+            if stored is None:
+                _merge_scattered(cursor, stamp, whose, rows, merged)
+            else:
+                _merge_dense(cursor, stamp, whose, (rows, spans, stored), merged)
+        cursor.close()
     merged.unchanged = sum(map(len, page.values())) - merged.inserted - merged.updated
     return merged
+
+
+def _spans(rows: dict[Key, Row]) -> list[Span]:
+    """The few stretches of the key in which all rows lie; none where the rows are scattered."""
+    days, metrics, postings, _ = zip(*rows, strict=True)
+    pairs = set(zip(days, metrics, strict=True))
+    if len(pairs) * _LEAST_TO_SPAN > len(rows):
+        return []
+    first, last = min(postings), max(postings)
+    return [(day, metric, first, last) for day, metric in sorted(pairs)]
+
+
+def _find_stored(cursor: sqlite3.Cursor, whose: Whose, spans: list[Span], told: int) -> list[Row] | None:
+    """What is stored within the spans; None where that is far more than was told."""
+    found: list[Row] = []
+    for span in spans:
+        found += cursor.execute(_FIND_SPAN, (*whose, *span, 2 * told)).fetchall()
+        if len(found) >= 2 * told:
+            return None
+    return found
+
+
+def _merge_dense(
+    cursor: sqlite3.Cursor,
+    stamp: Stamp,
+    whose: Whose,
+    told: tuple[dict[Key, Row], list[Span], list[Row]],
+    merged: Merged,
+) -> None:
+    """Compare in memory, write what differs, and stamp the rest by stretches of the key."""
+    rows, spans, stored = told
+    same = set(stored)
+    differing = [row for row in rows.values() if row not in same]
+    before = {row[:4]: row[4] for row in stored} if differing else {}
+    inserted = 0
+    for row in differing:
+        value = before.get(row[:4])
+        inserted += value is None
+        merged.updated += value is not None and value != row[4]
+        merged.days.add(row[0])
+    merged.inserted += inserted
+    # A fact that is stored and was not told must not be stamped; and what differs mostly is not written twice.
+    if len(stored) > len(rows) - inserted or 2 * len(differing) > len(rows):
+        _upsert_all(cursor, stamp, whose, rows.values())
+        return
+    _upsert_all(cursor, stamp, whose, differing)
+    cursor.executemany(_STAMP_SPAN, [(stamp.seen, *whose, *span) for span in spans])
+
+
+def _merge_scattered(cursor: sqlite3.Cursor, stamp: Stamp, whose: Whose, rows: dict[Key, Row], merged: Merged) -> None:
+    """Compare and write row by row, each by its whole key."""
+    given = iter(rows.values())
+    for size in _sizes(len(rows)):
+        told = tuple(chain.from_iterable(islice(given, size)))
+        _count(merged, cursor.execute(_find_differing(size), told + whose).fetchall())
+        cursor.execute(_upsert(size), (*told, *whose, stamp.seen))
+
+
+def _upsert_all(cursor: sqlite3.Cursor, stamp: Stamp, whose: Whose, rows: Collection[Row]) -> None:
+    given = iter(rows)
+    for size in _sizes(len(rows)):
+        cursor.execute(_upsert(size), (*chain.from_iterable(islice(given, size)), *whose, stamp.seen))
 
 
 def _count(merged: Merged, differing: Sequence[tuple[int, int, int]]) -> None:
@@ -129,16 +204,6 @@ def _count(merged: Merged, differing: Sequence[tuple[int, int, int]]) -> None:
         merged.days.add(day)
         merged.inserted += is_new
         merged.updated += has_changed
-
-
-def _has_days(connection: Connection, stamp: Stamp, page: Page) -> bool:
-    """Whether anything is stored for the page's range of days: on a first load the comparison is saved."""
-    days = {key[0] for rows in page.values() for key in rows}
-    found = connection.exec_driver_sql(
-        "SELECT 1 FROM platform_analytics_raw WHERE company_no = ? AND config_no = ? AND day BETWEEN ? AND ? LIMIT 1",
-        (stamp.company_no, stamp.config_no, min(days), max(days)),
-    )
-    return found.first() is not None
 
 
 def _sizes(count: int) -> Iterator[int]:
