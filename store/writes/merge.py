@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain, islice
+from operator import itemgetter
 
 import psycopg
 from sqlalchemy import Connection, select, tuple_
@@ -61,6 +62,7 @@ _IN_SPAN = (
     "company_no = ? AND config_no = ? AND scope = ? AND origin = ? AND hour = ? AND currency = ? "
     "AND day = ? AND metric = ? AND external_posting BETWEEN ? AND ?"
 )
+_DAY_AND_METRIC, _POSTING = itemgetter(0, 1), itemgetter(2)
 _FIND_SPAN = f"SELECT {_COLUMNS} FROM platform_analytics_raw WHERE {_IN_SPAN} LIMIT ?"
 _STAMP_SPAN = f"UPDATE platform_analytics_raw SET seen = ? WHERE {_IN_SPAN}"
 
@@ -139,10 +141,11 @@ def _merge_on_sqlite(connection: Connection, stamp: Stamp, page: Page) -> Merged
 
 def _spans(rows: dict[Key, Row]) -> list[Span]:
     """The few stretches of the key in which all rows lie; none where the rows are scattered."""
-    days, metrics, postings, _ = zip(*rows, strict=True)
-    pairs = set(zip(days, metrics, strict=True))
+    # Not zip(*rows): its thousand iterators would set off the garbage collector.
+    pairs = set(map(_DAY_AND_METRIC, rows))
     if len(pairs) * _LEAST_TO_SPAN > len(rows):
         return []
+    postings = list(map(_POSTING, rows))
     first, last = min(postings), max(postings)
     return [(day, metric, first, last) for day, metric in sorted(pairs)]
 
