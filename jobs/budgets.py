@@ -18,6 +18,7 @@ from typing import Any, Self
 from pyrate_limiter import Duration, PostgresBucket, Rate, RateItem, SQLiteBucket
 from pyrate_limiter.abstracts import AbstractBucket
 from sqlalchemy import BigInteger, Engine, String, cast, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
 from connectors.contract import Limits
@@ -152,9 +153,9 @@ def next_month(now: datetime) -> datetime:
 def reserve(session: Session, config_no: int, cost_minor: int, limit_minor: int | None, now: datetime) -> bool:
     """Add `cost_minor` to the month's ledger unless that passes `limit_minor`; whether it was added."""
     key = ledger_key(config_no, now)
-    if session.get(AppMeta, key) is None:
-        with session.begin_nested():
-            session.add(AppMeta(key=key, value="0"))
+    # Two processes may open the month's ledger at once: the second finds the first one's.
+    insert = sqlite.insert if is_sqlite(session) else postgresql.insert
+    session.execute(insert(AppMeta).values(key=key, value="0").on_conflict_do_nothing())
     spent = cast(col(AppMeta.value), BigInteger)
     statement = update(AppMeta).where(col(AppMeta.key) == key)
     if limit_minor is not None:

@@ -2,23 +2,27 @@
 
 import multiprocessing
 import sqlite3
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import Session
 
 from connectors.contract import Limits
 from connectors.errors import RateLimited
 from jobs.budgets import Budget, next_month, rates_of, reserve, spent_this_month
-from store.engine import open_engine, reading
+from store.engine import is_sqlite, open_engine, reading, run_writing
 from store.errors import DatabaseUnwritable
 from store.opening import Store
 from store.tables import PlatformConfig
 
 Connect = Callable[..., PlatformConfig]
 MANY = Limits(requests=1000, seconds=60)
+JANUARY = datetime(2026, 1, 31, tzinfo=UTC)
 
 
 def test_it_lets_requests_pass_up_to_the_limit_and_parks_for_longer_waits(
@@ -123,11 +127,26 @@ def test_money_is_reserved_at_the_worst_price_until_the_months_limit(
 
 
 def test_a_new_month_begins_with_a_full_purse(store: Store, config: PlatformConfig) -> None:
-    january, february = datetime(2026, 1, 31, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
+    february = datetime(2026, 2, 1, tzinfo=UTC)
     with store.writing() as session:
-        assert reserve(session, config.number, 300, 300, january)
-        assert not reserve(session, config.number, 300, 300, january)
+        assert reserve(session, config.number, 300, 300, JANUARY)
+        assert not reserve(session, config.number, 300, 300, JANUARY)
         assert reserve(session, config.number, 300, 300, february)
+
+
+def test_two_that_open_a_months_ledger_at_once_both_reserve(store: Store, config: PlatformConfig) -> None:
+    together = threading.Barrier(2, timeout=60)
+
+    def work(session: Session) -> bool:
+        if not is_sqlite(store.engine):  # SQLite lets one in at a time
+            together.wait()
+        return reserve(session, config.number, 300, 600, JANUARY)
+
+    with ThreadPoolExecutor(2) as pool:
+        done = [pool.submit(run_writing, store.engine, work) for _ in range(2)]
+        assert [each.result(timeout=60) for each in done] == [True, True]
+    with store.reading() as session:
+        assert spent_this_month(session, config.number, JANUARY) == 600
 
 
 def _spend_all(url: str, config_id: Any, folder: str, found: Any) -> None:
