@@ -19,6 +19,8 @@ _LOG = structlog.get_logger(__name__)
 _STRIPPED = (SESSION_HEADER, b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"forwarded")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_MOUNTS = ("/api", "/auth", "/health")
+#: Called by programs and browsers of other sites, each with a check of its own: signature, tracker key.
+_OPEN_TO_OTHERS = ("/api/webhooks", "/api/track")
 _UPLOADS = "/_stcore/upload_file"
 _SIGNED_IN_ONLY = ("/media/", _UPLOADS)
 _CLOSED = ("/_stcore/agent",)
@@ -100,7 +102,8 @@ class Gate:
         host = header(scope, b"host")
         if not self.house.names.is_ours(host) and not _is_below(path, ("/health",)):
             return 400, "This server does not answer to that name. Set PUBLIC_URL to the address visitors use."
-        if method not in _SAFE_METHODS and self._is_foreign(scope, host):
+        is_open = _is_below(path, _OPEN_TO_OTHERS)
+        if method not in _SAFE_METHODS and not is_open and self._is_foreign(scope, host):
             return 403, "Requests from other sites are not accepted"
         if _is_below(path, ("/_stcore/metrics",)) and not metrics:
             return 404, "Not found"

@@ -1,7 +1,26 @@
 """Every table, by theme. Importing this package fills SQLModel.metadata."""
 
-from store.tables.applicants import Application, ApplicationDirtyDay, ProjectedDay, Projection, Referral
-from store.tables.events import TrackingLink, WebhookDelivery, WebhookInbox, WebsiteAnalytics
+from store.tables.applicants import (
+    Application,
+    ApplicationDirtyDay,
+    ApplicationRef,
+    ApplicationStage,
+    ApplicationTouch,
+    ProjectedDay,
+    Projection,
+    Referral,
+)
+from store.tables.events import (
+    EventDirtyDay,
+    LinkClick,
+    TrackerSite,
+    TrackingLink,
+    VisitorSalt,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookInbox,
+    WebsiteAnalytics,
+)
 from store.tables.facts import (
     AggregatedFact,
     BreakdownRow,
@@ -13,30 +32,60 @@ from store.tables.facts import (
 )
 from store.tables.imports import Import, ImportChange, ImportMapping
 from store.tables.people import ApiKey, Company, SessionRow, SetupLink, SignInAttempt, SignInTicket, User
-from store.tables.platforms import ExternalPosting, JobPosting, PlatformConfig, PlatformToken, PostingLinkRule
-from store.tables.records import Annotation, AppMeta, AuditEntry, ErrorLog
+from store.tables.platforms import (
+    CounterSnapshot,
+    ExternalPosting,
+    JobPosting,
+    OAuthRequest,
+    OutboxEntry,
+    PlatformConfig,
+    PlatformToken,
+    PostingLinkRule,
+)
+from store.tables.records import (
+    Alert,
+    Annotation,
+    AppMeta,
+    AuditEntry,
+    ErrorLog,
+    IdempotentRequest,
+    Mail,
+    PlatformHealth,
+)
 from store.tables.work import ClockSlot, PlatformSyncJob, WorkerBeat
 
 __all__ = [
     "AggregatedFact",
+    "Alert",
     "Annotation",
     "ApiKey",
     "AppMeta",
     "Application",
     "ApplicationDirtyDay",
+    "ApplicationRef",
+    "ApplicationStage",
+    "ApplicationTouch",
     "AuditEntry",
     "BreakdownRow",
     "ClockSlot",
     "Company",
+    "CounterSnapshot",
     "DataVersion",
     "DirtyDay",
     "ErrorLog",
+    "EventDirtyDay",
     "ExternalPosting",
+    "IdempotentRequest",
     "Import",
     "ImportChange",
     "ImportMapping",
     "JobPosting",
+    "LinkClick",
+    "Mail",
+    "OAuthRequest",
+    "OutboxEntry",
     "PlatformConfig",
+    "PlatformHealth",
     "PlatformSyncJob",
     "PlatformToken",
     "PostingAggregate",
@@ -50,9 +99,12 @@ __all__ = [
     "SetupLink",
     "SignInAttempt",
     "SignInTicket",
+    "TrackerSite",
     "TrackingLink",
     "User",
+    "VisitorSalt",
     "WebhookDelivery",
+    "WebhookEndpoint",
     "WebhookInbox",
     "WebsiteAnalytics",
     "WorkerBeat",

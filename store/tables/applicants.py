@@ -12,6 +12,7 @@ from store.tables.columns import count, id_field, instant, made_at, one_of, text
 
 STAGES = ("applied", "reviewed", "interviewed", "offered", "hired", "rejected", "withdrawn")
 REFERRAL_STATES = ("pending", "applied", "interviewed", "hired", "rejected")
+TOUCH_KINDS = ("declared", "link", "utm", "referral")
 REWARD_STATES = ("none", "pending", "approved", "paid")
 
 
@@ -59,6 +60,60 @@ class Application(SQLModel, table=True):
     withdrawn_at: datetime | None = instant()
     created_at: datetime = made_at()
     updated_at: datetime = made_at()
+
+
+class ApplicationRef(SQLModel, table=True):
+    """A name that somebody who told us uses for an application: `scope` is who ("" for the applicant system)."""
+
+    __tablename__ = "application_refs"
+    __table_args__ = (Index("ix_application_refs_application", "application_id"),)
+
+    company_id: uuid.UUID = Field(foreign_key="companies.id", primary_key=True)
+    scope: str = Field(primary_key=True)
+    ref: str = Field(primary_key=True)
+    application_id: uuid.UUID = Field(foreign_key="applications.id", ondelete="CASCADE")
+
+
+class ApplicationTouch(SQLModel, table=True):
+    """One thing that says where an application came from; all are kept, so that the rule can be changed later."""
+
+    __tablename__ = "application_touches"
+    __table_args__ = (
+        CheckConstraint(one_of("kind", TOUCH_KINDS), name="application_touches_kind"),
+        UniqueConstraint("application_id", "kind", "ref", name="application_touches_ref"),
+        Index("ix_application_touches_company", "company_id", "at"),
+    )
+
+    id: uuid.UUID = id_field()
+    company_id: uuid.UUID = Field(foreign_key="companies.id")
+    application_id: uuid.UUID = Field(foreign_key="applications.id", ondelete="CASCADE")
+    kind: str = text("declared")
+    ref: str = text()
+    at: datetime = made_at()
+    platform: str = text()
+    source: str = text()
+    medium: str = text()
+    campaign: str = text()
+    link_id: uuid.UUID | None = Field(default=None, foreign_key="tracking_links.id")
+    referral_id: uuid.UUID | None = Field(default=None, foreign_key="referrals.id")
+
+
+class ApplicationStage(SQLModel, table=True):
+    """One report that an application reached a stage. The application's own times are the earliest of each stage."""
+
+    __tablename__ = "application_stages"
+    __table_args__ = (
+        CheckConstraint(one_of("stage", STAGES), name="application_stages_stage"),
+        UniqueConstraint("application_id", "stage", "ref", name="application_stages_ref"),
+    )
+
+    id: uuid.UUID = id_field()
+    company_id: uuid.UUID = Field(foreign_key="companies.id")
+    application_id: uuid.UUID = Field(foreign_key="applications.id", ondelete="CASCADE")
+    stage: str = text("applied")
+    at: datetime = made_at()
+    told_by: str = text()
+    ref: str = text()
 
 
 class Referral(SQLModel, table=True):

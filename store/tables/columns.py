@@ -80,6 +80,11 @@ def document(**extra: Any) -> Any:
     return Field(default_factory=dict, sa_type=JSON, nullable=False, **extra)
 
 
+def texts(**extra: Any) -> Any:
+    """A JSON list of texts, [] by default, also for rows older than the column."""
+    return Field(default_factory=list, sa_type=JSON, nullable=False, sa_column_kwargs={"server_default": "[]"}, **extra)
+
+
 def count(**extra: Any) -> Any:
     """A BIGINT count, 0 by default."""
     return Field(default=0, sa_type=BigInteger, nullable=False, **extra)

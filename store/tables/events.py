@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, LargeBinary, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from store.tables.columns import count, document, id_field, instant, made_at, one_of, text
@@ -41,6 +41,8 @@ class WebhookInbox(SQLModel, table=True):
     attempts: int = 0
     applied_at: datetime | None = instant()
     cause_code: str = text()
+    kind: str = text(sa_column_kwargs={"server_default": ""})
+    detail: str = text(sa_column_kwargs={"server_default": ""})
 
 
 class WebsiteAnalytics(SQLModel, table=True):
@@ -66,6 +68,7 @@ class WebsiteAnalytics(SQLModel, table=True):
     country: str = text()
     agent: str = text()
     filtered_reason: str = text()
+    link_id: uuid.UUID | None = Field(default=None, foreign_key="tracking_links.id")
 
 
 class TrackingLink(SQLModel, table=True):
@@ -86,3 +89,91 @@ class TrackingLink(SQLModel, table=True):
     created_by: uuid.UUID | None = Field(default=None, foreign_key="users.id")
     created_at: datetime = made_at()
     disabled_at: datetime | None = instant()
+
+
+class WebhookEndpoint(SQLModel, table=True):
+    """Where one connection's platform delivers: the unguessable part of the address, and up to two live secrets."""
+
+    __tablename__ = "webhook_endpoints"
+    __table_args__ = (UniqueConstraint("hook_id"), UniqueConstraint("config_id"))
+
+    id: uuid.UUID = id_field()
+    company_id: uuid.UUID = Field(foreign_key="companies.id")
+    config_id: uuid.UUID = Field(foreign_key="platform_configs.id")
+    hook_id: str = text()
+    secret: str = text()
+    previous_secret: str = text()
+    previous_until: datetime | None = instant()
+    registered_ref: str = text()
+    settings: dict[str, object] = document()
+    deliveries: int = count()
+    refused: int = count()
+    last_delivery_at: datetime | None = instant()
+    last_refused_at: datetime | None = instant()
+    last_refused_cause: str = text()
+    usual_gap_seconds: int | None = None
+    silent_since: datetime | None = instant()
+    created_at: datetime = made_at()
+    disabled_at: datetime | None = instant()
+
+
+class TrackerSite(SQLModel, table=True):
+    """A company's career site as the tracker knows it: its public key, and the origins it is heard from."""
+
+    __tablename__ = "tracker_sites"
+    __table_args__ = (UniqueConstraint("key"), UniqueConstraint("company_id"))
+
+    id: uuid.UUID = id_field()
+    company_id: uuid.UUID = Field(foreign_key="companies.id")
+    key: str = text()
+    settings: dict[str, object] = document()
+    last_event_at: datetime | None = instant()
+    created_at: datetime = made_at()
+    disabled_at: datetime | None = instant()
+
+
+class VisitorSalt(SQLModel, table=True):
+    """The random salt of one UTC day's visitor hashes, in the envelope; deleted after 48 hours."""
+
+    __tablename__ = "visitor_salts"
+
+    company_id: uuid.UUID = Field(foreign_key="companies.id", primary_key=True)
+    day: int = Field(sa_type=Integer, primary_key=True)
+    salt: str = text()
+    made_at: datetime = made_at()
+
+
+class LinkClick(SQLModel, table=True):
+    """One visit to a tracking link or a referral link. `filtered_reason` is why it does not count, "" where it does."""
+
+    __tablename__ = "link_clicks"
+    __table_args__ = (
+        Index("ix_link_clicks_link", "link_id", "at"),
+        Index("ix_link_clicks_at", "company_id", "at"),
+    )
+
+    id: uuid.UUID = id_field()
+    company_id: uuid.UUID = Field(foreign_key="companies.id")
+    at: datetime = made_at()
+    link_id: uuid.UUID | None = Field(default=None, foreign_key="tracking_links.id")
+    referral_id: uuid.UUID | None = Field(default=None, foreign_key="referrals.id")
+    visitor: str = text()
+    country: str = text()
+    referrer_host: str = text()
+    agent: str = text()
+    filtered_reason: str = text()
+
+
+class EventDirtyDay(SQLModel, table=True):
+    """Append-only: days of a connection's zone whose event facts (tracker, links, webhooks) are due."""
+
+    __tablename__ = "event_dirty_days"
+
+    id: int | None = Field(
+        default=None,
+        primary_key=True,
+        sa_type=BigInteger().with_variant(Integer, "sqlite"),
+    )
+    company_id: uuid.UUID = Field(foreign_key="companies.id", ondelete="CASCADE")
+    day: int
+    made_at: datetime = made_at()

@@ -3,13 +3,16 @@
 import uuid
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, SmallInteger, UniqueConstraint
 from sqlalchemy import text as sql
 from sqlmodel import Field, SQLModel
 
-from store.tables.columns import document, id_field, instant, made_at, one_of, text
+from store.tables.columns import document, id_field, instant, made_at, one_of, text, texts
 
 POSTING_STATES = ("open", "closed", "archived")
+OUTBOX_KINDS = ("publish", "update", "close", "outcome")
+OUTBOX_STATES = ("waiting", "sending", "unknown", "done", "refused", "dead", "withdrawn")
+LINK_FIELDS = ("requisition_ref", "title", "path", "external_ref", "link", "campaign")
 LINKED_BY = ("", "rule", "hand")
 
 
@@ -73,6 +76,78 @@ class PlatformToken(SQLModel, table=True):
     holder: str = text()
     held_until: datetime | None = instant()
     refused_cause: str = text()
+    refresh_ends_at: datetime | None = instant()
+    scopes: str = text(sa_column_kwargs={"server_default": ""})
+
+
+class OAuthRequest(SQLModel, table=True):
+    """Somebody sent to a platform to grant access, until they come back. Only the hash of the state is kept."""
+
+    __tablename__ = "oauth_requests"
+
+    state_hash: str = Field(primary_key=True)
+    company_id: uuid.UUID = Field(foreign_key="companies.id", ondelete="CASCADE")
+    user_id: uuid.UUID = Field(foreign_key="users.id", ondelete="CASCADE")
+    config_id: uuid.UUID | None = Field(default=None, foreign_key="platform_configs.id", ondelete="CASCADE")
+    connector: str = text()
+    sealed: str = text()
+    created_at: datetime = made_at()
+    expires_at: datetime = instant(nullable=False)
+    used_at: datetime | None = instant()
+
+
+class CounterSnapshot(SQLModel, table=True):
+    """A counter that only grows at the platform, as last read on a day of the connection's zone."""
+
+    __tablename__ = "counter_snapshots"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    config_no: int = Field(sa_type=Integer, primary_key=True)
+    external_no: int = Field(sa_type=Integer, primary_key=True)
+    metric: int = Field(sa_type=SmallInteger, primary_key=True)
+    day: int = Field(sa_type=Integer, primary_key=True)
+    value: int = Field(sa_type=BigInteger)
+    is_exact: bool = True
+    taken_at: datetime = made_at()
+
+
+class OutboxEntry(SQLModel, table=True):
+    """Something to be said to a platform exactly once: publish, update or close a posting, tell a hiring outcome.
+
+    `unknown` means that it was sent and no answer came: it is looked up before anything is sent again.
+    """
+
+    __tablename__ = "platform_outbox"
+    __table_args__ = (
+        UniqueConstraint("config_id", "idempotency_key", name="platform_outbox_key"),
+        CheckConstraint(one_of("kind", OUTBOX_KINDS), name="platform_outbox_kind"),
+        CheckConstraint(one_of("state", OUTBOX_STATES), name="platform_outbox_state"),
+        Index("ix_platform_outbox_due", "state", "next_attempt_at"),
+        Index("ix_platform_outbox_posting", "posting_id"),
+        Index("ix_platform_outbox_company", "company_id", "created_at"),
+    )
+
+    id: uuid.UUID = id_field()
+    company_id: uuid.UUID = Field(foreign_key="companies.id")
+    config_id: uuid.UUID = Field(foreign_key="platform_configs.id")
+    kind: str = text("publish")
+    idempotency_key: str = text()
+    posting_id: uuid.UUID | None = Field(default=None, foreign_key="job_postings.id")
+    application_id: uuid.UUID | None = Field(default=None, foreign_key="applications.id", ondelete="CASCADE")
+    payload: dict[str, object] = document()
+    state: str = text("waiting")
+    cause_code: str = text()
+    detail: str = text()
+    problems: dict[str, object] = document()
+    external_ref: str = text()
+    attempts: int = 0
+    next_attempt_at: datetime | None = instant()
+    holder: str = text()
+    held_until: datetime | None = instant()
+    requested_by: str = text()
+    created_at: datetime = made_at()
+    sent_at: datetime | None = instant()
+    finished_at: datetime | None = instant()
 
 
 class JobPosting(SQLModel, table=True):
@@ -131,6 +206,13 @@ class ExternalPosting(SQLModel, table=True):
     linked_at: datetime | None = instant()
     is_ignored: bool = False
     first_seen_at: datetime = made_at()
+    kind: str = text("posting", sa_column_kwargs={"server_default": "posting"})
+    links: list[str] = texts()
+    campaign: str = text(sa_column_kwargs={"server_default": ""})
+    posted_at: datetime | None = instant()
+    status: str = text(sa_column_kwargs={"server_default": ""})
+    status_detail: str = text(sa_column_kwargs={"server_default": ""})
+    status_at: datetime | None = instant()
 
 
 class PostingLinkRule(SQLModel, table=True):
@@ -138,7 +220,7 @@ class PostingLinkRule(SQLModel, table=True):
 
     __tablename__ = "posting_link_rules"
     __table_args__ = (
-        CheckConstraint(one_of("field", ("requisition_ref", "title", "path", "external_ref")), name="link_rules_field"),
+        CheckConstraint(one_of("field", LINK_FIELDS), name="link_rules_field"),
         CheckConstraint(one_of("match", ("equals", "starts_with", "contains")), name="link_rules_match"),
     )
 
