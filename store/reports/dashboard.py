@@ -3,11 +3,12 @@
 Reads only stored aggregates (and applications for medians), so the answer's cost does not grow with the facts.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 
 from sqlmodel import Session
 
+from domain.facts import day_number
 from domain.filters import Filters
 from domain.metrics import BY_NAME, FUNNEL
 from domain.periods import Comparison, Grain, Period, buckets, fair_comparison, local_day, span
@@ -17,9 +18,12 @@ from store.reports.cards import CARD_METRICS, Figures, build_cards
 from store.reports.freshness import list_freshness
 from store.reports.numbers import (
     DAILY_UP_TO,
+    Asked,
+    Cell,
     Sum,
     Sums,
     cells_by_metric,
+    last_cells,
     last_covered_days,
     read_cells,
     read_sums,
@@ -28,12 +32,15 @@ from store.reports.numbers import (
 from store.reports.performance import get_performance
 from store.reports.scope import CompanyScope
 from store.reports.shapes import Dashboard, Freshness, FunnelStep, SourceRow
-from store.reports.trends import build_trends
+from store.reports.trends import Axis, build_trends
 
-_METRICS = tuple(dict.fromkeys((*CARD_METRICS, *FUNNEL)))
+#: Metrics of which the dashboard shows a total and no line.
+_SUMMED = tuple(name for name in FUNNEL if name not in CARD_METRICS)
 _APPLICATIONS = BY_NAME["applications"].number
 #: A comparison period needs this share of the days read that the period itself has.
 LEAST_READ = 0.9
+#: The period's cells by metric where they are days, None where they are longer.
+_Daily = Mapping[int, Sequence[Cell]] | None
 
 
 def get_dashboard(
@@ -41,27 +48,29 @@ def get_dashboard(
 ) -> Dashboard:
     """Everything the dashboard shows for `period` and `filters`; trends by `grain`; `now` decides what is over."""
     today = local_day(now, company.time_zone)
+    asked = Asked(session, company.number, filters.numbers)
     base: Grain = "day" if period.days <= DAILY_UP_TO else "week"
-    cells = read_cells(session, company.number, _METRICS, period, base, filters.numbers)
+    cells = read_cells(asked, CARD_METRICS, period, base, totals=_SUMMED)
     by_metric = cells_by_metric(cells)
     sums = sum_cells(cells)
-    wanted = _comparisons(session, company, period, filters, today)
-    compared = _compared_sums(session, company, filters, wanted.values())
+    wanted = _comparisons(asked, period, by_metric if base == "day" else None, today)
+    compared = _compared_sums(asked, wanted.values(), by_metric if base == "day" else None)
     comparisons = {metric: _if_read(found, metric, compared) for metric, found in wanted.items()}
     freshness = [pair for pair in list_freshness(session, company, now) if _wanted(pair[0], filters)]
-    if base == grain:
-        applications = by_metric.get(_APPLICATIONS, [])
-    else:
-        applications = read_cells(session, company.number, ("applications",), period, grain, filters.numbers)
+    axis = line = Axis(buckets(period, base), today)
+    applications = by_metric.get(_APPLICATIONS, [])
+    if base != grain:
+        line = Axis(buckets(period, grain), today)
+        applications = read_cells(asked, ("applications",), period, grain)
     return Dashboard(
         period=period,
         grain=grain,
         today=today,
         version=company.version,
         comparison=comparisons["applications"],
-        cards=build_cards(Figures(company, buckets(period, base), by_metric, sums, comparisons, compared, today)),
+        cards=build_cards(Figures(company, axis, by_metric, sums, comparisons, compared)),
         sources=_sources(sums, compared, comparisons["applications"], freshness),
-        trends=build_trends(applications, period, grain, today),
+        trends=build_trends(applications, line),
         funnel=build_funnel(sums),
         performance=get_performance(session, company, period, sums, filters.platforms),
         freshness=tuple(entry for entry, _ in freshness),
@@ -69,21 +78,27 @@ def get_dashboard(
     )
 
 
-def _comparisons(
-    session: Session, company: CompanyScope, period: Period, filters: Filters, today: date
-) -> dict[str, Comparison]:
+def _comparisons(asked: Asked, period: Period, daily: _Daily, today: date) -> dict[str, Comparison]:
     """The fair comparison of every card metric: each ends at its own last covered day that is over."""
     before = min(period.end, today)
-    last = last_covered_days(session, company.number, CARD_METRICS, before, filters.numbers)
+    # A last day before the period is as good as none, so that the period's own cells tell it where they are days.
+    last = last_covered_days(asked, CARD_METRICS, before) if daily is None else last_cells(daily, CARD_METRICS, before)
     return {metric: fair_comparison(period, last.get(metric), today) for metric in CARD_METRICS}
 
 
-def _compared_sums(
-    session: Session, company: CompanyScope, filters: Filters, comparisons: Iterable[Comparison]
-) -> dict[Period, Sums]:
-    """Totals of every period that some comparison needs, read once each."""
-    wanted = {period for found in comparisons for period in (found.current, found.previous) if period is not None}
-    return {period: read_sums(session, company.number, CARD_METRICS, period, filters.numbers) for period in wanted}
+def _compared_sums(asked: Asked, comparisons: Iterable[Comparison], daily: _Daily) -> dict[Period, Sums]:
+    """Totals of every period that some comparison needs, read once each, or summed from cells that are known."""
+    found = list(comparisons)
+    current = {one.current for one in found if one.current is not None}
+    previous = {one.previous for one in found if one.previous is not None}
+    if daily is None:
+        return read_sums(asked, CARD_METRICS, current | previous)
+    days = [cell for name in CARD_METRICS for cell in daily.get(BY_NAME[name].number, ())]
+    sums = read_sums(asked, CARD_METRICS, previous)
+    for period in current:
+        end = day_number(period.end)
+        sums[period] = sum_cells(cell for cell in days if cell[3] < end)
+    return sums
 
 
 def _if_read(comparison: Comparison, metric: str, compared: dict[Period, Sums]) -> Comparison:

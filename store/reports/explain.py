@@ -10,7 +10,7 @@ from domain.facts import Origin, Scope, day_number, day_of
 from domain.metrics import BY_NAME
 from domain.periods import Period
 from domain.platforms import BY_KEY
-from store.reports.numbers import read_sums
+from store.reports.numbers import Asked, read_sums
 from store.reports.scope import CompanyScope
 from store.tables import PlatformConfig
 
@@ -50,7 +50,7 @@ class Explanation:
 def explain(session: Session, company: CompanyScope, period: Period, metric: str) -> Explanation:
     """Trace `metric` over `period` to its connections. KeyError for an unknown metric."""
     definition = BY_NAME[metric]
-    sums = read_sums(session, company.number, (metric,), period)
+    sums = read_sums(Asked(session, company.number), (metric,), [period])[period]
     labels = {platform.number: platform.label for platform in BY_KEY.values()}
     counted = tuple(
         (labels[platform], entry.value, currency) for (_, platform, currency), entry in sorted(sums.items())

@@ -1,32 +1,24 @@
 """Reads stored aggregates: cells and sums of a period, the last covered day. Other reports stand on it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import text
 from sqlmodel import Session
 
 from domain.facts import day_number, day_of
 from domain.metrics import BY_NAME
-from domain.periods import Grain, Period, segments
+from domain.periods import Grain, Period, Segment, segments
 from store.tables.facts import GRAINS
 
 #: Periods longer than this are read from weeks, with days at the edges.
 DAILY_UP_TO = 45
 
 
-class Cell(NamedTuple):
-    """One stored aggregate: `start` is a day number, `value` minor units where the metric is money."""
-
-    metric: int
-    platform: int
-    currency: str
-    start: int
-    value: int
-    covered_days: int
-    provisional: int
+#: One stored aggregate: metric, platform, currency, first day's number, value (minor units where the metric is money),
+#: covered days, provisional. A plain tuple as the driver gives it, for there are thousands.
+Cell = tuple[int, int, str, int, int, int, int]
 
 
 class Sum(NamedTuple):
@@ -40,35 +32,46 @@ class Sum(NamedTuple):
 Sums = dict[tuple[int, int, str], Sum]
 
 
+class Asked(NamedTuple):
+    """Whose aggregates a report reads, and of which platforms' numbers; none named: of all."""
+
+    session: Session
+    company_no: int
+    platforms: Sequence[int] = ()
+
+
 def metric_numbers(names: Iterable[str]) -> list[int]:
     """Numbers of metrics by name."""
     return [BY_NAME[name].number for name in names]
 
 
 def read_cells(
-    session: Session,
-    company_no: int,
-    metrics: Sequence[str],
-    period: Period,
-    grain: Grain,
-    platforms: Sequence[int] = (),
+    asked: Asked, metrics: Sequence[str], period: Period, grain: Grain, *, totals: Sequence[str] = ()
 ) -> list[Cell]:
-    """The aggregates that cover `period`: whole buckets of `grain` inside, days at its edges, in no order."""
-    return [Cell(*row) for row in _run(session, company_no, metrics, period, grain, platforms, _CELLS)]
+    """The aggregates that cover `period`: whole buckets of `grain` inside, days at its edges, in no order.
+
+    Of `totals`, metrics wanted for their sums alone, a few cells tell it all.
+    """
+    parts = _selects(asked, _CELLS, metrics, segments(period, grain))
+    if totals:
+        parts += _selects(asked, _ONE_CELL, totals, segments(period, _coarse(period)))
+    return list(_run(asked.session, parts))
 
 
-def read_sums(
-    session: Session, company_no: int, metrics: Sequence[str], period: Period, platforms: Sequence[int] = ()
-) -> Sums:
-    """Totals over `period` by (metric, platform, currency)."""
-    grain: Grain = "day" if period.days <= DAILY_UP_TO else "month"
-    found: Sums = {}
-    for metric, platform, currency, value, covered, provisional in _run(
-        session, company_no, metrics, period, grain, platforms, _SUMS
-    ):
-        before = found.get((metric, platform, currency), Sum(0, 0, 0))
-        found[metric, platform, currency] = Sum(
-            before.value + int(value), before.covered_days + int(covered), max(before.provisional, provisional)
+def read_sums(asked: Asked, metrics: Sequence[str], periods: Collection[Period]) -> dict[Period, Sums]:
+    """Totals over each of the periods by (metric, platform, currency), in one question."""
+    found: dict[Period, Sums] = {period: {} for period in periods}
+    ordered = list(found)
+    parts = [
+        part
+        for number, period in enumerate(ordered)
+        for part in _selects(asked, f"{number}, {_SUMS}", metrics, segments(period, _coarse(period)))
+    ]
+    for number, metric, platform, currency, value, covered, provisional in _run(asked.session, parts):
+        sums = found[ordered[number]]
+        before = sums.get((metric, platform, currency), Sum(0, 0, 0))
+        sums[metric, platform, currency] = Sum(
+            before.value + value, before.covered_days + covered, max(before.provisional, provisional)
         )
     return found
 
@@ -95,54 +98,60 @@ def sum_cells(cells: Iterable[Cell]) -> Sums:
     return {key: Sum(*entry) for key, entry in found.items()}
 
 
-def last_covered_days(
-    session: Session, company_no: int, metrics: Sequence[str], before: date, platforms: Sequence[int] = ()
-) -> dict[str, date]:
+def last_cells(cells: Mapping[int, Iterable[Cell]], metrics: Sequence[str], before: date) -> dict[str, date]:
+    """For each metric, the last day before `before` that daily cells (by metric) tell of."""
+    end = day_number(before)
+    found = {
+        name: max((cell[3] for cell in cells.get(BY_NAME[name].number, ()) if cell[3] < end), default=None)
+        for name in metrics
+    }
+    return {name: day_of(day) for name, day in found.items() if day is not None}
+
+
+def last_covered_days(asked: Asked, metrics: Sequence[str], before: date) -> dict[str, date]:
     """For each metric, the last day before `before` that any of the platforms has been read for."""
     numbers = metric_numbers(metrics)
-    chosen = _platforms(platforms)
     parts = [
         f"SELECT {number} AS metric, MAX(period_start) AS day FROM platform_analytics_aggregated"  # noqa: S608 numbers only
-        f" WHERE company_no = :company AND grain = 1 AND metric = {number} AND period_start < :before{chosen}"
+        f" WHERE company_no = {int(asked.company_no)} AND grain = 1 AND metric = {number}"
+        f" AND period_start < {day_number(before)}{_chosen(asked)}"
         for number in numbers
     ]
-    rows = session.connection().execute(
-        text(" UNION ALL ".join(parts)), {"company": company_no, "before": day_number(before)}
-    )
     names = dict(zip(numbers, metrics, strict=True))
-    return {names[metric]: day_of(day) for metric, day in rows if day is not None}
+    return {names[metric]: day_of(day) for metric, day in _run(asked.session, parts) if day is not None}
 
 
-_CELLS = "metric, platform, currency, period_start, value, covered_days, provisional", ""
-_SUMS = (
-    "metric, platform, currency, CAST(SUM(value) AS BIGINT), CAST(SUM(covered_days) AS BIGINT), MAX(provisional)",
-    " GROUP BY metric, platform, currency",
-)
+_CELLS = "metric, platform, currency, period_start, value, covered_days, provisional"
+_GROUP = " GROUP BY metric, platform, currency"
+_SUM = "CAST(SUM(value) AS BIGINT), CAST(SUM(covered_days) AS BIGINT), MAX(provisional)"
+_SUMS = f"metric, platform, currency, {_SUM}"
+_ONE_CELL = f"metric, platform, currency, MIN(period_start), {_SUM}"
 
 
-def _platforms(platforms: Sequence[int]) -> str:
-    return f" AND platform IN ({', '.join(str(int(number)) for number in platforms)})" if platforms else ""
+def _coarse(period: Period) -> Grain:
+    return "day" if period.days <= DAILY_UP_TO else "month"
 
 
-def _run(
-    session: Session,
-    company_no: int,
-    metrics: Sequence[str],
-    period: Period,
-    grain: Grain,
-    platforms: Sequence[int],
-    shape: tuple[str, str],
-) -> list[Any]:
-    columns, grouping = shape
+def _chosen(asked: Asked) -> str:
+    return f" AND platform IN ({', '.join(str(int(number)) for number in asked.platforms)})" if asked.platforms else ""
+
+
+def _selects(asked: Asked, columns: str, metrics: Sequence[str], parts: Iterable[Segment]) -> list[str]:
     numbers = ", ".join(str(number) for number in metric_numbers(metrics))
-    parts = [
+    grouping = "" if columns == _CELLS else _GROUP
+    return [
         f"SELECT {columns} FROM platform_analytics_aggregated"  # noqa: S608 our own names and whole numbers only
-        f" WHERE company_no = {int(company_no)} AND grain = {GRAINS[segment.grain]} AND metric IN ({numbers})"
-        f" AND period_start >= {day_number(segment.start)} AND period_start < {day_number(segment.end)}"
-        f"{_platforms(platforms)}{grouping}"
-        for segment in segments(period, grain)
+        f" WHERE company_no = {int(asked.company_no)} AND grain = {GRAINS[part.grain]} AND metric IN ({numbers})"
+        f" AND period_start >= {day_number(part.start)} AND period_start < {day_number(part.end)}"
+        f"{_chosen(asked)}{grouping}"
+        for part in parts
     ]
-    # Straight from the driver: thousands of rows, of which SQLAlchemy would make an object each.
+
+
+def _run(session: Session, parts: Sequence[str]) -> Iterable[Any]:
+    """Rows of all SELECTs. Straight from the driver: SQLAlchemy would make an object of each."""
+    if not parts:
+        return ()
     with closing(session.connection().connection.cursor()) as cursor:
         cursor.execute(" UNION ALL ".join(parts))
-        return list(cursor.fetchall())
+        return cursor.fetchall()
