@@ -20,7 +20,9 @@ from store.writes.projections import (
     Projected,
     delete_days,
     dirty_days,
+    enter_all_days,
     enter_days,
+    is_of_today,
     list_platforms,
     project_days,
 )
@@ -29,7 +31,8 @@ from store.writes.projections import (
 def project_due(store: Store, now: datetime) -> int:
     """Bring projected facts up to date; returns how many days were projected.
 
-    1. A platform that got another connection, or lost it, is projected anew: its facts move over.
+    1. A platform that got another connection, or lost it, is projected anew: its facts move over. So is everything of a
+       company whose time zone changed: the same instants fall on other days.
     2. Days on which applications or referrals changed: a few in each transaction, which deletes their entries.
     3. What is covered, platform by platform. Its entry, made with the facts, goes last.
     A kill at any instant leaves the entries of what is not committed. Two workers at once do each day once.
@@ -52,19 +55,28 @@ def project_due(store: Store, now: datetime) -> int:
 
 
 def _adopt(store: Store, now: datetime) -> None:
-    """Find platforms whose facts lie at a connection that is no longer theirs, and referrals not known until today."""
+    """Find facts at a connection that is no longer their platform's, facts on the days of a zone that is no longer the
+    company's, and referrals not known until today."""
     with store.reading() as session:
         rows = session.exec(
             select(  # type: ignore[call-overload]
-                Company.id, Company.number, Company.time_zone, Projection.platform, Projection.config_no
+                Company.id,
+                Company.number,
+                Company.time_zone,
+                Projection.platform,
+                Projection.config_no,
+                Projection.time_zone.label("projected_zone"),  # type: ignore[attr-defined]
             )
             .join(Projection, col(Projection.company_no) == Company.number)
             .order_by(col(Company.number))
         ).all()
         moved = []
         late = {}
-        for company_id, number, zone, platform, config_no in rows:
+        zoned = {}
+        for company_id, number, zone, platform, config_no, projected_zone in rows:
             whose = Projected(company_id, number, ZoneInfo(zone))
+            if projected_zone != zone:
+                zoned[number] = whose
             target = find_platform_config(session, company_id, BY_NUMBER[platform].key)
             if target is None or target.number != config_no:
                 moved.append((whose, platform))
@@ -72,6 +84,8 @@ def _adopt(store: Store, now: datetime) -> None:
                 late[number] = whose
     for whose, platform in moved:
         run_writing(store.engine, partial(_move, whose=whose, platform=platform, now=now), Urgency.AGGREGATE)
+    for whose in zoned.values():
+        run_writing(store.engine, partial(_rezone, whose=whose, now=now), Urgency.AGGREGATE)
     for whose in late.values():
         today = partial(enter_days, company_id=whose.company_id, numbers=[COVERAGE_DUE])
         run_writing(store.engine, today, Urgency.AGGREGATE)
@@ -93,6 +107,12 @@ def _move(session: Session, whose: Projected, platform: int, now: datetime) -> N
     enter_days(session, whose.company_id, [*days, COVERAGE_DUE])
 
 
+def _rezone(session: Session, whose: Projected, now: datetime) -> None:
+    lock_company(session, whose.company_no, now)
+    if is_of_today(session, whose):
+        enter_all_days(session, whose)
+
+
 def _project(store: Store, whose: Projected, days: list[int], now: datetime) -> int:
     pace = pace_for(store)
     done = 0
@@ -102,7 +122,8 @@ def _project(store: Store, whose: Projected, days: list[int], now: datetime) -> 
         def step(session: Session, taken: list[int] = taken) -> int:
             lock_company(session, whose.company_no, now)
             started = pace.clock()
-            entries = dirty_days(session, whose, taken)
+            # By another zone's days, entries would be settled wrongly: they wait for the next run.
+            entries = dirty_days(session, whose, taken) if is_of_today(session, whose) else []
             if entries:
                 project_days(session, whose, taken, now)
                 delete_days(session, entries)
@@ -123,7 +144,13 @@ def _cover(store: Store, whose: Projected, now: datetime) -> None:
 
         def step(session: Session, platform: int = platform) -> int:
             lock_company(session, whose.company_no, now)
-            return project_coverage(session, whose, platform, now)
+            return project_coverage(session, whose, platform, now) if is_of_today(session, whose) else 0
 
         run_writing(store.engine, step, Urgency.AGGREGATE)
-    run_writing(store.engine, lambda session: delete_days(session, entries), Urgency.AGGREGATE)
+
+    def settle(session: Session) -> None:
+        lock_company(session, whose.company_no, now)
+        if is_of_today(session, whose):
+            delete_days(session, entries)
+
+    run_writing(store.engine, settle, Urgency.AGGREGATE)

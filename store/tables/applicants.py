@@ -28,7 +28,7 @@ class Application(SQLModel, table=True):
         UniqueConstraint("company_id", "external_ref", name="applications_ref"),
         CheckConstraint(one_of("stage", STAGES), name="applications_stage"),
         CheckConstraint(one_of("told_by", ("file", "webhook", "tracker", "link", "api")), name="applications_told_by"),
-        Index("ix_applications_applied", "company_id", "applied_at"),
+        Index("ix_applications_applied", "company_id", "applied_at", "posting_id"),
         Index("ix_applications_hired", "company_id", "hired_at"),
         Index("ix_applications_interviewed", "company_id", "interviewed_at", **_where("interviewed_at IS NOT NULL")),
         Index("ix_applications_offered", "company_id", "offered_at", **_where("offered_at IS NOT NULL")),
@@ -166,7 +166,7 @@ class ApplicationDirtyDay(SQLModel, table=True):
 
 
 class Projection(SQLModel, table=True):
-    """Which connection carries the facts that a platform's applications make."""
+    """Which connection carries the facts that a platform's applications make, by days of which zone they were made."""
 
     __tablename__ = "projections"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -174,6 +174,7 @@ class Projection(SQLModel, table=True):
     company_no: int = Field(sa_type=Integer, primary_key=True)
     platform: int = Field(sa_type=SmallInteger, primary_key=True)
     config_no: int
+    time_zone: str = text()
 
 
 class ProjectedDay(SQLModel, table=True):

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, bindparam, case, delete, func, insert, literal, union_all
+from sqlalchemy import and_, bindparam, case, delete, func, insert, literal, union_all, update
 from sqlmodel import Session, col, select
 
 from domain.counting import PROJECTED
@@ -159,6 +159,25 @@ def mark_changed(session: Session, company_no: int, changed: dict[int, set[int]]
         session.connection().execute(insert(DirtyDay), rows)
 
 
+def is_of_today(session: Session, whose: Projected) -> bool:
+    """Whether the company's zone still is the one given. Call `lock_company` first."""
+    zone = session.exec(select(Company.time_zone).where(Company.id == whose.company_id)).one()
+    return zone == whose.zone.key
+
+
+def enter_all_days(session: Session, whose: Projected) -> None:
+    """Enter every day that has anything projected, for the company's zone became another one.
+
+    What was reached at one instant can be two dates apart in two zones: the days around are entered too.
+    """
+    found = session.exec(select(ProjectedDay.day).where(ProjectedDay.company_no == whose.company_no).distinct())
+    days = {day + apart for day in found for apart in range(-2, 3)}
+    session.connection().execute(
+        update(Projection).where(col(Projection.company_no) == whose.company_no).values(time_zone=whose.zone.key)
+    )
+    enter_days(session, whose.company_id, {*days, COVERAGE_DUE})
+
+
 def list_platforms(session: Session, whose: Projected) -> set[int]:
     """Numbers of the platforms that have, or have had, something projected."""
     return set(session.exec(select(Projection.platform).where(Projection.company_no == whose.company_no)))
@@ -244,7 +263,9 @@ def _target(session: Session, whose: Projected, platform: int, now: datetime) ->
     ).first()
     if found is None:
         config = platform_config(session, whose.company_id, BY_NUMBER[platform].key, now=now)
-        session.add(Projection(company_no=whose.company_no, platform=platform, config_no=config.number))
+        row = Projection(company_no=whose.company_no, platform=platform, config_no=config.number)
+        row.time_zone = whose.zone.key
+        session.add(row)
         session.flush()
         found = config.id, config.number
     return Target(*found)

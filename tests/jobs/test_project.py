@@ -16,11 +16,11 @@ from domain.facts import day_number, day_of
 from domain.metrics import BY_NUMBER
 from domain.platforms import BY_NUMBER as PLATFORMS
 from jobs.aggregate import aggregate_due, rebuild
-from jobs.project import project_due
+from jobs.project import _adopt, _cover, _project, project_due
 from store.engine import writing
 from store.tables import Application, Company, Import, JobPosting, PlatformConfig, Referral
 from store.writes.connections import next_config_number
-from store.writes.projections import mark_applications_dirty
+from store.writes.projections import Projected, mark_applications_dirty
 from tests.store.fact_scenes import Scene, expected, stored
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -34,6 +34,7 @@ class Office:
     """A company with two postings, whose applications tests write as an import or a webhook would."""
 
     def __init__(self, store):
+        self.zone = ZONE
         self.store = store
         self.engine = store.engine
         self.company = Company(number=next(_refs) + 500, name="Quarry", time_zone="Europe/Berlin", currency="EUR")
@@ -85,6 +86,12 @@ class Office:
             session.add(row)
             mark_applications_dirty(session, self.company.id, [row.sent_at])
 
+    def move_to(self, zone):
+        """Another time zone for the company."""
+        self.zone = ZoneInfo(zone)
+        with writing(self.engine) as session:
+            session.get_one(Company, self.company.id).time_zone = zone
+
     def imported(self, when):
         """A file of applications that was imported at an instant."""
         with writing(self.engine) as session:
@@ -134,10 +141,10 @@ class Office:
             for row in session.exec(select(Application).where(Application.company_id == self.company.id)):
                 for metric, column in STAGES.items():
                     if instant := getattr(row, column):
-                        day = day_number(instant.astimezone(ZONE).date())
+                        day = day_number(instant.astimezone(self.zone).date())
                         found[row.source_platform, metric, day, numbers[row.posting_id]] += 1
             for row in session.exec(select(Referral).where(Referral.company_id == self.company.id)):
-                day = day_number(row.sent_at.astimezone(ZONE).date())
+                day = day_number(row.sent_at.astimezone(self.zone).date())
                 found["referrals", "referrals_sent", day, numbers[row.posting_id]] += 1
         return dict(found)
 
@@ -245,6 +252,34 @@ def test_facts_move_to_the_connection_that_a_platform_gets_and_back_when_it_is_d
     office.settle()
     assert (office.days("indeed", "hires"), office.facts()) == before
     assert config.number not in configs_with_facts(office)
+
+
+def test_everything_moves_to_the_days_of_the_zone_that_a_company_gets(office):
+    for day in (3, 4, 9):
+        for hour in (0, 5, 12, 23):
+            office.apply("indeed", day, hour=hour, hired=day + 4)
+    office.refer(5)
+    office.settle()
+    for zone in ("Pacific/Kiritimati", "Pacific/Midway", "Europe/Berlin"):
+        office.move_to(zone)
+        office.settle()
+        assert office.facts() == office.recount()
+        assert rebuild(office.store, office.company.id, NOW, {}) == 0
+        assert office.settle() == 0
+    assert office.days("indeed", "applications") == dict.fromkeys(range(3, 14), 0) | {3: 4, 4: 4, 9: 4}
+    assert office.days("indeed", "hires") == dict.fromkeys(range(3, 14), 0) | {7: 4, 8: 4, 13: 4}
+
+
+def test_a_worker_that_began_in_the_old_zone_settles_nothing(office):
+    office.apply("indeed", 4, hour=0)
+    office.settle()
+    old = Projected(office.company.id, office.company.number, ZONE)
+    office.move_to("America/Los_Angeles")
+    _adopt(office.store, NOW)
+    assert _project(office.store, old, [day_number(date(2026, 3, 4))], NOW) == 0
+    _cover(office.store, old, NOW)
+    assert office.settle() > 0
+    assert office.facts() == office.recount()
 
 
 def test_nothing_due_does_nothing(office):

@@ -377,6 +377,15 @@ def _add_columns() -> None:
 
     op.add_column("webhook_inbox", sa.Column("kind", sa.Text(), server_default="", nullable=False))
     op.add_column("webhook_inbox", sa.Column("detail", sa.Text(), server_default="", nullable=False))
+    op.add_column("projections", sa.Column("time_zone", sa.Text(), server_default="", nullable=False))
+    op.execute(
+        "UPDATE projections SET time_zone = "
+        "(SELECT time_zone FROM companies WHERE companies.number = projections.company_no)"
+    )
+    # With the posting in it, the dashboard finds first applications without looking at the rows.
+    op.drop_index("ix_applications_applied", "applications")
+    op.create_index("ix_applications_applied", "applications", ["company_id", "applied_at", "posting_id"], unique=False)
+
     # Both need a table made anew on SQLite; nothing refers to either.
     with op.batch_alter_table("website_analytics") as table:
         table.add_column(sa.Column("link_id", sa.Uuid(), nullable=True))
