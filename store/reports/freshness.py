@@ -71,18 +71,19 @@ def _freshness(row: Any, now: datetime) -> Freshness:
 #: subqueries of the selection: a join would let the database begin with all jobs or all days.
 _STANDING = (
     text(f"""
-SELECT c.id, c.platform, c.connector, c.name, c.is_active, c.synced_at, c.covered, j.state, j.cause_code,
-  (SELECT MIN(r.day) FROM read_coverage r WHERE r.company_no = :company AND r.config_no = c.number
-     AND r.day >= c.covered - {PROVISIONAL_LOOK_BACK} AND r.scope = {int(Scope.TOTAL)} AND r.provisional = 1)
-     AS provisional
-FROM (
+WITH c AS MATERIALIZED (
   SELECT id, number, platform, connector, name, is_active, synced_at,
     (SELECT s.number FROM platform_sync_jobs s WHERE s.config_id = platform_configs.id
       ORDER BY s.number DESC LIMIT 1) AS job_number,
     (SELECT r.day FROM read_coverage r WHERE r.company_no = :company AND r.config_no = platform_configs.number
        AND r.state = 1 ORDER BY r.day DESC LIMIT 1) AS covered
   FROM platform_configs WHERE company_id = :company_id AND deleted_at IS NULL
-) c
+)
+SELECT c.id, c.platform, c.connector, c.name, c.is_active, c.synced_at, c.covered, j.state, j.cause_code,
+  (SELECT MIN(r.day) FROM read_coverage r WHERE r.company_no = :company AND r.config_no = c.number
+     AND r.day >= c.covered - {PROVISIONAL_LOOK_BACK} AND r.scope = {int(Scope.TOTAL)} AND r.provisional = 1)
+     AS provisional
+FROM c
 LEFT JOIN platform_sync_jobs j ON j.number = c.job_number
 ORDER BY c.platform, c.number
 """)  # noqa: S608 a number of ours

@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import bindparam, func, or_, select, type_coerce
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from domain.metrics import BY_NAME
@@ -95,30 +96,46 @@ def _days_to_first_application(
     session: Session, company: CompanyScope, period: Period, platforms: Sequence[str]
 ) -> list[float]:
     start, end = instants(period, company.time_zone)
-    rows = session.connection().execute(
-        _first_applications(tuple(platforms)),
-        {"company": company.id, "start": start, "end": end, "start_on": period.start, "end_on": period.end},
-    )
+    asked = {"company": company.id, "start": start, "end": end, "start_on": period.start, "end_on": period.end}
+    # All at once: one by one, thousands of rows take the driver twice as long.
+    rows = session.connection().execute(_first_applications(tuple(platforms)), asked).all()
     zone = ZoneInfo(company.time_zone)
     return [float(max(0, (applied.astimezone(zone).date() - opened).days)) for opened, applied in rows]
 
 
 @lru_cache(maxsize=64)
 def _first_applications(platforms: tuple[str, ...]) -> Any:
-    """Day of opening and first application, of the postings whose first application fell between two instants."""
-    first = (
-        select(func.min(col(Application.applied_at)))
-        .where(col(Application.posting_id) == JobPosting.id, *_of(platforms))
-        .correlate(JobPosting)
-        .scalar_subquery()
-    )
+    """Day of opening and first application, of the postings whose first application fell between two instants.
+
+    From the applications between them: there are fewer postings with any than postings that were open.
+    """
     found = (
-        select(col(JobPosting.opened_on), type_coerce(first, UtcInstant()).label("applied_at"))
-        .where(col(JobPosting.company_id) == bindparam("company"), *_open_in_period())
-        .where(col(JobPosting.opened_on).is_not(None))
+        select(col(Application.posting_id), func.min(col(Application.applied_at)).label("applied_at"))
+        .where(
+            col(Application.company_id) == bindparam("company"),
+            col(Application.applied_at) >= bindparam("start"),
+            col(Application.applied_at) < bindparam("end"),
+            *_of(platforms),
+        )
+        .group_by(col(Application.posting_id))
         .subquery()
     )
-    return select(found).where(found.c.applied_at >= bindparam("start"), found.c.applied_at < bindparam("end"))
+    earlier = aliased(Application)
+    has_earlier = (
+        select(col(earlier.id))
+        .where(
+            col(earlier.posting_id) == found.c.posting_id,
+            col(earlier.applied_at) < bindparam("start"),
+            *_of(platforms, earlier),
+        )
+        .exists()
+    )
+    return (
+        select(col(JobPosting.opened_on), type_coerce(found.c.applied_at, UtcInstant()))
+        .join(found, found.c.posting_id == col(JobPosting.id))
+        .where(col(JobPosting.company_id) == bindparam("company"), *_open_in_period())
+        .where(col(JobPosting.opened_on).is_not(None), ~has_earlier)
+    )
 
 
 def _days_to_hire(session: Session, company: CompanyScope, period: Period, platforms: Sequence[str]) -> list[float]:
@@ -158,5 +175,5 @@ _OPEN_POSTINGS = (
 )
 
 
-def _of(platforms: Sequence[str]) -> list[Any]:
-    return [col(Application.source_platform).in_(platforms)] if platforms else []
+def _of(platforms: Sequence[str], table: Any = Application) -> list[Any]:
+    return [col(table.source_platform).in_(platforms)] if platforms else []

@@ -3,7 +3,8 @@
 import uuid
 from dataclasses import dataclass
 
-from sqlmodel import Session, select
+from sqlalchemy import bindparam, select
+from sqlmodel import Session, col
 
 from store.tables import Company, DataVersion
 
@@ -23,20 +24,20 @@ class CompanyScope:
 
 def find_company(session: Session, company_id: uuid.UUID) -> CompanyScope | None:
     """The company's scope with its data version now; None for an unknown id."""
-    row = session.exec(
-        select(Company, DataVersion.version)
-        .join(DataVersion, DataVersion.company_no == Company.number, isouter=True)  # type: ignore[arg-type]
-        .where(Company.id == company_id)
-    ).first()
-    if row is None:
-        return None
-    company, version = row
-    return CompanyScope(
-        company.id,
-        company.number,
-        company.name,
-        company.time_zone,
-        company.currency,
-        company.is_demo,
-        version or 0,
+    row = session.connection().execute(_COMPANY, {"id": company_id}).first()
+    return None if row is None else CompanyScope(*row[:-1], version=row[-1] or 0)
+
+
+_COMPANY = (
+    select(
+        col(Company.id),
+        col(Company.number),
+        col(Company.name),
+        col(Company.time_zone),
+        col(Company.currency),
+        col(Company.is_demo),
+        col(DataVersion.version),
     )
+    .join(DataVersion, col(DataVersion.company_no) == Company.number, isouter=True)
+    .where(col(Company.id) == bindparam("id"))
+)
