@@ -13,7 +13,7 @@ from sqlmodel import Session, col
 
 from actions.viewer import NotFound, Viewer, deed, require_admin
 from connectors.auth import MemoryTokens
-from connectors.contract import Account, ConnectorConfig, MetricsSource
+from connectors.contract import Account, Connector, ConnectorConfig
 from connectors.contract import Session as ConnectorSession
 from connectors.errors import CAUSES, ConnectorError
 from connectors.http import open_http
@@ -173,7 +173,7 @@ def _checked_options(options: Options) -> Options:
 
 
 def _filled(
-    store: Store, kind: type[MetricsSource[Any]], values: Mapping[str, object], stored: PlatformConfig | None
+    store: Store, kind: type[Connector[Any]], values: Mapping[str, object], stored: PlatformConfig | None
 ) -> ConnectorConfig | Refusal:
     """The form as the connector's config; empty secrets are filled from the stored connection."""
     secrets = open_secrets(store.vault, stored) if stored is not None else {}
@@ -189,7 +189,7 @@ def _filled(
 
 
 def _tested(
-    settings: Settings, kind: type[MetricsSource[Any]], filled: ConnectorConfig
+    settings: Settings, kind: type[Connector[Any]], filled: ConnectorConfig
 ) -> tuple[Account | None, Refusal | None]:
     """The account behind a config, or why the platform refuses it."""
     try:
@@ -221,7 +221,7 @@ def _moved(store: Store, stored: PlatformConfig, account: Account) -> Refusal | 
 def _save(
     store: Store,
     viewer: Viewer,
-    tested: tuple[type[MetricsSource[Any]], ConnectorConfig, Account | None],
+    tested: tuple[type[Connector[Any]], ConnectorConfig, Account | None],
     options: Options,
     stored: PlatformConfig | None,
     now: datetime,
@@ -255,7 +255,7 @@ def _save(
     return config
 
 
-def _new(session: Session, viewer: Viewer, kind: type[MetricsSource[Any]], now: datetime) -> PlatformConfig:
+def _new(session: Session, viewer: Viewer, kind: type[Connector[Any]], now: datetime) -> PlatformConfig:
     return PlatformConfig(
         id=new_id(),
         number=rows.next_config_number(session),
@@ -267,11 +267,11 @@ def _new(session: Session, viewer: Viewer, kind: type[MetricsSource[Any]], now: 
     )
 
 
-def _plain_values(kind: type[MetricsSource[Any]], filled: ConnectorConfig) -> dict[str, object]:
+def _plain_values(kind: type[Connector[Any]], filled: ConnectorConfig) -> dict[str, object]:
     return filled.model_dump(mode="json", exclude=set(kind.secret_fields()))
 
 
-def _secret_values(kind: type[MetricsSource[Any]], filled: ConnectorConfig) -> dict[str, str]:
+def _secret_values(kind: type[Connector[Any]], filled: ConnectorConfig) -> dict[str, str]:
     values = {name: getattr(filled, name) for name in kind.secret_fields()}
     return {
         name: value.get_secret_value()

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from actions.viewer import NotFound, Viewer, deed, require_admin
-from connectors.registry import find_connector
+from connectors.registry import find_source
 from domain.facts import Window
 from domain.periods import local_day
 from jobs.enqueue import SyncRequest, SyncType, planned_window, request_sync
@@ -68,7 +68,7 @@ def sync_all(
     requests = []
     with store.writing(Urgency.EVENT) as session:
         for config in session.execute(statement).scalars():
-            if find_connector(config.connector) is None:
+            if find_source(config.connector) is None:
                 continue
             request = request_sync(session, config, sync_type=sync_type, requested_by=viewer.email, now=now)
             _note(session, viewer, config, request, now)
@@ -136,7 +136,7 @@ def plan_sync(
     with store.reading() as session:
         config = _config(session, viewer, config_id)
         kind, (start, end) = planned_window(session, config, sync_type, window, now)
-    connector = find_connector(config.connector)
+    connector = find_source(config.connector)
     if connector is None:
         raise ValueError("This platform is fed by files: there is nothing to sync.")
     final_before = local_day(now, config.time_zone or "UTC") - timedelta(days=connector.lookback_days)

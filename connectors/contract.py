@@ -6,7 +6,7 @@ cache), and yields `Page`s and `Wait`s. Reading is always safe to repeat.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
@@ -82,7 +82,11 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class PostingSeen:
-    """A posting as the platform knows it. Any of the other fields helps to link it to one of ours."""
+    """A posting as the platform knows it. Any of the other fields helps to link it to one of ours.
+
+    `kind` is "post" for what a page or account wrote: `links` are the addresses in it (expanded where the platform
+    shortens them), `campaign` the UTM campaign of the first that has one, `posted_at` its UTC instant.
+    """
 
     ref: str
     title: str = ""
@@ -90,6 +94,23 @@ class PostingSeen:
     path: str = ""
     url: str = ""
     location: str = ""
+    kind: Literal["posting", "post"] = "posting"
+    links: tuple[str, ...] = ()
+    campaign: str = ""
+    posted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A running total as it stands now: it becomes daily facts by difference with what was read before.
+
+    `is_exact` is False where the platform says only "over 100" or "less than 25" (`value` is the bound it names).
+    """
+
+    metric: str
+    posting: str
+    value: int
+    is_exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +148,7 @@ class Page:
     `cursor` resumes the read after this page (opaque text, "" when there is nothing to resume from). `closed` names
     the slices that are complete with this page. `rejected` counts records left out, by reason. `quality` are flags to
     show beside the numbers (`thresholded`, `other_row`, `sampled`). `time_zone` corrects the config's zone.
+    `counters` are running totals read just now, for windows that reach today.
     """
 
     facts: list[Fact]
@@ -136,6 +158,7 @@ class Page:
     rejected: dict[str, int] = field(default_factory=dict)
     quality: tuple[str, ...] = ()
     time_zone: str = ""
+    counters: tuple[Counter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +198,42 @@ class Session:
     tokens: TokenCache
 
 
-class MetricsSource(ABC, Generic[ConfigT]):
-    """A platform that reports numbers. Subclasses fill in the class attributes: they are the spec."""
+@dataclass(frozen=True, slots=True)
+class OAuth:
+    """How a person grants access in the browser. All of it is the platform's own; nothing is typed in a form.
+
+    `client_env` is the prefix of the settings that hold the client (`INDEED` for INDEED_CLIENT_ID and
+    INDEED_CLIENT_SECRET). `client_in` says where the token address wants the client's secret. `refresh_days` is how
+    long a refresh token lives at most, None where it does not end by itself, 0 where the platform gives none.
+    """
+
+    authorize_url: str
+    token_url: str
+    scopes: tuple[str, ...]
+    client_env: str
+    uses_pkce: bool = True
+    client_in: Literal["header", "body"] = "body"
+    extra: tuple[tuple[str, str], ...] = ()
+    refresh_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One account that a grant reaches (an employer, a page, a property): the form's values that choose it."""
+
+    ref: str
+    label: str
+    values: Mapping[str, object]
+
+
+class Connector(ABC, Generic[ConfigT]):
+    """One platform and how to speak with it. Subclasses fill in the class attributes: they are the spec.
+
+    What it can do beyond `check` is said by the capabilities it inherits: `MetricsSource` here, others in
+    `connectors/publishing.py` and `connectors/webhooks.py`. `cannot` says plainly what the platform does not give and
+    what to do instead; `terms_warning` is agreed to before connecting, where using the platform this way may break
+    somebody's terms. Both are sentences for the form, the card and the docs.
+    """
 
     key: ClassVar[str]
     platform: ClassVar[str]
@@ -186,11 +243,10 @@ class MetricsSource(ABC, Generic[ConfigT]):
     docs_url: ClassVar[str]
     hosts: ClassVar[tuple[str, ...]]
     config_model: ClassVar[type[ConnectorConfig]]
-    metrics: ClassVar[tuple[Offered, ...]]
     limits: ClassVar[Limits]
-    lookback_days: ClassVar[int]
-    interval: ClassVar[Literal["hourly", "daily"]]
-    chunk_days: ClassVar[int] = 31
+    cannot: ClassVar[str] = ""
+    terms_warning: ClassVar[str] = ""
+    oauth: ClassVar[OAuth | None] = None
     time_zone: ClassVar[str] = "UTC"
     max_body_bytes: ClassVar[int] = 32 * 1024 * 1024
 
@@ -203,22 +259,19 @@ class MetricsSource(ABC, Generic[ConfigT]):
     def check(self) -> Account:
         """Prove that the config works, within ten seconds. Raises ConnectorError."""
 
-    @abstractmethod
-    def read(self, window: Window, cursor: str = "") -> Iterator[Page | Wait]:
-        """Yield the window's facts, page by page, resuming after `cursor`. Raises ConnectorError."""
-
     @classmethod
     def classify(cls, answer: "Answer", now: datetime) -> "ConnectorError | None":  # noqa: ARG003
         """The error an answer stands for, where this platform says it in its own way; None leaves it to the table."""
         return None
 
     @classmethod
-    @abstractmethod
-    def calls_for(cls, window: Window, *, items: int = 0) -> int:
-        """How many calls that count reading `window` takes at worst: what the form shows before a full sync.
+    def granted(cls, answer: Mapping[str, object]) -> dict[str, object]:
+        """The form's values that the token address's answer to a new grant brings (`oauth` connectors)."""
+        return {"refresh_token": answer.get("refresh_token", "")}
 
-        `items` is `Account.items` of the last check; 0 where nobody has looked yet.
-        """
+    def choices(self) -> tuple[Choice, ...]:
+        """The accounts a fresh grant reaches, for a person to choose from; none where there is nothing to choose."""
+        return ()
 
     def secrets(self) -> tuple[str, ...]:
         """The config's credentials in clear, for redaction."""
@@ -231,6 +284,27 @@ class MetricsSource(ABC, Generic[ConfigT]):
         return tuple(
             name for name, info in cls.config_model.model_fields.items() if _mentions(info.annotation, SecretStr)
         )
+
+
+class MetricsSource(Connector[ConfigT]):
+    """A platform that reports numbers."""
+
+    metrics: ClassVar[tuple[Offered, ...]]
+    lookback_days: ClassVar[int]
+    interval: ClassVar[Literal["hourly", "daily"]]
+    chunk_days: ClassVar[int] = 31
+
+    @abstractmethod
+    def read(self, window: Window, cursor: str = "") -> Iterator[Page | Wait]:
+        """Yield the window's facts, page by page, resuming after `cursor`. Raises ConnectorError."""
+
+    @classmethod
+    @abstractmethod
+    def calls_for(cls, window: Window, *, items: int = 0) -> int:
+        """How many calls that count reading `window` takes at worst: what the form shows before a full sync.
+
+        `items` is `Account.items` of the last check; 0 where nobody has looked yet.
+        """
 
 
 def _mentions(annotation: Any, wanted: type) -> bool:

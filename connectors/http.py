@@ -29,7 +29,7 @@ from connectors.redaction import guard_logs, protect, redact, release, spellings
 from connectors.wire import Deadline, DeadlineError, GuardedTransport, Reach
 
 if TYPE_CHECKING:
-    from connectors.contract import MetricsSource
+    from connectors.contract import Connector
 
 USER_AGENT = "Sourceboard/0.1 (self-hosted recruiting analytics)"
 _HEADERS = {"user-agent": USER_AGENT, "accept-encoding": "gzip", "connection": "keep-alive"}
@@ -99,7 +99,7 @@ class Http:
 
     def __init__(
         self,
-        connector: "type[MetricsSource[Any]]",
+        connector: "type[Connector[Any]]",
         spend: Callable[[], None],
         pause: Callable[[float], None],
         options: Options,
@@ -299,7 +299,7 @@ class Http:
 
 
 def open_http(
-    connector: "type[MetricsSource[Any]]",
+    connector: "type[Connector[Any]]",
     *,
     spend: Callable[[], None],
     pause: Callable[[float], None],

@@ -3,10 +3,10 @@
 from typing import Any
 
 from connectors.company_website import CompanyWebsite
-from connectors.contract import MetricsSource
+from connectors.contract import Connector, MetricsSource
 from connectors.indeed import Indeed
 
-CONNECTORS: dict[str, type[MetricsSource[Any]]] = {
+CONNECTORS: dict[str, type[Connector[Any]]] = {
     connector.key: connector
     for connector in (
         CompanyWebsite,
@@ -15,6 +15,12 @@ CONNECTORS: dict[str, type[MetricsSource[Any]]] = {
 }
 
 
-def find_connector(key: str) -> type[MetricsSource[Any]] | None:
+def find_connector(key: str) -> type[Connector[Any]] | None:
     """The connector of that key; None when there is none."""
     return CONNECTORS.get(key)
+
+
+def find_source(key: str) -> type[MetricsSource[Any]] | None:
+    """The connector of that key if it reports numbers; None when there is none, or none that does."""
+    connector = CONNECTORS.get(key)
+    return connector if connector is not None and issubclass(connector, MetricsSource) else None

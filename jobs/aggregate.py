@@ -33,6 +33,7 @@ _CHECKED_DAYS = 14
 
 def declared_counting() -> Declared:
     """How each connector's totals are counted, from its spec."""
+    from connectors.contract import MetricsSource
     from connectors.registry import CONNECTORS
 
     return {
@@ -41,6 +42,7 @@ def declared_counting() -> Declared:
             for offered in connector.metrics
         }
         for key, connector in CONNECTORS.items()
+        if issubclass(connector, MetricsSource)
     }
 
 

@@ -9,7 +9,7 @@ from sqlmodel import Session, col
 
 from connectors.contract import Wait
 from connectors.errors import CAUSES, ConnectorError, RateLimited
-from connectors.registry import find_connector
+from connectors.registry import find_source
 from domain.facts import day_number
 from domain.metrics import metric
 from jobs import windows
@@ -159,7 +159,7 @@ def note_lost_worker(store: Store, claim: Claim, now: datetime) -> None:
 def _mark_gaps(session: Session, claim: Claim, remaining: list[windows.Chunk], cause: str, now: datetime) -> None:
     """What could not be read and was never read before is a gap with a reason."""
     config = session.get_one(PlatformConfig, claim.config_id)
-    connector = find_connector(config.connector)
+    connector = find_source(config.connector)
     if connector is None:
         return
     start, end = min(start for start, _ in remaining), max(end for _, end in remaining)

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy import text as sql
 from sqlmodel import Session, col
 
-from connectors.registry import find_connector
+from connectors.registry import find_source
 from jobs import windows
 from store.engine import is_sqlite
 from store.tables import PlatformConfig, PlatformSyncJob
@@ -56,7 +56,7 @@ def request_sync(
     moment: the same one never makes a second job. `cursor` goes on where an earlier job stopped. The caller commits.
     Raises ValueError for a window without days or a platform without a connector.
     """
-    connector = find_connector(config.connector)
+    connector = find_source(config.connector)
     if connector is None:
         raise ValueError(f"platform {config.platform!r} has no connector to sync with")
     if not is_sqlite(session):
@@ -97,7 +97,7 @@ def planned_window(
     now: datetime,
 ) -> tuple[SyncType, tuple[date, date]]:
     """What a request made now would read: the kind it becomes and its window. Raises ValueError as `request_sync`."""
-    connector = find_connector(config.connector)
+    connector = find_source(config.connector)
     if connector is None:
         raise ValueError(f"platform {config.platform!r} has no connector to sync with")
     return _window(session, config, sync_type, window, connector.lookback_days, now)

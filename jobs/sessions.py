@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from sqlmodel import Session as Rows
 
-from connectors.contract import ConnectorConfig, MetricsSource, Session
+from connectors.contract import Connector, ConnectorConfig, Session
 from connectors.errors import ConfigError
 from connectors.http import Http, open_http
 from connectors.registry import find_connector
@@ -25,7 +25,7 @@ from store.writes.credentials import open_secrets
 class Opened:
     """A connector ready to read, with the connection it belongs to and what counts its costs."""
 
-    connector: MetricsSource[Any]
+    connector: Connector[Any]
     config: PlatformConfig
     company_no: int
     http: Http

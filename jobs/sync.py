@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
 from connectors.contract import MetricsSource, Page, Wait
-from connectors.errors import ConnectorError, RateLimited
+from connectors.errors import ConfigError, ConnectorError, RateLimited
 from domain.facts import Fact, Origin, Window
 from jobs import closing, windows
 from jobs.budgets import IN_PLACE_SECONDS
@@ -94,6 +94,8 @@ class _Run:
         self, store: Store, claim: Claim, signals: Signals, opened: Opened, now: Callable[[], datetime]
     ) -> None:
         self.store, self.claim, self.signals, self.opened, self.now = store, claim, signals, opened, now
+        if not isinstance(opened.connector, MetricsSource):
+            raise ConfigError("This platform reports no numbers.")
         self.source: MetricsSource[Any] = opened.connector
         with store.reading() as session:
             self.job = session.get_one(Job, claim.job_id)

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
-from connectors.registry import find_connector
+from connectors.registry import find_source
 from jobs import supervise
 from jobs.aggregate import aggregate_due
 from jobs.enqueue import request_sync
@@ -47,7 +47,7 @@ def request_due_syncs(store: Store, now: datetime, worker: str = "") -> int:
         ).all()
     asked = 0
     for config, zone in rows:
-        connector = find_connector(config.connector)
+        connector = find_source(config.connector)
         if connector is None:
             continue
         slot = latest_slot(connector.interval, zone, now)

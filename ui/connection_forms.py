@@ -10,7 +10,7 @@ from actions import connections
 from actions.connections import Options, Refusal, Saved
 from actions.running import running_store
 from actions.viewer import NotAllowed, NotFound, Viewer
-from connectors.contract import MetricsSource
+from connectors.contract import Connector
 from connectors.registry import CONNECTORS
 from domain.money import exponent
 from settings import current
@@ -21,21 +21,21 @@ from ui import forms, toasts, words
 _REFUSED = "connection_refused"
 
 
-def connect_menu() -> type[MetricsSource[Any]] | None:
+def connect_menu() -> type[Connector[Any]] | None:
     """A button that offers every platform we can connect; the chosen connector on the run it was chosen."""
     names = {kind.label: kind for kind in CONNECTORS.values()}
     chosen = st.menu_button("Connect a platform", list(names), key="connect", icon=":material/add:", type="primary")
     return names.get(chosen or "")
 
 
-def open_form(viewer: Viewer, kind: type[MetricsSource[Any]], row: ConnectionRow | None = None) -> None:
+def open_form(viewer: Viewer, kind: type[Connector[Any]], row: ConnectionRow | None = None) -> None:
     """Open the form of a connector, filled from `row` where one is edited."""
     st.session_state.pop(_REFUSED, None)
     title = f"Edit {words.plain(row.name)}" if row else f"Connect {words.plain(kind.label)}"
     st.dialog(title, width="medium", icon=kind.icon)(_form)(viewer, kind, row)
 
 
-def _form(viewer: Viewer, kind: type[MetricsSource[Any]], row: ConnectionRow | None) -> None:
+def _form(viewer: Viewer, kind: type[Connector[Any]], row: ConnectionRow | None) -> None:
     st.markdown(f"{words.plain(kind.summary)} [How to get these values]({kind.docs_url})")
     key = f"connection_{row.id if row else kind.key}"
     with st.form(key, border=False):
@@ -57,7 +57,7 @@ _NAME = "How the connection is called on screen."
 _INSIST = "Keeps what you typed, switched off: nothing is synced until a test passes."
 
 
-def _options(kind: type[MetricsSource[Any]], row: ConnectionRow | None, name: str, key: str) -> Options:
+def _options(kind: type[Connector[Any]], row: ConnectionRow | None, name: str, key: str) -> Options:
     """Limits and the switch that every connection has."""
     st.markdown("**Limits**")
     left, right = st.columns(2)
@@ -92,7 +92,7 @@ _ENABLED = "Synced on schedule. Switched off, its numbers stay and nothing new i
 
 def _save(
     viewer: Viewer,
-    kind: type[MetricsSource[Any]],
+    kind: type[Connector[Any]],
     row: ConnectionRow | None,
     values: Mapping[str, object],
     options: Options,
@@ -126,7 +126,7 @@ def _save(
     st.rerun()
 
 
-def _thanks(kind: type[MetricsSource[Any]], saved: Saved, options: Options) -> str:
+def _thanks(kind: type[Connector[Any]], saved: Saved, options: Options) -> str:
     name = words.plain(options.name or kind.label)
     if saved.account is None:
         return f"{name} is saved, but switched off: the platform refused it."
@@ -134,7 +134,7 @@ def _thanks(kind: type[MetricsSource[Any]], saved: Saved, options: Options) -> s
     return f"{name} is connected to {account}." + ("" if saved.is_active else " It is switched off.")
 
 
-def _say_refusal(kind: type[MetricsSource[Any]], refusal: Refusal) -> None:
+def _say_refusal(kind: type[Connector[Any]], refusal: Refusal) -> None:
     """Why nothing was saved: fields to correct, or the platform's own words."""
     if refusal.fields is not None:
         lines = [

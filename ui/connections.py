@@ -8,7 +8,7 @@ import streamlit as st
 from actions import connections, syncs
 from actions.running import running_store
 from actions.viewer import ADMIN, NotAllowed, NotFound, Viewer
-from connectors.registry import find_connector
+from connectors.registry import find_connector, find_source
 from domain.money import Money
 from domain.periods import Period, local_day, span
 from store.reports.connections import ConnectionRow, list_connections
@@ -23,6 +23,7 @@ _MORE = {
     "switch": ":material/power_settings_new: Switch on or off",
     "delete": ":material/delete: Delete",
 }
+_OF_SYNCS = ("full", "backfill")
 
 
 def draw(view: View) -> None:
@@ -52,22 +53,24 @@ def _load(view: View) -> list[ConnectionRow]:
 
 
 def _card(view: View, row: ConnectionRow) -> None:
-    kind = find_connector(row.connector)
+    kind, reports = find_connector(row.connector), find_source(row.connector) is not None
     with st.container(border=True, key=f"connection_card_{row.number}"):
         busy = row.state == "syncing"
         st.fragment(_state, run_every=_REFRESH_SECONDS if busy else None)(view, row.id)
         with st.container(horizontal=True, gap="small"):
-            st.button(
-                "Sync now",
-                key=f"sync_now_{row.id}",
-                icon=":material/sync:",
-                type="primary",
-                disabled=not row.is_active,
-                help=None if row.is_active else "The connection is switched off.",
-                on_click=syncing.one,
-                args=(view.viewer, row.id, row.name, "incremental"),
-            )
-            chosen = st.menu_button("More", list(_MORE), format_func=_MORE.__getitem__, key=f"more_{row.id}")
+            if reports:
+                st.button(
+                    "Sync now",
+                    key=f"sync_now_{row.id}",
+                    icon=":material/sync:",
+                    type="primary",
+                    disabled=not row.is_active,
+                    help=None if row.is_active else "The connection is switched off.",
+                    on_click=syncing.one,
+                    args=(view.viewer, row.id, row.name, "incremental"),
+                )
+            choices = [choice for choice in _MORE if reports or choice not in _OF_SYNCS]
+            chosen = st.menu_button("More", choices, format_func=_MORE.__getitem__, key=f"more_{row.id}")
     if chosen == "edit" and kind is not None:
         connection_forms.open_form(view.viewer, kind, row)
     elif chosen == "full":
@@ -100,7 +103,9 @@ def _state(view: View, config_id: str) -> None:
     st.text(" · ".join(part for part in parts if part))
     if row.quality:
         st.caption(f"The platform says of its numbers: {', '.join(words.plain(flag) for flag in row.quality)}")
-    if row.state == "never":
+    if kind and kind.cannot:
+        st.caption(kind.cannot)
+    if row.state == "never" and find_source(row.connector) is not None:
         st.caption("Nothing was read yet: Sync now brings the last twelve months.")
     _progress(row)
     _trouble(view, row)
