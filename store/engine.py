@@ -45,8 +45,10 @@ _PRAGMAS = (
     f"PRAGMA journal_size_limit = {WAL_BYTES}",
     "PRAGMA trusted_schema = OFF",
 )
+#: Statements here take milliseconds: compiling one or starting workers for it takes longer than it does.
 _SERVER_SETTINGS = (
-    "-c statement_timeout=120000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=120000 -c timezone=UTC"
+    "-c statement_timeout=120000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=120000 -c timezone=UTC "
+    "-c jit=off -c max_parallel_workers_per_gather=0"
 )
 _UNWRITABLE_SQLITE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
 _UNWRITABLE_STATES = {"53100", "25006"}  # disk_full, read_only_sql_transaction
