@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sandbox.consent import Provider, Refused, consent_routes
 from sandbox.credentials import GA4_SCOPE, TOKEN_SECONDS, Token, expiry, opaque
 from sandbox.world import World
 
@@ -20,6 +21,9 @@ API_AUDIENCE = "https://analyticsdata.googleapis.com/"
 SCOPES = {GA4_SCOPE, "https://www.googleapis.com/auth/analytics"}
 MAX_LIFETIME = 3600
 SKEW = 300
+PROVIDER = Provider(
+    ISSUER, "Google", "/o/oauth2/v2/auth", lambda world: world.account.oauth_client_id, frozenset({GA4_SCOPE})
+)
 
 
 class OAuthError(Exception):
@@ -35,7 +39,7 @@ class OAuthError(Exception):
 
 
 def routes(world: World) -> list[Route]:
-    """The token endpoint."""
+    """The token endpoint, and the page that asks for consent."""
 
     async def token(request: Request) -> Response:
         form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
@@ -43,16 +47,22 @@ def routes(world: World) -> list[Route]:
             issued = _grant(world, form)
         except OAuthError as error:
             return error.response()
+        except Refused as error:
+            return OAuthError(400, error.error, error.description).response()
         answer: dict[str, Any] = {
             "access_token": issued.value,
             "expires_in": TOKEN_SECONDS - 1,
             "token_type": "Bearer",
         }
-        if form.get("grant_type") == "refresh_token":
+        if form.get("grant_type") != JWT_GRANT:
             answer["scope"] = " ".join(sorted(issued.scopes))
+        if form.get("grant_type") == "authorization_code":
+            code = world.consent.codes[form["code"]]
+            if code.is_offline:
+                answer["refresh_token"] = world.consent.new_family(code, "1//0")
         return JSONResponse(answer)
 
-    return [Route("/token", token, methods=["POST"])]
+    return [Route("/token", token, methods=["POST"]), *consent_routes(PROVIDER, world)]
 
 
 def _grant(world: World, form: dict[str, str]) -> Token:
@@ -61,6 +71,10 @@ def _grant(world: World, form: dict[str, str]) -> Token:
         scopes, grant = _assertion(world, form.get("assertion", "")), "google_service_account"
     elif kind == "refresh_token":
         scopes, grant = _refresh(world, form), "google_refresh"
+    elif kind == "authorization_code":
+        _require_client(world, form)
+        code = world.consent.redeem(form, ISSUER, world.account.oauth_client_id, world.clock.now())
+        scopes, grant = code.scopes, "google_refresh"
     else:
         raise OAuthError(400, "unsupported_grant_type", f"Invalid grant_type: {kind}")
     now = world.clock.now()
@@ -119,13 +133,22 @@ def _check_lifetime(world: World, issued_at: int, expires_at: int) -> None:
     raise jwt.ExpiredSignatureError
 
 
-def _refresh(world: World, form: dict[str, str]) -> frozenset[str]:
+def _require_client(world: World, form: dict[str, str]) -> None:
     account = world.account
     if form.get("client_id") != account.oauth_client_id or "google_client" in world.authority.revoked:
         raise OAuthError(401, "invalid_client", "The OAuth client was not found.")
     if form.get("client_secret") != account.oauth_client_secret:
         raise OAuthError(401, "invalid_client", "The provided client secret is invalid.")
-    if form.get("refresh_token") != account.refresh_token or "google_refresh" in world.authority.revoked:
+
+
+def _refresh(world: World, form: dict[str, str]) -> frozenset[str]:
+    _require_client(world, form)
+    told = form.get("refresh_token", "")
+    if told in world.consent.families:
+        world.consent.family(told, ISSUER)
+    elif told != world.account.refresh_token:
+        raise OAuthError(400, "invalid_grant", "Token has been expired or revoked.")
+    if "google_refresh" in world.authority.revoked:
         raise OAuthError(400, "invalid_grant", "Token has been expired or revoked.")
     wanted = frozenset(form.get("scope", GA4_SCOPE).split())
     if not wanted <= {GA4_SCOPE}:

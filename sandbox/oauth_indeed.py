@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox import company
+from sandbox.consent import Provider, Refused, consent_routes
 from sandbox.credentials import TOKEN_SECONDS, Token, bearer, expiry
 from sandbox.oauth_google import OAuthError
 from sandbox.world import World
@@ -24,12 +25,21 @@ ACCOUNT_SCOPES = {"employer.advertising.account.read", "employer.advertising.acc
 SCOPES = {
     "employer_access",
     "email",
+    "offline_access",
     "employer.hosted_job",
     "employer.advertising.subaccount.read",
     *CAMPAIGN_SCOPES,
     *REPORT_SCOPES,
     *ACCOUNT_SCOPES,
 }
+PROVIDER = Provider(
+    ISSUER,
+    "Indeed",
+    "/oauth/v2/authorize",
+    lambda world: world.account.indeed_client_id,
+    frozenset(SCOPES),
+    employer=lambda world: world.account.employer_id,
+)
 
 
 def routes(world: World) -> list[Route]:
@@ -38,17 +48,18 @@ def routes(world: World) -> list[Route]:
     async def tokens(request: Request) -> Response:
         form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
         try:
-            issued = _client_credentials(world, form, request.headers.get("authorization", ""))
+            issued, refresh = _grant(world, form, request.headers.get("authorization", ""))
         except OAuthError as error:
             return error.response()
-        return JSONResponse(
-            {
-                "access_token": issued.value,
-                "scope": " ".join(sorted(issued.scopes)),
-                "token_type": "Bearer",
-                "expires_in": TOKEN_SECONDS,
-            }
-        )
+        except Refused as error:
+            return OAuthError(400, error.error, error.description).response()
+        answer = {
+            "access_token": issued.value,
+            "scope": " ".join(sorted(issued.scopes)),
+            "token_type": "Bearer",
+            "expires_in": TOKEN_SECONDS,
+        }
+        return JSONResponse({**answer, "refresh_token": refresh} if refresh else answer)
 
     async def appinfo(request: Request) -> Response:
         token = world.authority.find(bearer(request.headers) or "", ISSUER, world.clock.now())
@@ -60,27 +71,50 @@ def routes(world: World) -> list[Route]:
     return [
         Route("/oauth/v2/tokens", tokens, methods=["POST"]),
         Route("/v2/api/appinfo", appinfo, methods=["GET"]),
+        *consent_routes(PROVIDER, world),
     ]
 
 
-def _client_credentials(world: World, form: dict[str, str], authorization: str) -> Token:
+def _grant(world: World, form: dict[str, str], authorization: str) -> tuple[Token, str]:
+    """The access token of any of the three ways, and the refresh token where offline access was granted."""
+    _require_client(world, form, authorization)
+    kind, now = form.get("grant_type"), world.clock.now()
+    if kind == "client_credentials":
+        return _client_credentials(world, form), ""
+    if kind == "authorization_code":
+        code = world.consent.redeem(form, ISSUER, world.account.indeed_client_id, now)
+        refresh = world.consent.new_family(code, "indeed-rt-") if code.is_offline else ""
+        return _issue(world, code.scopes, code.employer, "indeed_grant"), refresh
+    if kind == "refresh_token":
+        if "indeed_grant" in world.authority.revoked:
+            raise OAuthError(400, "invalid_grant", "The refresh token was revoked.")
+        family = world.consent.family(form.get("refresh_token", ""), ISSUER)
+        return _issue(world, family.scopes, family.employer, "indeed_grant"), world.consent.rotate(family, "indeed-rt-")
+    raise OAuthError(400, "unsupported_grant_type", f"Unknown grant_type: {kind}")
+
+
+def _issue(world: World, scopes: frozenset[str], employer: str | None, grant: str) -> Token:
+    token = Token(_jwt(world, scopes), ISSUER, grant, scopes, expiry(world.clock.now()), employer or None)
+    return world.authority.issue(token)
+
+
+def _require_client(world: World, form: dict[str, str], authorization: str) -> None:
     client_id, client_secret = _basic(authorization) or (form.get("client_id"), form.get("client_secret"))
     account = world.account
     known = client_id == account.indeed_client_id and client_secret == account.indeed_client_secret
     if not known or "indeed_client" in world.authority.revoked:
         raise OAuthError(401, "invalid_client", "Client authentication failed.")
-    if form.get("grant_type") != "client_credentials":
-        raise OAuthError(400, "unsupported_grant_type", "Only client_credentials is granted to this client.")
+
+
+def _client_credentials(world: World, form: dict[str, str]) -> Token:
     scopes = frozenset(form.get("scope", "").split())
     if not scopes or not scopes <= SCOPES:
         unknown = ", ".join(sorted(scopes - SCOPES)) or "(none)"
         raise OAuthError(400, "invalid_scope", f"The requested scope is invalid or unknown: {unknown}")
     employer = form.get("employer")
-    if employer is not None and employer != account.employer_id:
+    if employer is not None and employer != world.account.employer_id:
         raise OAuthError(400, "invalid_request", "The client may not represent this employer.")
-    return world.authority.issue(
-        Token(_jwt(world, scopes), ISSUER, "indeed_client", scopes, expiry(world.clock.now()), employer)
-    )
+    return _issue(world, scopes, employer, "indeed_client")
 
 
 def _basic(authorization: str) -> tuple[str, str] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sandbox.clock import Clock
+from sandbox.consent import Desk
 from sandbox.credentials import Account, Authority
 from sandbox.faults import Plan
 from sandbox.ga4_quota import PropertyQuota
@@ -25,6 +26,7 @@ class World:
     journal: Journal = field(default_factory=Journal)
     quota: PropertyQuota = field(default_factory=PropertyQuota)
     reports: ReportDesk = field(default_factory=ReportDesk)
+    consent: Desk = field(default_factory=Desk)
     base_url: str = ""
 
     def reset(self) -> None:
@@ -34,4 +36,5 @@ class World:
         self.authority.reset()
         self.quota.reset()
         self.reports.reset()
+        self.consent.reset()
         self.clock.offset = self.clock.offset * 0
