@@ -151,7 +151,7 @@ class OutboxEntry(SQLModel, table=True):
 
 
 class JobPosting(SQLModel, table=True):
-    """One advertised opening of ours. `number` stands for it in aggregate keys."""
+    """One advertised opening of ours. `number` stands for it in aggregate keys. `advert` is a domain.adverts.Advert."""
 
     __tablename__ = "job_postings"
     __table_args__ = (
@@ -178,12 +178,16 @@ class JobPosting(SQLModel, table=True):
     opened_on: date | None = None
     closed_on: date | None = None
     target_hires: int = 1
+    advert: dict[str, object] = document(sa_column_kwargs={"server_default": "{}"})
     created_at: datetime = made_at()
     updated_at: datetime = made_at()
 
 
 class ExternalPosting(SQLModel, table=True):
-    """A posting as one connection knows it; linked to one of ours or waiting. Facts hang on `number`."""
+    """A posting as one connection knows it; linked to one of ours or waiting. Facts hang on `number`.
+
+    `handles` are further ids that the connector needs to speak of a posting that we published there.
+    """
 
     __tablename__ = "external_postings"
     __table_args__ = (
@@ -213,6 +217,7 @@ class ExternalPosting(SQLModel, table=True):
     status: str = text(sa_column_kwargs={"server_default": ""})
     status_detail: str = text(sa_column_kwargs={"server_default": ""})
     status_at: datetime | None = instant()
+    handles: dict[str, object] = document(sa_column_kwargs={"server_default": "{}"})
 
 
 class PostingLinkRule(SQLModel, table=True):

@@ -371,6 +371,8 @@ def _add_columns() -> None:
     op.add_column("external_postings", sa.Column("status", sa.Text(), server_default="", nullable=False))
     op.add_column("external_postings", sa.Column("status_detail", sa.Text(), server_default="", nullable=False))
     op.add_column("external_postings", sa.Column("status_at", UtcInstant(), nullable=True))
+    op.add_column("external_postings", sa.Column("handles", sa.JSON(), server_default="{}", nullable=False))
+    op.add_column("job_postings", sa.Column("advert", sa.JSON(), server_default="{}", nullable=False))
 
     op.add_column("platform_tokens", sa.Column("refresh_ends_at", UtcInstant(), nullable=True))
     op.add_column("platform_tokens", sa.Column("scopes", sa.Text(), server_default="", nullable=False))
