@@ -14,6 +14,7 @@ from typing import Any
 from starlette.requests import Request
 
 from sandbox.sockets import Answer, Delivery
+from sandbox.voices import CODES, spoken
 
 FAULT = "sandbox.fault"
 HTML = "<!doctype html><html><head><title>Sign in</title></head><body><h1>Please sign in</h1></body></html>"
@@ -36,14 +37,19 @@ ANSWERED = {
     "gzip_bomb",
 }
 MANGLED = {"truncated", "drip", "reset", "garbage", "chunked_cut", "mislabelled_gzip"}
-ACTED = {"token_expired", "token_revoked", "loop", "duplicate_page"}
-KINDS = ANSWERED | MANGLED | ACTED | {"hang"}
-SPEAKING = {
-    "429": ("RESOURCE_EXHAUSTED", "Exhausted property tokens for a project per hour."),
-    "500": ("INTERNAL", "Internal error encountered."),
-    "502": ("UNAVAILABLE", "Bad gateway."),
-    "503": ("UNAVAILABLE", "The service is currently unavailable."),
+ACTED = {
+    "token_expired",
+    "token_revoked",
+    "loop",
+    "duplicate_page",
+    "day_limit",
+    "version_sunset",
+    "authwall",
+    "blocked",
+    "credits_gone",
+    "queued",
 }
+KINDS = ANSWERED | MANGLED | ACTED | {"hang"}
 
 
 class BadPlanError(ValueError):
@@ -132,7 +138,7 @@ def own_answer(step: dict[str, Any], path: str, now: datetime) -> Answer | None:
     kind = step.get("kind", "")
     if kind.startswith("429"):
         return _spoken("429", path, step, _retry_after(kind, step, now))
-    if kind in SPEAKING:
+    if kind in CODES:
         return _spoken(kind, path, step, {})
     if kind == "html" or "html" in step:
         body = step.get("html", HTML)
@@ -162,15 +168,9 @@ def _retry_after(kind: str, step: dict[str, Any], now: datetime) -> dict[str, st
 
 def _spoken(code: str, path: str, step: dict[str, Any], headers: dict[str, str]) -> Answer:
     """A failure in the words of the platform whose route it is."""
-    status, message = SPEAKING[code]
-    if path.startswith(("/ads", "/oauth/v2")):
-        kind = {"429": "TOO_MANY_REQUESTS", "500": "INTERNAL_SERVER_ERROR"}.get(code, "SERVICE_UNAVAILABLE")
-        meta = {"status": int(code), "errors": [{"type": kind, "description": "Failed to process given request."}]}
-        payload: dict[str, Any] = {"meta": {**meta, "rootLocation": None, "perPage": None, "links": []}, "data": None}
-    else:
-        payload = {"error": {"code": int(code), "message": message, "status": status}}
+    status, payload = spoken(code, path)
     headers = {"content-type": "application/json", **headers, **step.get("headers", {})}
-    return Answer(int(code), list(headers.items()), json.dumps(payload).encode())
+    return Answer(status, list(headers.items()), json.dumps(payload).encode())
 
 
 def _scripted(step: dict[str, Any]) -> Answer:
