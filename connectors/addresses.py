@@ -85,7 +85,7 @@ def public_addresses(host: str, port: int, resolver: Resolver, timeout: float) -
     """
     addresses = _within(lambda: resolver(host, port), timeout, host)
     if not addresses:
-        raise Transient(f"the name {host} has no address")
+        raise Transient(f"the name {host} has no address", was_sent=False)
     refused = [address for address in addresses if not is_public(address)]
     if refused:
         raise ConfigError(f"{host} leads to {refused[0]}", cause="blocked_address")
@@ -109,7 +109,7 @@ def _within(work: Callable[[], list[str]], timeout: float, host: str) -> list[st
     thread.start()
     thread.join(max(timeout, 0.001))
     if thread.is_alive():
-        raise Transient(f"the name {host} was not resolved in time", cause="timeout")
+        raise Transient(f"the name {host} was not resolved in time", cause="timeout", was_sent=False)
     if failure:
-        raise Transient(f"the name {host} could not be resolved")
+        raise Transient(f"the name {host} could not be resolved", was_sent=False)
     return answer

@@ -28,6 +28,7 @@ LONGEST_RETRY_AFTER = timedelta(minutes=15)
 #: How long a job rests when a platform keeps saying "slow down" and never says until when.
 DEFAULT_REST = timedelta(minutes=5)
 _JSON_TYPE = re.compile(r"(?i)^(?:application|text)/(?:[\w.+-]+\+)?json\s*(?:;|$)")
+_XML_TYPE = re.compile(r"(?i)^(?:text/xml|application/(?:[\w.+-]+\+)?xml)\s*(?:;|$)")
 _CSV_TYPE = re.compile(r"(?i)^(?:text/csv|application/csv|text/plain|application/octet-stream)\s*(?:;|$)")
 
 
@@ -164,10 +165,17 @@ def _instant(text: str) -> datetime | None:
 
 
 def check_kind(answer: Answer, accept: str) -> None:
-    """Refuse a successful answer of another kind than `accept` ("json" or "csv"). Raises SchemaDrift."""
+    """Refuse a successful answer of another kind than `accept` ("json", "csv", "xml"; "any" but a web page).
+
+    Raises SchemaDrift.
+    """
     kind = answer.headers.get("content-type", "")
     if answer.is_page:
         raise SchemaDrift(f"{answer.url}: a web page", cause="not_json")
+    if accept == "any":
+        return
     wanted = _CSV_TYPE if accept == "csv" and answer.status == 200 else _JSON_TYPE
+    if accept == "xml":
+        wanted = _XML_TYPE
     if kind and not wanted.match(kind):
         raise SchemaDrift(f"{answer.url}: content type {kind[:60]!r}")

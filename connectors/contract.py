@@ -205,6 +205,7 @@ class OAuth:
     `client_env` is the prefix of the settings that hold the client (`INDEED` for INDEED_CLIENT_ID and
     INDEED_CLIENT_SECRET). `client_in` says where the token address wants the client's secret. `refresh_days` is how
     long a refresh token lives at most, None where it does not end by itself, 0 where the platform gives none.
+    `client_fields` are the form's fields for the client, for a company that brings its own.
     """
 
     authorize_url: str
@@ -215,6 +216,7 @@ class OAuth:
     client_in: Literal["header", "body"] = "body"
     extra: tuple[tuple[str, str], ...] = ()
     refresh_days: int | None = None
+    client_fields: tuple[str, str] = ("client_id", "client_secret")
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +250,7 @@ class Connector(ABC, Generic[ConfigT]):
     terms_warning: ClassVar[str] = ""
     oauth: ClassVar[OAuth | None] = None
     time_zone: ClassVar[str] = "UTC"
+    port: ClassVar[int] = 443
     max_body_bytes: ClassVar[int] = 32 * 1024 * 1024
 
     def __init__(self, config: ConfigT, session: Session) -> None:

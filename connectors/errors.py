@@ -6,6 +6,7 @@ ConnectorError
 ├── RateLimited      wait until the platform's own time, then go on
 ├── Transient        try again, with backoff
 ├── Rejected         the platform refuses our request: our bug
+├── Refused          the platform refuses what a person wrote (connectors/publishing.py)
 └── SchemaDrift      the answer is not what was agreed; nothing is written for it
 """
 
@@ -48,9 +49,14 @@ class RateLimited(ConnectorError):
 
 
 class Transient(ConnectorError):
-    """The network or the platform's servers failed: try again."""
+    """The network or the platform's servers failed: try again. `was_sent` is False where the request cannot have
+    reached the platform, so that whatever it asked for has certainly not happened."""
 
     default_cause = "unreachable"
+
+    def __init__(self, detail: str = "", *, cause: str = "", was_sent: bool = True) -> None:
+        super().__init__(detail, cause=cause)
+        self.was_sent = was_sent
 
 
 class Rejected(ConnectorError):
@@ -164,6 +170,18 @@ CAUSES: dict[str, Cause] = {
         "Report this with the sync job's id: it is a mistake of ours.",
         False,
         "medium",
+    ),
+    "content_refused": Cause(
+        "The platform does not accept this posting as it is.",
+        "Correct the fields named, then publish again.",
+        False,
+        "low",
+    ),
+    "outcome_unknown": Cause(
+        "It was sent, and no answer came.",
+        "Nothing to do: it is looked up at the platform before anything is sent again.",
+        True,
+        "low",
     ),
     "blocked_address": Cause(
         "The platform's name leads to an address we must not call.",

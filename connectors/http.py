@@ -31,6 +31,13 @@ from connectors.wire import Deadline, DeadlineError, GuardedTransport, Reach
 if TYPE_CHECKING:
     from connectors.contract import Connector
 
+Accept = Literal["json", "csv", "xml", "any"]
+_ACCEPTED: dict[Accept, str] = {
+    "json": "application/json",
+    "csv": "text/csv, application/json",
+    "xml": "text/xml, application/soap+xml",
+    "any": "application/json, */*;q=0.1",
+}
 USER_AGENT = "Sourceboard/0.1 (self-hosted recruiting analytics)"
 _HEADERS = {"user-agent": USER_AGENT, "accept-encoding": "gzip", "connection": "keep-alive"}
 #: Longest time one request may take in all, in seconds.
@@ -70,13 +77,13 @@ class Ask:
     """One request. `safe`: repeating it does no harm. `spends`: it counts against the connection's budget. `seconds`:
     what one try may take in all."""
 
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "PUT", "DELETE"]
     url: str
     params: Mapping[str, str] = field(default_factory=dict)
     content: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     bearer: Bearer | None = field(default=None, repr=False)
-    accept: Literal["json", "csv"] = "json"
+    accept: Accept = "json"
     safe: bool = True
     spends: bool = True
     classify: Classify | None = None
@@ -114,7 +121,7 @@ class Http:
         self._hurry_until: float | None = None
         self._secrets: list[str] = []
         where = (self._sandbox.host, _port(self._sandbox)) if self._sandbox else None
-        reach = Reach(frozenset(connector.hosts), options.resolver, where, self._deadline)
+        reach = Reach(frozenset(connector.hosts), options.resolver, where, self._deadline, connector.port)
         # The transport alone: a client around it would add cookies, redirects and a third of the time.
         self._transport = GuardedTransport(reach, options.tls or _tls())
         self._timeouts = httpx.Timeout(options.request_seconds).as_dict()
@@ -172,7 +179,7 @@ class Http:
         params: Mapping[str, str] | None = None,
         *,
         bearer: Bearer | None = None,
-        accept: Literal["json", "csv"] = "json",
+        accept: Accept = "json",
     ) -> Answer:
         """GET. With `accept="csv"` a 200 must be CSV, any other success JSON. Raises ConnectorError."""
         return self.send(Ask("GET", url, params or {}, bearer=bearer, accept=accept))
@@ -261,7 +268,7 @@ class Http:
         return self._last_address[1]
 
     def _exchange(self, ask: Ask, url: str, token: str) -> Answer:
-        headers = _HEADERS | {"accept": "application/json" if ask.accept == "json" else "text/csv, application/json"}
+        headers = _HEADERS | {"accept": _ACCEPTED[ask.accept]}
         headers |= ask.headers
         if token:
             headers["authorization"] = f"Bearer {token}"
@@ -292,7 +299,8 @@ class Http:
             parsed = httpx.URL(url)
         except httpx.InvalidURL:
             parsed = httpx.URL("")
-        fits = parsed.scheme == "https" and parsed.host in self._connector.hosts and parsed.port in {None, 443}
+        fits = parsed.scheme == "https" and parsed.host in self._connector.hosts
+        fits = fits and _port(parsed) == self._connector.port
         if not fits or parsed.userinfo:
             raise ConfigError(f"not an address of {self._connector.key}: {redact(url)[:200]}", cause="blocked_address")
         return parsed
@@ -345,6 +353,8 @@ def _named_failures(url: str) -> Iterator[None]:
         return
     except DeadlineError:
         failure = Transient(f"{url}: no complete answer in time", cause="timeout")
+    except (httpcore.ConnectTimeout, httpcore.PoolTimeout):
+        failure = Transient(f"{url}: no connection in time", cause="timeout", was_sent=False)
     except (httpcore.TimeoutException, httpx.TimeoutException):
         failure = Transient(f"{url}: no answer in time", cause="timeout")
     except httpcore.ConnectError as error:
@@ -361,4 +371,4 @@ def _connect_failure(url: str, error: httpcore.ConnectError) -> ConnectorError:
     if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError):
         reason = getattr(cause, "verify_message", "") or cause.reason or "handshake failed"
         return ConfigError(f"{url}: {reason}", cause="tls")
-    return Transient(f"{url}: no connection")
+    return Transient(f"{url}: no connection", was_sent=False)

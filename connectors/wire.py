@@ -35,12 +35,13 @@ class Deadline:
 
 @dataclass(frozen=True)
 class Reach:
-    """Where a connector may connect to: its platform's hosts on port 443, or the sandbox and nothing else."""
+    """Where a connector may connect to: its platform's hosts on their one port, or the sandbox and nothing else."""
 
     hosts: frozenset[str]
     resolver: Resolver
     sandbox: tuple[str, int] | None = None
     deadline: Deadline = field(default_factory=Deadline)
+    port: int = 443
 
     def addresses(self, host: str, port: int) -> list[str]:
         """The addresses to try for an allowed host and port. Raises ConfigError (blocked_address)."""
@@ -48,7 +49,7 @@ class Reach:
             if (host, port) != self.sandbox:
                 raise ConfigError(f"only the sandbox may be reached, not {host}:{port}", cause="blocked_address")
             return [host]
-        if host not in self.hosts or port != 443:
+        if host not in self.hosts or port != self.port:
             raise ConfigError(f"{host}:{port} is not one of this platform's addresses", cause="blocked_address")
         return public_addresses(host, port, self.resolver, self.deadline.left(_CONNECT_SECONDS))
 
