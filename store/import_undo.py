@@ -43,6 +43,7 @@ from store.writes.imports import (
     find_told,
     import_number,
 )
+from store.writes.merge import lock_facts
 from store.writes.projections import mark_applications_dirty
 
 #: An import whose process said nothing for this long is dead.
@@ -124,6 +125,7 @@ def _undo_facts(store: Store, record: Import, now: datetime) -> Undone:
     days = _days_seen(store, place, seen)
     for chunk in _chunks(days, 4):
         with store.writing() as session:
+            lock_facts(session.connection(), place.config_no)
             gone = session.connection().execute(
                 delete(_FACTS).where(*_at(place), _FACTS.c.day.in_(chunk), _FACTS.c.seen == seen)
             )
@@ -146,6 +148,7 @@ def _place(store: Store, record: Import) -> Place | None:
 
 def _restore_facts(session: Session, place: Place, seen: int, work: tuple[list[tuple[list[Any], Any]], Undone]) -> None:
     changes, undone = work
+    lock_facts(session.connection(), place.config_no)
     keys: list[FactKey] = [tuple(row_key) for row_key, _ in changes]
     days = [key[0] for key in keys]
     current = find_told(session, place, (min(days), max(days)), (key[1] for key in keys)).facts

@@ -1,10 +1,16 @@
 """Whole pages that fill stretches of the key, against a dict: values, stamps, counts and days, on both databases."""
 
 import random
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import text
+from sqlmodel import Session
 
+from store.engine import is_sqlite, run_writing
 from store.opening import Store
 from store.writes.merge import Key, Merged, Page, Row, Shared, Stamp, merge_page
 
@@ -103,3 +109,44 @@ def test_random_pages_leave_what_a_dict_would_hold(store: Store) -> None:
             limit = chance.choice([1, 3])
             page[shared] = {key: (*key, chance.randrange(limit), chance.randrange(limit) // 2) for key in told}
         check(store, model, Stamp(1, chance.randint(1, 2), 1, seen), page)
+
+
+def test_two_that_write_one_page_at_once_make_it_once(store: Store) -> None:
+    page: Page = {POSTINGS: rows_of(range(100, 102), range(1, 26))}
+    together = threading.Barrier(2, timeout=60)
+
+    def write(session: Session) -> Merged:
+        if not is_sqlite(session):  # SQLite lets one in at a time
+            together.wait()
+        return merge_page(session.connection(), Stamp(1, 1, 1, 7), page)
+
+    with ThreadPoolExecutor(2) as pool:
+        done = [pool.submit(run_writing, store.engine, write) for _ in range(2)]
+        counts = sorted((merged.inserted, merged.unchanged) for merged in (each.result(60) for each in done))
+    assert counts == [(0, 100), (100, 0)]
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])
+def test_facts_that_another_deletes_meanwhile_are_written_again(store: Store) -> None:
+    """SQLite has one writer: there is no meanwhile."""
+    stamp, page = Stamp(1, 1, 1, 8), {POSTINGS: rows_of(range(100, 102), range(1, 26))}
+    merge(store, Stamp(1, 1, 1, 7), page)
+    with ThreadPoolExecutor(1) as pool:
+        with store.writing() as session:
+            session.execute(text("DELETE FROM platform_analytics_raw WHERE external_posting = 13"))
+            writer = pool.submit(merge, store, stamp, page)
+            wait_for(lambda: is_anybody_blocked(store))
+        assert writer.result(60).days == {100, 101}, "whoever deleted them may have counted these days without them"
+    assert [told[2] for told in stored(store).values()] == [8] * 100
+
+
+def is_anybody_blocked(store: Store) -> bool:
+    with store.reading() as session:
+        return bool(session.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one())
+
+
+def wait_for(has_come: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not has_come():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
