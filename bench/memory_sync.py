@@ -8,12 +8,14 @@ from bench.databases import fresh_store
 from bench.fact_server import serving
 from bench.sync_bench import Bulk, connect, sync, toward
 from connectors.registry import CONNECTORS
+from jobs.garbage import collect_seldom
 
 
 def main() -> None:
     """One page first, so that imports and caches are there; then all pages."""
     kind, pages = sys.argv[1], int(sys.argv[2])
     CONNECTORS[Bulk.key] = Bulk
+    collect_seldom()  # as a worker process does when it starts
     with serving(pages) as port, fresh_store(kind) as (store, settings):
         config = connect(store)
         place = toward(settings, port)

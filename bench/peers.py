@@ -16,6 +16,7 @@ from bench.fact_server import PAGE_FACTS, serving
 from bench.figures import Figure, p50, table
 from bench.sync_bench import Bulk, connect, sync, toward
 from connectors.registry import CONNECTORS
+from jobs.garbage import collect_seldom
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = ROOT / ".venv-peers"
@@ -39,6 +40,7 @@ def main() -> int:
     _install()
     pages, rounds = (QUICK_PAGES, QUICK_ROUNDS) if is_quick else (PAGES, ROUNDS)
     CONNECTORS[Bulk.key] = Bulk
+    collect_seldom()  # as a worker process does when it starts
     with serving(pages) as port:
         found = [figure for kind in KINDS for figure in _compare(kind, port, pages, rounds)]
     print(table(found), flush=True)

@@ -20,6 +20,7 @@ from connectors.registry import CONNECTORS
 from domain.facts import Fact, Scope, Window, day_number
 from domain.metrics import BY_NAME
 from jobs.enqueue import request_sync
+from jobs.garbage import collect_seldom
 from jobs.worker import run_once
 from settings import Settings
 from store.opening import Store
@@ -92,6 +93,8 @@ def run(scale: Scale) -> list[Figure]:
     """Both databases, first load and again; the loops take turns, so that a busy machine is busy for both."""
     pages = scale.runs(PAGES, QUICK_PAGES)
     CONNECTORS[Bulk.key] = Bulk
+    # As a worker process does when it starts; the bare loop gains by it too.
+    collect_seldom()
     try:
         with serving(pages) as port:
             return [figure for kind in KINDS for figure in _measure(kind, port, pages, scale.runs(3, 1))]

@@ -22,6 +22,7 @@ from apscheduler.executors.pool import ProcessPoolExecutor
 from sqlalchemy.exc import SQLAlchemyError
 
 import logs
+from jobs.garbage import collect_seldom
 from settings import Settings
 from store.errors import StartError, StoreError
 from store.opening import Store, attach_store
@@ -155,6 +156,7 @@ def in_child(task: Callable[[Store, Settings, str, Callable[[], bool]], None]) -
     try:
         if _child.store is None:
             _child.store = attach_store(_child.settings)
+            collect_seldom()
         task(_child.store, _child.settings, _child.name, lambda: _child.is_stopping)
     except StartError as error:
         log.warning("the database cannot be opened by a worker", reason=str(error))
