@@ -42,6 +42,10 @@ class Offered:
     `counted_by="source"` says that the platform's total is the sum of its source breakdown, so that rows owned by
     another connected platform can be left out (the career site). `postings` tells whether it is also reported per
     posting. `words` says what the platform means by it where that differs from the metric's own definition.
+
+    `counters` says where running totals (`Page.counters`) take the place of dated facts: "never"; for "postings"
+    alone, beside totals that the platform dates; "always", so that totals are the sum of the postings' growth; or as
+    an "optional" setting of the connection, then for both.
     """
 
     metric: str
@@ -49,6 +53,7 @@ class Offered:
     counted_by: Literal["total", "source"] = "total"
     postings: bool = False
     words: str = ""
+    counters: Literal["never", "postings", "always", "optional"] = "never"
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +276,11 @@ class Connector(ABC, Generic[ConfigT]):
     def granted(cls, answer: Mapping[str, object]) -> dict[str, object]:
         """The form's values that the token address's answer to a new grant brings (`oauth` connectors)."""
         return {"refresh_token": answer.get("refresh_token", "")}
+
+    @classmethod
+    def redirected(cls, query: Mapping[str, str]) -> dict[str, object]:  # noqa: ARG003
+        """The form's values that the platform adds when it sends somebody back (an employer chosen there)."""
+        return {}
 
     def choices(self) -> tuple[Choice, ...]:
         """The accounts a fresh grant reaches, for a person to choose from; none where there is nothing to choose."""

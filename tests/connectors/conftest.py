@@ -25,7 +25,7 @@ def sandbox(_sandbox_process: Sandbox) -> Sandbox:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
     report = yield
-    if item.path.name == "test_conformance.py" and (report.when == "call" or report.outcome == "skipped"):
+    if item.path.name.startswith("test_conformance") and (report.when == "call" or report.outcome == "skipped"):
         key = getattr(item, "callspec", None) and item.callspec.params.get("key")
         if key:
             results = item.config.stash.setdefault(_RESULTS, {})

@@ -1,12 +1,12 @@
 """Builds connectors against a sandbox or a scripted server, and keeps what they spent, waited for and brought."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pytest
 from pydantic import SecretStr
 
 from connectors.answers import Answer
@@ -14,6 +14,7 @@ from connectors.auth import MemoryTokens
 from connectors.contract import (
     Account,
     ConnectorConfig,
+    Counter,
     Limits,
     MetricsSource,
     Offered,
@@ -23,9 +24,10 @@ from connectors.contract import (
 )
 from connectors.errors import ConnectorError
 from connectors.http import Http, Options, open_http
-from connectors.registry import CONNECTORS
+from connectors.registry import CONNECTORS, find_source
 from domain.facts import Fact, Window
 from sandbox.launch import Sandbox
+from tests.connectors.traits import traits_of
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -51,21 +53,14 @@ class Reader:
                 self.pages.append(step)
         return [fact for page in self.pages for fact in page.facts]
 
+    def counters(self) -> list[Counter]:
+        """The running totals of the last read."""
+        return [counter for page in self.pages for counter in page.counters]
+
 
 def config_values(sandbox: Sandbox, key: str) -> dict[str, Any]:
     """What an admin would type into the form."""
-    told = sandbox.control("credentials")
-    site, indeed = told["ga4"], told["indeed"]
-    if key == "company_website":
-        return {
-            "property_id": site["property_id"],
-            "careers_path": site["careers_path"],
-            "service_account_json": json.dumps(site["service_account"]),
-            "apply_click_event": site["events"]["click"],
-            "apply_start_event": site["events"]["apply_start"],
-            "apply_complete_event": site["events"]["application"],
-        }
-    return {name: indeed[name] for name in ("client_id", "client_secret", "employer_id")}
+    return traits_of(key).fields(sandbox.control("credentials"))
 
 
 @contextmanager
@@ -84,12 +79,42 @@ def reading(
 
 def window_of(sandbox: Sandbox, key: str, days: int, *, ending: int = 1) -> Window:
     """The last `days` days of the platform's own calendar, today included (`ending` days from today)."""
-    today = date.fromisoformat(
-        sandbox.control("clock")["property_today" if key == "company_website" else "indeed_today"]
-    )
+    today = date.fromisoformat(sandbox.control("clock")[traits_of(key).today])
     end = today + timedelta(days=ending)
-    final_before = today - timedelta(days=CONNECTORS[key].lookback_days)
+    final_before = today - timedelta(days=source_of(key).lookback_days)
     return Window(end - timedelta(days=days), end, final_before)
+
+
+def source_of(key: str) -> type[MetricsSource[Any]]:
+    """The connector of that key, which reports numbers."""
+    found = find_source(key)
+    assert found is not None
+    return found
+
+
+def sandbox_now(sandbox: Sandbox) -> datetime:
+    """The instant it is in the sandbox."""
+    return datetime.fromisoformat(sandbox.control("clock")["now"])
+
+
+def final(facts: list[Fact]) -> dict[tuple[Any, ...], int]:
+    """What a store holds after these facts: the last one of each key."""
+    return {key_of(fact): fact.value for fact in facts}
+
+
+def key_of(fact: Fact) -> tuple[Any, ...]:
+    """What makes a fact the same as another."""
+    return fact.metric, fact.day, fact.scope, fact.posting_ref, fact.breakdown, fact.currency, fact.hour
+
+
+def assert_silent(sandbox: Sandbox, key: str, shown: object, caplog: pytest.LogCaptureFixture, *more: str) -> None:
+    """Assert that neither the log nor what is shown holds a secret of the connection, or `more`."""
+    values = config_values(sandbox, key)
+    secrets = [values[name] for name in CONNECTORS[key].secret_fields() if name in values]
+    secrets += traits_of(key).hidden(values)
+    texts = repr(shown) + str(shown) + "".join(r.getMessage() + repr(r.__dict__) for r in caplog.records)
+    for secret in filter(None, (*secrets, *more, "ya29.c.", "eyJ")):
+        assert secret not in texts
 
 
 class ProbeConfig(ConnectorConfig):
