@@ -42,6 +42,23 @@ class Settings:
         "SESSION_IDLE_MINUTES", "720", "Minutes without a click until sign-in is asked again."
     )
     session_hours_text: str = _setting("SESSION_HOURS", "168", "Hours until sign-in is asked again in any case.")
+    api_requests_text: str = _setting(
+        "API_REQUESTS_PER_MINUTE", "60", "Requests a minute that each API key or token may make."
+    )
+    api_exports_text: str = _setting("API_EXPORTS", "3", "Exports that one process streams at the same time.")
+    api_cors_origins: str = _setting(
+        "API_CORS_ORIGINS", "", "Origins whose pages may call the API with a key, separated by spaces; empty is none."
+    )
+    google_client_id: str = _setting("GOOGLE_CLIENT_ID", "", "OAuth client of “Connect with Google”.")
+    google_client_secret: str = _setting("GOOGLE_CLIENT_SECRET", "", "Its secret.")
+    indeed_client_id: str = _setting("INDEED_CLIENT_ID", "", "OAuth client of “Connect with Indeed”.")
+    indeed_client_secret: str = _setting("INDEED_CLIENT_SECRET", "", "Its secret.")
+    facebook_client_id: str = _setting("FACEBOOK_CLIENT_ID", "", "App of “Connect with Facebook”.")
+    facebook_client_secret: str = _setting("FACEBOOK_CLIENT_SECRET", "", "Its secret.")
+    x_client_id: str = _setting("X_CLIENT_ID", "", "OAuth client of “Connect with X”.")
+    x_client_secret: str = _setting("X_CLIENT_SECRET", "", "Its secret; empty for a public client.")
+    linkedin_client_id: str = _setting("LINKEDIN_CLIENT_ID", "", "OAuth client of “Connect with LinkedIn”.")
+    linkedin_client_secret: str = _setting("LINKEDIN_CLIENT_SECRET", "", "Its secret.")
 
     @property
     def data_dir(self) -> Path:
@@ -89,6 +106,21 @@ class Settings:
         return self._whole(self.session_hours_text, "SESSION_HOURS", 1, 24 * 90)
 
     @property
+    def api_requests_per_minute(self) -> int:
+        """Requests a minute by one key."""
+        return self._whole(self.api_requests_text, "API_REQUESTS_PER_MINUTE", 1, 1_000_000)
+
+    @property
+    def api_exports(self) -> int:
+        """Exports at the same time."""
+        return self._whole(self.api_exports_text, "API_EXPORTS", 1, 64)
+
+    @property
+    def cors_origins(self) -> tuple[str, ...]:
+        """Origins of other sites that may call the API."""
+        return tuple(self.api_cors_origins.replace(",", " ").split())
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """What must never be written down: passwords, tokens and keys among the settings."""
         keys = [part.strip().partition(":")[2] for part in self.encryption_key.split(",")]
@@ -96,8 +128,16 @@ class Settings:
             password = urlsplit(self.database_url).password or ""
         except ValueError:
             password = ""
+        clients = [getattr(self, item.name) for item in fields(self) if item.name.endswith("_client_secret")]
         told = (self.encryption_key, *keys, password, unquote(password), self.demo_password, self.metrics_token)
+        told = (*told, *clients)
         return tuple(dict.fromkeys(secret for secret in told if secret))
+
+    def oauth_client(self, prefix: str) -> tuple[str, str] | None:
+        """Id and secret of the OAuth client for a platform (`INDEED`), None where none is set."""
+        name = prefix.lower()
+        client_id = getattr(self, f"{name}_client_id", "")
+        return (client_id, getattr(self, f"{name}_client_secret")) if client_id else None
 
     @property
     def is_https(self) -> bool:
@@ -119,12 +159,23 @@ def load(environment: Mapping[str, str]) -> Settings:
         if item.metadata["variable"] in environment
     }
     settings = Settings(**known)
-    for check in ("port", "sandbox_port", "workers", "session_idle_minutes", "session_hours"):
+    for check in (
+        "port",
+        "sandbox_port",
+        "workers",
+        "session_idle_minutes",
+        "session_hours",
+        "api_requests_per_minute",
+        "api_exports",
+    ):
         getattr(settings, check)
     for proxy in settings.trusted_proxies.replace(",", " ").split():
         _require_network(proxy)
     if settings.public_url and not re.fullmatch(r"https?://[^/\s?#@]+/?", settings.public_url):
         raise SettingsError("PUBLIC_URL must look like https://hiring.example, without a path.")
+    for origin in settings.cors_origins:
+        if not re.fullmatch(r"https?://[^/\s?#@*]+", origin):
+            raise SettingsError(f"API_CORS_ORIGINS holds {origin!r}, which is no origin like https://reports.example.")
     if settings.redis_url:
         raise SettingsError("REDIS_URL is set, but this version runs its jobs without Redis. Unset it.")
     if settings.log_level not in {"debug", "info", "warning", "error"}:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, delete, func, update
+from sqlalchemy import CursorResult, bindparam, delete, func, update
+from sqlalchemy import select as columns_of
 from sqlmodel import Session, col, select
 
 from store.tables import ApiKey, SessionRow, SetupLink, SignInAttempt, SignInTicket, User
@@ -27,6 +28,20 @@ class LiveSession:
     seen_at: datetime
     expires_at: datetime
     address_prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class LiveKey:
+    """A bearer key that is good now, with the user it acts for as the table has them now."""
+
+    kind: str
+    scopes: str
+    used_at: datetime | None
+    user_id: uuid.UUID
+    company_id: uuid.UUID
+    role: str
+    name: str
+    email: str
 
 
 def _changed(session: Session, statement: Any) -> int:
@@ -158,17 +173,36 @@ def forget_attempts(session: Session, *, email_hash: str, address_hash: str) -> 
     )
 
 
-def find_key(session: Session, token_hash: str, *, now: datetime) -> tuple[ApiKey, User] | None:
+def find_key(session: Session, token_hash: str, *, now: datetime) -> LiveKey | None:
     """The bearer key behind a hash with its user; None when expired, revoked, or the user may not enter."""
-    row = session.exec(
-        select(ApiKey, User)
-        .join(User, col(User.id) == col(ApiKey.user_id))
-        .where(
-            col(ApiKey.token_hash) == token_hash,
-            col(ApiKey.revoked_at).is_(None),
-            col(User.is_active).is_(True),
-        )
-    ).first()
-    if row is None or (row[0].expires_at is not None and row[0].expires_at <= now):
+    row = session.connection().execute(_LIVE_KEY, {"token_hash": token_hash}).first()
+    if row is None or (row.expires_at is not None and row.expires_at <= now):
         return None
-    return row[0], row[1]
+    return LiveKey(*row[:-1])
+
+
+def touch_key(session: Session, token_hash: str, *, now: datetime) -> None:
+    """Notes that a key was used."""
+    _changed(session, update(ApiKey).where(col(ApiKey.token_hash) == token_hash).values(used_at=now))
+
+
+#: Asked with every request: plain columns, compiled once.
+_LIVE_KEY = (
+    columns_of(
+        col(ApiKey.kind),
+        col(ApiKey.scopes),
+        col(ApiKey.used_at),
+        col(User.id),
+        col(User.company_id),
+        col(User.role),
+        col(User.name),
+        col(User.email),
+        col(ApiKey.expires_at),
+    )
+    .join(User, col(User.id) == col(ApiKey.user_id))
+    .where(
+        col(ApiKey.token_hash) == bindparam("token_hash"),
+        col(ApiKey.revoked_at).is_(None),
+        col(User.is_active).is_(True),
+    )
+)
