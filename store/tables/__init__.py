@@ -12,6 +12,7 @@ from store.tables.applicants import (
 )
 from store.tables.events import (
     EventDirtyDay,
+    EventProjection,
     LinkClick,
     TrackerSite,
     TrackingLink,
@@ -74,6 +75,7 @@ __all__ = [
     "DirtyDay",
     "ErrorLog",
     "EventDirtyDay",
+    "EventProjection",
     "ExternalPosting",
     "IdempotentRequest",
     "Import",

@@ -3,7 +3,8 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, LargeBinary, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, LargeBinary, SmallInteger, UniqueConstraint
+from sqlalchemy import text as sql
 from sqlmodel import Field, SQLModel
 
 from store.tables.columns import count, document, id_field, instant, made_at, one_of, text
@@ -45,13 +46,20 @@ class WebhookInbox(SQLModel, table=True):
     detail: str = text(sa_column_kwargs={"server_default": ""})
 
 
+_UNTOLD = sql("application_ref <> '' AND told_at IS NULL")
+
+
 class WebsiteAnalytics(SQLModel, table=True):
-    """One event of the career-site tracker. `filtered_reason` is why it does not count, "" where it does."""
+    """One event of the career-site tracker. `filtered_reason` is why it does not count, "" where it does.
+
+    `application_ref` is what the site calls the application sent; `told_at` when it was entered among applications.
+    """
 
     __tablename__ = "website_analytics"
     __table_args__ = (
         CheckConstraint(one_of("kind", ("view", "apply_start", "apply_complete")), name="website_analytics_kind"),
         Index("ix_website_analytics_at", "company_id", "at"),
+        Index("ix_website_analytics_untold", "at", sqlite_where=_UNTOLD, postgresql_where=_UNTOLD),
     )
 
     id: uuid.UUID = id_field()
@@ -69,6 +77,9 @@ class WebsiteAnalytics(SQLModel, table=True):
     agent: str = text()
     filtered_reason: str = text()
     link_id: uuid.UUID | None = Field(default=None, foreign_key="tracking_links.id")
+    referral_id: uuid.UUID | None = Field(default=None, foreign_key="referrals.id")
+    application_ref: str = text(sa_column_kwargs={"server_default": ""})
+    told_at: datetime | None = instant()
 
 
 class TrackingLink(SQLModel, table=True):
@@ -165,7 +176,7 @@ class LinkClick(SQLModel, table=True):
 
 
 class EventDirtyDay(SQLModel, table=True):
-    """Append-only: days of a connection's zone whose event facts (tracker, links, webhooks) are due."""
+    """Append-only: UTC days on which something was tracked: the facts of days of any zone that touch them are due."""
 
     __tablename__ = "event_dirty_days"
 
@@ -177,3 +188,20 @@ class EventDirtyDay(SQLModel, table=True):
     company_id: uuid.UUID = Field(foreign_key="companies.id", ondelete="CASCADE")
     day: int
     made_at: datetime = made_at()
+
+
+class EventProjection(SQLModel, table=True):
+    """Which connection carries the facts that a platform's tracked events make, by days of which zone.
+
+    `since` holds, by metric number, the first day on which it was tracked; `covered_until` is the last day covered.
+    """
+
+    __tablename__ = "event_projections"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    company_no: int = Field(sa_type=Integer, primary_key=True)
+    platform: int = Field(sa_type=SmallInteger, primary_key=True)
+    config_no: int
+    time_zone: str = text()
+    since: dict[str, int] = document()
+    covered_until: int | None = None

@@ -121,6 +121,17 @@ def _make_tables() -> None:
         sa.UniqueConstraint("key"),
     )
     op.create_table(
+        "event_projections",
+        sa.Column("company_no", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("platform", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("config_no", sa.Integer(), nullable=False),
+        sa.Column("time_zone", sa.Text(), nullable=False),
+        sa.Column("since", sa.JSON(), nullable=False),
+        sa.Column("covered_until", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("company_no", "platform"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "visitor_salts",
         sa.Column("company_id", sa.Uuid(), nullable=False),
         sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
@@ -392,6 +403,14 @@ def _add_columns() -> None:
     with op.batch_alter_table("website_analytics") as table:
         table.add_column(sa.Column("link_id", sa.Uuid(), nullable=True))
         table.create_foreign_key("website_analytics_link", "tracking_links", ["link_id"], ["id"])
+        table.add_column(sa.Column("referral_id", sa.Uuid(), nullable=True))
+        table.create_foreign_key("website_analytics_referral", "referrals", ["referral_id"], ["id"])
+        table.add_column(sa.Column("application_ref", sa.Text(), server_default="", nullable=False))
+        table.add_column(sa.Column("told_at", UtcInstant(), nullable=True))
+    untold = sa.text("application_ref <> '' AND told_at IS NULL")
+    op.create_index(
+        "ix_website_analytics_untold", "website_analytics", ["at"], sqlite_where=untold, postgresql_where=untold
+    )
     with op.batch_alter_table("posting_link_rules") as table:
         table.drop_constraint("link_rules_field", type_="check")
         table.create_check_constraint("link_rules_field", _LINK_FIELDS)
