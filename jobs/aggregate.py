@@ -49,7 +49,8 @@ def declared_counting() -> Declared:
 def aggregate_due(store: Store, now: datetime, declared: Declared | None = None, seconds: float = 20) -> int:
     """Recompute the days in the dirty log, for about `seconds` at most; returns how many platform-days were done.
 
-    1. Read which days are due, sites last, because what they own depends on the others.
+    1. Read which days are due, sites last, because what they own depends on the others. Where a site has the same days
+       due as others, they are done together.
     2. Take a few days of the platforms that have the same days due: lock the company, read their entries, recompute,
        delete exactly these entries, commit. Where another worker was quicker there are no entries, and nothing is done.
     3. Look again, for recomputing may have made a site's days dirty.
@@ -64,7 +65,7 @@ def aggregate_due(store: Store, now: datetime, declared: Declared | None = None,
     while True:
         with store.reading() as session:
             due = {key: days for key, days in due_days(session).items() if key not in refused}
-        parts = _grouped({key: days for key, days in due.items() if not _is_site(key)} or due, alone)
+        parts = _grouped(due, alone)
         if not parts:
             return done
         for part in parts:
@@ -115,12 +116,15 @@ def _check(session: Session, company_no: int, starts: tuple[int, ...], now: date
 
 
 def _grouped(due: Mapping[Key, set[int]], alone: Collection[Key]) -> list[Slice]:
-    """Slices of the platforms that have the same days due; sites, and who is to be alone, one by one, sites last."""
-    groups: dict[tuple[bool, int, tuple[int, ...], int], list[int]] = defaultdict(list)
+    """Slices of the platforms that have the same days due; who is to be alone, one by one.
+
+    Slices of nothing but sites wait until nobody else has anything due.
+    """
+    groups: dict[tuple[int, tuple[int, ...], int], list[int]] = defaultdict(list)
     for key, days in due.items():
-        own = key[1] if _is_site(key) or key in alone else 0
-        groups[_is_site(key), key[0], tuple(sorted(days)), own].append(key[1])
-    return [Slice(group[1], tuple(sorted(groups[group])), group[2]) for group in sorted(groups)]
+        groups[key[0], tuple(sorted(days)), key[1] if key in alone else 0].append(key[1])
+    slices = [Slice(group[0], tuple(sorted(groups[group])), group[1]) for group in sorted(groups)]
+    return [part for part in slices if not all(BY_NUMBER[one].is_site for one in part.platforms)] or slices
 
 
 def _steps(store: Store, part: Slice, work: Recompute, *, even_clean: bool = False) -> Iterator[tuple[int, int]]:
@@ -161,7 +165,3 @@ def _settle(store: Store, part: Slice, work: Recompute, pace: Pace, *, even_clea
         if not entries and not even_clean:
             return None
     return total
-
-
-def _is_site(key: Key) -> bool:
-    return BY_NUMBER[key[1]].is_site

@@ -6,6 +6,7 @@ recomputing what has not changed writes nothing and raises no version.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
@@ -24,7 +25,7 @@ from store.tables.facts import GRAINS
 from store.writes.choices import ALL_METRICS, Choices, Declared, Slice, choices_of, connections_of
 from store.writes.dirty import mark_sites
 from store.writes.posting_aggregates import CountedPostings, write_postings
-from store.writes.sums import listed, looked_up, run, run_many, sum_facts, values_of
+from store.writes.sums import insert_many, listed, looked_up, run, run_many, sum_facts, values_of
 
 #: (platform, grain, metric, first day, currency) of a row of one company
 Key = tuple[int, int, int, int, str]
@@ -34,15 +35,22 @@ Rows = dict[Key, tuple[int, int, int]]
 Span = tuple[int, int]
 _DAY = GRAINS["day"]
 _PERIODS: tuple[Literal["week", "month"], ...] = ("week", "month")
+_COLUMNS = "company_no, platform, grain, metric, period_start, currency, value, covered_days, provisional"
+_TYPES = ("integer", "smallint", "smallint", "smallint", "integer", "varchar", "bigint", "smallint", "smallint")
+_CONFLICT = "ON CONFLICT (company_no, grain, metric, period_start, platform, currency) DO UPDATE SET"
 _UPSERT = (
-    "INSERT INTO platform_analytics_aggregated (company_no, platform, grain, metric, period_start, currency, value, "
-    "covered_days, provisional) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
-    "ON CONFLICT (company_no, grain, metric, period_start, platform, currency) DO UPDATE SET "
-    "value = excluded.value, covered_days = excluded.covered_days, provisional = excluded.provisional"
+    f"INSERT INTO platform_analytics_aggregated ({_COLUMNS})",
+    _TYPES,
+    f"{_CONFLICT} value = excluded.value, covered_days = excluded.covered_days, provisional = excluded.provisional",
+)
+#: The rows are there: only their shares are written.
+_SHARE = (
+    f"INSERT INTO platform_analytics_aggregated ({_COLUMNS}, percentage)",
+    (*_TYPES, "integer"),
+    f"{_CONFLICT} percentage = excluded.percentage",
 )
 _ROW = "company_no = ? AND platform = ? AND grain = ? AND metric = ? AND period_start = ? AND currency = ?"
 _DELETE = f"DELETE FROM platform_analytics_aggregated WHERE {_ROW}"  # noqa: S608 -- our own words
-_SHARE = f"UPDATE platform_analytics_aggregated SET percentage = ? WHERE {_ROW}"  # noqa: S608 -- our own words
 _RAISE = (
     update(DataVersion)
     .where(col(DataVersion.company_no) == bindparam("company"))
@@ -70,19 +78,34 @@ def recompute(session: Session, part: Slice, declared: Declared, now: datetime) 
     """
     if not part.days or not part.platforms:
         return 0
+    changed: set[Key] = set()
+    rows = 0
+    ordered = part.in_order()
+    for place, one in enumerate(ordered):
+        later = tuple(platform for other in ordered[place + 1 :] for platform in other.platforms)
+        written, of_postings = _recompute_days(session, one, declared, (later, now))
+        changed |= written
+        rows += of_postings
+    changed |= _write_periods(session, part, changed)
+    rows += len(changed) + _write_shares(session, part.company_no, {key[1:4] for key in changed})
+    if rows:
+        _raise_version(session, part.company_no, now)
+    return rows
+
+
+def _recompute_days(
+    session: Session, part: Slice, declared: Declared, told: tuple[tuple[int, ...], datetime]
+) -> tuple[set[Key], int]:
+    """Daily rows, of platforms that do not depend on each other, and rows by posting; `told`: who is still to come."""
+    later, now = told
     connections = connections_of(session, part, declared)
     choices = choices_of(session, part, connections)
     days, by_posting = _count(session, part, choices, connections)
     before = _stored(session, part, _DAY, part.days)
     changed = _write(session, part, before, days)
-    mark_sites(session, part, {key[3] for key in changed if (key in before) != (key in days)}, now)
-    changed |= _write_periods(session, part, changed)
-    rows = len(changed)
-    rows += _write_shares(session, part.company_no, {key[1:4] for key in changed})
-    rows += write_postings(session, part, by_posting)
-    if rows:
-        _raise_version(session, part.company_no, now)
-    return rows
+    known = replace(part, platforms=(*part.platforms, *later))
+    mark_sites(session, known, {key[3] for key in changed if (key in before) != (key in days)}, now)
+    return changed, write_postings(session, part, by_posting)
 
 
 def check_periods(session: Session, company_no: int, starts: Collection[int], now: datetime) -> int:
@@ -168,14 +191,14 @@ def _stored(session: Session, part: Slice, grain: int, starts: Collection[int]) 
         part.company_no,
         0,
     )
-    return {tuple(row[:5]): tuple(row[5:]) for row in found}
+    return {row[:5]: row[5:] for row in found.all()}
 
 
 def _write(session: Session, part: Slice, before: Rows, after: Rows) -> set[Key]:
     """Make the stored rows those of `after`; returns the keys that were written or deleted."""
     fresh = [key for key, row in after.items() if before.get(key) != row]
     gone = [key for key in before if key not in after]
-    run_many(session, _UPSERT, [(part.company_no, *key, *after[key]) for key in fresh])
+    insert_many(session, _UPSERT, [(part.company_no, *key, *after[key]) for key in fresh])
     run_many(session, _DELETE, [(part.company_no, *key) for key in gone])
     return {*fresh, *gone}
 
@@ -219,7 +242,7 @@ def _write_grain(
             part.company_no,
             0,
         )
-        after = {(row[0], number, row[1], row[2], row[3]): (row[4], row[5], row[6]) for row in found}
+        after = {(row[0], number, row[1], row[2], row[3]): (row[4], row[5], row[6]) for row in found.all()}
     return _write(session, part, _stored(session, part, number, starts), after)
 
 
@@ -235,29 +258,29 @@ def _write_shares(session: Session, company_no: int, changed: Iterable[tuple[int
         return 0
     source = looked_up(
         session,
-        ("platform_analytics_aggregated", "currency, platform, value, percentage"),
+        ("platform_analytics_aggregated", "currency, platform, value, covered_days, provisional, percentage"),
         "f.company_no = :company AND f.grain = c.grain AND f.metric = c.metric AND f.period_start = c.period_start",
     )
     found = run(
         session,
         f"WITH c(grain, metric, period_start) AS ({values_of(keys)}) "  # noqa: S608 -- integers of ours
-        f"SELECT c.grain, c.metric, c.period_start, f.currency, f.platform, f.value, f.percentage FROM c {source} "
-        "ORDER BY 1, 2, 3, 4, 5",
+        "SELECT c.grain, c.metric, c.period_start, f.currency, f.platform, f.value, f.covered_days, f.provisional, "
+        f"f.percentage FROM c {source} ORDER BY 1, 2, 3, 4, 5",
         company_no,
         0,
     )
-    groups: dict[tuple[int, int, int, str], list[tuple[int, int, int | None]]] = defaultdict(list)
-    for grain, metric, start, currency, platform, value, share in found:
-        groups[grain, metric, start, currency].append((platform, value, share))
+    groups: dict[tuple[int, int, int, str], list[tuple[int, ...]]] = defaultdict(list)
+    for row in found.all():
+        groups[row[:4]].append(row[4:])
     wrong: list[tuple[object, ...]] = []
-    for key, rows in groups.items():
-        fresh: Sequence[int | None] = shares([value for _, value, _ in rows]) or [None] * len(rows)
+    for (grain, metric, start, currency), rows in groups.items():
+        fresh: Sequence[int | None] = shares([row[1] for row in rows]) or [None] * len(rows)
         wrong += [
-            (share, company_no, platform, *key)
-            for (platform, _, stored), share in zip(rows, fresh, strict=True)
+            (company_no, platform, grain, metric, start, currency, *row, share)
+            for (platform, *row, stored), share in zip(rows, fresh, strict=True)
             if stored != share
         ]
-    run_many(session, _SHARE, wrong)
+    insert_many(session, _SHARE, wrong)
     return len(wrong)
 
 

@@ -43,7 +43,7 @@ _CONNECTIONS = (
 class Slice:
     """Days of a company's platforms, all or some of their metrics: what one transaction recomputes.
 
-    The platforms are one site, or any number of others: what a site may count depends on the others' aggregates.
+    What a site may count depends on the others' aggregates, so that sites come after them: see `in_order`.
     """
 
     company_no: int
@@ -52,18 +52,28 @@ class Slice:
     metrics: tuple[int, ...] = ALL_METRICS
 
     def narrowed(self, pieces: int) -> "list[Slice]":
-        """The slice cut into at most about `pieces`: by platforms first, then by metrics.
+        """The slice cut into at most about `pieces`: by metrics first, for shares and ownership are within one metric.
 
         >>> [(one.platforms, one.metrics) for one in Slice(1, (3, 4), (9,), (1, 2)).narrowed(4)]
-        [((3,), (1,)), ((3,), (2,)), ((4,), (1,)), ((4,), (2,))]
+        [((3,), (1,)), ((4,), (1,)), ((3,), (2,)), ((4,), (2,))]
         """
-        across = min(pieces, len(self.platforms))
-        deep = min(-(-pieces // across), len(self.metrics))
+        deep = min(pieces, len(self.metrics))
+        across = min(-(-pieces // deep), len(self.platforms))
         return [
             replace(self, platforms=self.platforms[at::across], metrics=self.metrics[part::deep])
-            for at in range(across)
             for part in range(deep)
+            for at in range(across)
         ]
+
+    def in_order(self) -> "list[Slice]":
+        """The slice's platforms that are no sites, all at once, and then each site.
+
+        >>> [one.platforms for one in Slice(1, (1, 3, 4), (9,)).in_order()]
+        [(3, 4), (1,)]
+        """
+        others = tuple(one for one in self.platforms if not PLATFORM_BY_NUMBER[one].is_site)
+        sites = [(one,) for one in self.platforms if PLATFORM_BY_NUMBER[one].is_site]
+        return [replace(self, platforms=group) for group in (others, *sites) if group]
 
 
 def connections_of(session: Session, part: Slice, declared: Declared) -> dict[int, Connection]:
@@ -111,8 +121,8 @@ def choices_of(session: Session, part: Slice, connections: dict[int, Connection]
         0,
     )
     readings: dict[tuple[int, int, int], list[tuple[int, int, int, int, int]]] = defaultdict(list)
-    for row in found:
-        readings[connections[row[0]].platform, row[5], row[1]].append(tuple(row[:5]))
+    for row in found.all():
+        readings[connections[row[0]].platform, row[5], row[1]].append(row[:5])
     # Most days were read like the day before: each way of reading is thought through once.
     decided: dict[tuple[tuple[int, int, int, int, int], ...], list[Choice]] = {}
     choices: Choices = {}

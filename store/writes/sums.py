@@ -21,10 +21,13 @@ _UNOWNED = (
 )
 
 
-def values_of(rows: Iterable[Sequence[int]]) -> str:
+def values_of(rows: Iterable[tuple[int, ...]]) -> str:
     """`VALUES (1, 2), (3, 4)` of integers, "" for none: small sets travel as text, for both databases read that."""
-    listed = ", ".join("(" + ", ".join(str(int(number)) for number in row) + ")" for row in rows)
-    return f"VALUES {listed}" if listed else ""
+    told = list(rows)
+    if not told:
+        return ""
+    one = f"({', '.join(['%d'] * len(told[0]))})"
+    return f"VALUES {', '.join([one % row for row in told])}"
 
 
 def listed(numbers: Iterable[int]) -> str:
@@ -63,6 +66,23 @@ def run_many(session: Session, statement: str, rows: Sequence[tuple[object, ...]
         session.connection().exec_driver_sql(spelled, list(rows))
 
 
+def insert_many(session: Session, into: tuple[str, Sequence[str], str], rows: Sequence[tuple[object, ...]]) -> None:
+    """INSERT rows; `into` is the INSERT up to its values, their types, and the clause on conflicts.
+
+    PostgreSQL takes them as one array a column: row by row it would plan with what it knew when the table was small.
+    """
+    head, types, conflict = into
+    if not rows:
+        return
+    if is_sqlite(session):
+        marks = ", ".join("?" * len(types))
+        session.connection().exec_driver_sql(f"{head} VALUES ({marks}) {conflict}", list(rows))
+        return
+    arrays = ", ".join(f"%s::{kind}[]" for kind in types)
+    columns = tuple(list(column) for column in zip(*rows, strict=True))
+    session.connection().exec_driver_sql(f"{head} SELECT * FROM unnest({arrays}) {conflict}", columns)  # noqa: S608 -- our own words
+
+
 def sources_clause(platform: int) -> tuple[str, str]:
     """JOIN and AND that keep the source rows which count for a platform: a site loses those that others own."""
     join = "CROSS JOIN breakdowns b"
@@ -82,7 +102,7 @@ def sum_facts(session: Session, company_no: int, platform: int, asked: Sequence[
         if not values:
             continue
         found = run(session, _summing(session, values, clause), company_no, platform)
-        for config_no, day, metric, scope, projected, currency, value in found:
+        for config_no, day, metric, scope, projected, currency, value in found.all():
             sums[config_no, day, metric].setdefault((scope, bool(projected)), {})[currency] = value
     return sums
 
