@@ -17,8 +17,10 @@ from sandbox import ats, company
 from sandbox.company import ATS_SOURCES, CAREERS_PATH, SOURCE_PLATFORMS
 from sandbox.faults import BadPlanError
 from sandbox.ga4 import account_view
+from sandbox.linkedin_account import KEYS
+from sandbox.linkedin_account import credentials as linkedin_credentials
 from sandbox.postings import Posting
-from sandbox.truth import CONNECTIONS, Question, truth
+from sandbox.truth import BY_DEFAULT, CONNECTIONS, Question, truth
 from sandbox.world import World
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -30,9 +32,12 @@ GRANTS = {
     "google_service",
     "google_permission",
     "indeed_client",
+    "linkedin_client",
+    "linkedin_grant",
+    *KEYS.values(),
 }
 # Access tokens, which end at once but can be had anew.
-ACCESS = {"google_access": "google", "indeed_access": "indeed"}
+ACCESS = {"google_access": "google", "indeed_access": "indeed", "linkedin_access": "linkedin"}
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -100,6 +105,7 @@ class Control:
                     "employer_id": account.employer_id,
                     "time_zone": company.INDEED_ZONE.key,
                 },
+                **linkedin_credentials(self.world),
                 "ats": {
                     "sources": {text: platform for platform, texts in ATS_SOURCES.items() for text in texts},
                     "time_zone": company.ZONE.key,
@@ -128,7 +134,7 @@ class Control:
     async def truth(self, request: Request) -> Response:
         """GET /truth?from=&to=&connected=: from inclusive, to exclusive; the whole story without them."""
         story = self.world.company
-        names = request.query_params.get("connected", ",".join(CONNECTIONS)).split(",")
+        names = request.query_params.get("connected", ",".join(BY_DEFAULT)).split(",")
         connected = frozenset(name for name in names if name)
         if not connected <= set(CONNECTIONS):
             raise BadOrderError(f"connected is a list of {', '.join(CONNECTIONS)}")
@@ -211,6 +217,7 @@ class Control:
             "company_today": story.company_today().isoformat(),
             "property_today": story.property_today().isoformat(),
             "indeed_today": story.indeed_today().isoformat(),
+            "linkedin_today": self.world.linkedin.today().isoformat(),
         }
 
 

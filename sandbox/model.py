@@ -118,6 +118,11 @@ class Company:
         made = datetime.combine(self.company_today(), time_of_day(EXPORT_HOUR), ZONE)
         return made.astimezone(UTC)
 
+    def arrived(self, platform: str) -> list[Application]:
+        """Who applied through a platform on the days told so far, whether or not the ATS has exported them."""
+        self.grow()
+        return [application for application in self._applications if application.platform == platform]
+
     def applications(self) -> list[Application]:
         """All applications the ATS knew when the export was made, oldest first."""
         self.grow()

@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 
 from starlette.routing import BaseRoute
 
-from sandbox import control, ga4, indeed, oauth_google, oauth_indeed
+from sandbox import control, ga4, indeed, linkedin_page, oauth_google, oauth_indeed, oauth_linkedin
 from sandbox.world import World
 
 PLATFORMS: tuple[Callable[[World], Sequence[BaseRoute]], ...] = (
     control.routes,
     oauth_google.routes,
     ga4.routes,
+    linkedin_page.routes,
+    oauth_linkedin.routes,
     oauth_indeed.routes,
     indeed.routes,
 )

@@ -10,10 +10,14 @@ from typing import Any
 
 from sandbox.applications import Application
 from sandbox.company import CAREERS_PATH, CURRENCY, SOURCE_PLATFORMS, ZONE
+from sandbox.linkedin_truth import CONNECTIONS as LINKEDIN_CONNECTIONS
+from sandbox.linkedin_truth import READERS, count_linkedin, expected, reports_clicks
 from sandbox.model import Company
 from sandbox.visits import Session
 
-CONNECTIONS = ("company_website", "indeed", "ats")
+CONNECTIONS = ("company_website", "indeed", "ats", *LINKEDIN_CONNECTIONS)
+#: What is asked about where nothing else is said.
+BY_DEFAULT = ("company_website", "indeed", "ats")
 INDEED_METRICS = ("impressions", "clicks", "apply_starts", "applications", "spend")
 SITE_METRICS = (
     "views",
@@ -75,6 +79,10 @@ class Question:
         platform = SOURCE_PLATFORMS.get(source.lower())
         if platform == "indeed":
             return self.reported_by_indeed(day)
+        if platform == "linkedin" and metric == "clicks":
+            return reports_clicks(self.company, self.connected, day)
+        if platform == "linkedin" and metric == "applications" and READERS & self.connected:
+            return True
         return platform is not None and metric == "applications" and self.reported_by_ats(day)
 
 
@@ -89,6 +97,7 @@ def truth(question: Question) -> dict[str, Any]:
     if "ats" in question.connected:
         for application in question.company.applications():
             _count_application(question, application, ledger)
+    count_linkedin(question.company, question.connected, (question.first, question.end), ledger.add)
     return _rendered(question, ledger)
 
 
@@ -160,7 +169,7 @@ def _expected(connected: frozenset[str]) -> list[tuple[str, str]]:
         names += [(platform, "applications") for platform in ATS_PLATFORMS]
         everyone = ("company_website", "indeed", *ATS_PLATFORMS)
         names += [(platform, metric) for platform in everyone for metric in STAGE_METRICS.values()]
-    return names
+    return sorted({*names, *expected(connected)})
 
 
 def _rendered(question: Question, ledger: Ledger) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from sandbox.clock import Clock
 from sandbox.consent import Desk
@@ -11,6 +12,8 @@ from sandbox.faults import Plan
 from sandbox.ga4_quota import PropertyQuota
 from sandbox.indeed_reports import ReportDesk
 from sandbox.journal import Journal
+from sandbox.linkedin_account import LinkedInAccount
+from sandbox.linkedin_story import LinkedInStory
 from sandbox.model import Company
 
 
@@ -28,6 +31,16 @@ class World:
     reports: ReportDesk = field(default_factory=ReportDesk)
     consent: Desk = field(default_factory=Desk)
     base_url: str = ""
+
+    @cached_property
+    def linkedin(self) -> LinkedInStory:
+        """What happens on LinkedIn."""
+        return LinkedInStory(self.company)
+
+    @cached_property
+    def linkedin_account(self) -> LinkedInAccount:
+        """Who may ask LinkedIn, and those who read its pages."""
+        return LinkedInAccount(self.company.seed)
 
     def reset(self) -> None:
         """Back to a fresh start: no faults, no log, no tokens, full quotas, clock not shifted."""
