@@ -17,6 +17,8 @@ from domain.platforms import BY_NUMBER as PLATFORM_BY_NUMBER
 PROJECTED = -1
 #: The scope under which such facts' coverage is kept, apart from what a file or platform said.
 PROJECTED_SCOPE = Scope.RESIDUAL
+#: What `seen` holds in facts made from the tracker's events and from clicks on tracked links, and in no others.
+TRACKED = -2
 SOURCE = "source"
 MADE_FROM_APPLICATIONS = frozenset(BY_NAME[name].number for name in FROM_APPLICATIONS)
 Key = TypeVar("Key")
@@ -31,6 +33,8 @@ class Counted(NamedTuple):
 
 
 PLAIN = Counted()
+#: How what was tracked is counted: each event under its source, so that a site can leave others what is theirs.
+BY_TRACKED_SOURCE = Counted(Scope.TOTAL, by_source=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,8 @@ def choose(connection: Connection, metric: int, readings: Iterable[Reading]) -> 
     """Which origin counts, of those that were read; None leaves a gap.
 
     A final poll, else an event, else a provisional poll, else a file; the company's own preference before all.
-    Interviews, offers and hires are taken only from what applications tell.
+    Interviews, offers and hires are taken only from what applications tell. Of events, applications known one by one
+    go before those that were only tracked.
 
     >>> site = Connection(number=1, platform=1)
     >>> poll, event = Reading(1, 5, 1, Origin.POLL, True), Reading(1, 5, 3, Origin.EVENT, False)
@@ -123,7 +128,12 @@ def choose(connection: Connection, metric: int, readings: Iterable[Reading]) -> 
     if preferred in provisional:
         order = [preferred]
     origin = next(origin for origin in order if origin in provisional)
-    return Choice(connection.number, metric, origin, how if origin == Origin.POLL else PLAIN, provisional[origin])
+    if origin == Origin.EVENT:
+        scopes = {reading.scope for reading in readings if reading.origin == Origin.EVENT and reading.metric == metric}
+        how = PLAIN if PROJECTED_SCOPE in scopes else BY_TRACKED_SOURCE
+    elif origin == Origin.IMPORT:
+        how = PLAIN
+    return Choice(connection.number, metric, origin, how, provisional[origin])
 
 
 def chosen(connections: Iterable[Connection], readings: Sequence[Reading]) -> list[Choice]:
@@ -242,17 +252,17 @@ def _postings_of(
     return postings
 
 
-def _told_of(choice: Choice, facts: Sequence[Told]) -> list[Told]:
+def _told_of(choice: Choice, facts: Sequence[Told], is_owned: Callable[[Told], bool]) -> list[Told]:
     cut = SOURCE if choice.how.by_source else ""
     key = (choice.connection, choice.metric, choice.origin)
-    return [fact for fact in facts if (fact.connection, fact.metric, fact.origin) == key and fact.cut == cut]
+    told = [fact for fact in facts if (fact.connection, fact.metric, fact.origin) == key and fact.cut == cut]
+    return [fact for fact in told if not (choice.how.by_source and is_owned(fact))]
 
 
 def _own_total(choice: Choice, facts: Sequence[Told], is_owned: Callable[[Told], bool]) -> dict[str, int] | None:
-    told = _told_of(choice, facts)
+    told = _told_of(choice, facts, is_owned)
     if choice.origin == Origin.POLL:
         told = [fact for fact in told if fact.scope in polled_scopes(choice.how)]
-        told = [fact for fact in told if not (choice.how.by_source and is_owned(fact))]
     else:
         parts = told_parts(choice.metric, [(fact.scope, fact.is_projected) for fact in told])
         if parts is None:
@@ -266,10 +276,8 @@ def _own_postings(
 ) -> dict[tuple[int, str], int]:
     if "posting" not in BY_NUMBER[choice.metric].adds_over:
         return {}
-    told = [fact for fact in _told_of(choice, facts) if fact.scope == Scope.POSTING]
-    if choice.origin == Origin.POLL:
-        told = [fact for fact in told if not (choice.how.by_source and is_owned(fact))]
-    else:
+    told = [fact for fact in _told_of(choice, facts, is_owned) if fact.scope == Scope.POSTING]
+    if choice.origin != Origin.POLL:
         projected = told_postings(choice.metric, [fact.is_projected for fact in told])
         told = [fact for fact in told if fact.is_projected == projected]
     return _summed(((fact.posting, fact.currency), fact.value) for fact in told)

@@ -142,3 +142,35 @@ def test_a_platform_that_is_no_site_keeps_every_source():
     connections = [Connection(1, LINKEDIN, declared=BY_SOURCE), Connection(2, INDEED)]
     count = count_day(connections, [FINAL, read(2)], SITE_FACTS)
     assert count.totals[LINKEDIN, APPLICATIONS, ""] == (17, False)
+
+
+TRACKED = [read(origin=Origin.EVENT)]
+NAMED = read(scope=Scope.RESIDUAL, origin=Origin.EVENT)
+
+
+def tracked(value, **more):
+    return told(value, origin=Origin.EVENT, cut="source", **more)
+
+
+def test_what_the_tracker_saw_counts_without_what_another_platform_reports():
+    facts = [tracked(5), tracked(3, source_platform=INDEED), told(9, connection=2)]
+    facts.append(tracked(3, scope=Scope.POSTING, posting=7, source_platform=INDEED))
+    count = count_day([Connection(1, SITE), Connection(2, INDEED)], [*TRACKED, read(2)], facts)
+    assert count.totals == {(SITE, APPLICATIONS, ""): (5, False), (INDEED, APPLICATIONS, ""): (9, False)}
+    assert count.postings == {}
+    alone = count_day([Connection(1, SITE)], TRACKED, facts)
+    assert alone.totals == {(SITE, APPLICATIONS, ""): (8, False)}
+    assert alone.postings == {(SITE, APPLICATIONS, 7, ""): (3, False)}
+
+
+def test_applications_known_one_by_one_go_before_those_only_tracked_and_are_never_added():
+    named = told(2, scope=Scope.POSTING, origin=Origin.EVENT, posting=7, is_projected=True)
+    count = count_day([Connection(1, SITE)], [*TRACKED, NAMED], [tracked(5), named])
+    assert count.totals == {(SITE, APPLICATIONS, ""): (2, False)}
+
+
+def test_the_tracker_counts_only_while_the_poll_may_still_change():
+    connection = Connection(1, SITE, declared=BY_SOURCE)
+    facts = [told(9, cut="source"), tracked(5)]
+    assert count_day([connection], [OPEN, *TRACKED], facts).totals == {(SITE, APPLICATIONS, ""): (5, False)}
+    assert count_day([connection], [FINAL, *TRACKED], facts).totals == {(SITE, APPLICATIONS, ""): (9, False)}
