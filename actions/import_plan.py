@@ -182,7 +182,7 @@ def _plan_applications(store: Store, file: OpenFile, findings: Findings, plan: P
         postings = PostingIndex(session, file.company.id)
     for batch in told_applications(file, store.vault, postings, findings):
         with store.reading() as session:
-            stored = find_applications(session, file.company.id, {one.external_ref for one in batch})
+            stored = find_applications(session, store.vault, file.company.id, batch)
         for one in batch:
             days.add(one.values["applied_at"].astimezone(file.zone).date())
             hires[one.values["stage"]] = hires.get(one.values["stage"], 0) + 1

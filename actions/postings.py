@@ -13,7 +13,7 @@ from store.engine import Urgency
 from store.opening import Store
 from store.tables import JobPosting, PostingLinkRule
 from store.writes import postings as rows
-from store.writes.applications import link_applications
+from store.writes.applications_linked import link_applications
 from store.writes.audit import append_audit
 
 LONGEST_TITLE = 500
@@ -44,7 +44,7 @@ def save_posting(
             held = rows.get_posting(session, viewer.company_id, posting_id)
             checked = _checked({**_known(held), **values})
             posting = rows.edit_posting(session, viewer.company_id, posting_id, checked, now=now)
-        link_applications(session, viewer.company_id)
+        link_applications(session, store.vault, viewer.company_id, now=now)
         action = "posting.create" if posting_id is None else "posting.edit"
         append_audit(session, deed(viewer, action, posting.id, fields=sorted(values)), now=now)
         return posting.id

@@ -32,6 +32,7 @@ from store.tables import (
 )
 from store.vault import VaultError
 from store.writes.applications import SEALED_COLUMNS, days_of, from_document
+from store.writes.applications_settled import forget_import
 from store.writes.coverage import mark_dirty
 from store.writes.facts import Place, place_of
 from store.writes.imports import (
@@ -281,6 +282,7 @@ def _restore_applications(
         days |= days_of([dict(row._mapping), values], zone)
         session.execute(update(_APPLICATIONS).where(_APPLICATIONS.c.id == row.id).values(values))
         undone.restored += 1
+    forget_import(session, [row.id for row in rows], record.id)
     if gone:
         session.execute(delete(_APPLICATIONS).where(_APPLICATIONS.c.id.in_(gone)))
         undone.removed += len(gone)

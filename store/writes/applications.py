@@ -1,4 +1,8 @@
-"""Applications in bulk: found by their reference, compared, sealed and written with what they replaced."""
+"""Applications in bulk, as files tell them: found, compared, sealed and written with what they replaced.
+
+Events tell of one application at a time: `store.writes.applications_told.tell_application`. An application of which
+events have told too is compared as it will be with the file's reports among the others.
+"""
 
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -11,20 +15,31 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlmodel import Session
 
 from domain.text import clean_text, key_text
-from store.tables import Application, ImportChange, JobPosting
+from store.tables import Application, ApplicationRef, ImportChange
 from store.tables.columns import new_id
-from store.vault import Vault, VaultError
+from store.vault import Vault
+from store.writes.applications_settled import (
+    SEALED_COLUMNS,
+    STAGE_COLUMNS,
+    Reports,
+    file_reports,
+    opened,
+    read_many,
+    sealed,
+    settled,
+    write_reports,
+)
+from store.writes.applications_told import person_names
 from store.writes.imports import ImportCounts
-from store.writes.projections import mark_applications_dirty
+from store.writes.postings_found import PostingIndex
+
+__all__ = ["SEALED_COLUMNS", "STAGE_COLUMNS", "PostingIndex"]
 
 _TABLE = Application.__table__  # type: ignore[attr-defined]
+_REFS = ApplicationRef.__table__  # type: ignore[attr-defined]
 _CHANGES = ImportChange.__table__  # type: ignore[attr-defined]
-STAGE_COLUMNS = (
-    "applied_at", "reviewed_at", "interviewed_at", "offered_at", "hired_at", "rejected_at", "withdrawn_at",
-)  # fmt: skip
 #: Columns a file may change; the sealed ones are compared as plain text.
 PLAIN_COLUMNS = ("posting_ref", "posting_title", "source", "source_platform", "stage", *STAGE_COLUMNS)
-SEALED_COLUMNS = ("candidate_name", "candidate_email")
 _RESTORABLE = (*PLAIN_COLUMNS, *SEALED_COLUMNS, "posting_id", "email_index", "import_id", "told_by", "updated_at")
 
 
@@ -63,79 +78,91 @@ class Writer:
     now: datetime
 
 
-class PostingIndex:
-    """Finds our posting for what a file calls it: by requisition, else by a title that only one posting has."""
-
-    def __init__(self, session: Session, company_id: uuid.UUID) -> None:
-        rows = session.execute(
-            select(JobPosting.id, JobPosting.requisition_ref, JobPosting.title).where(  # type: ignore[call-overload]
-                JobPosting.company_id == company_id
-            )
-        ).all()
-        self._by_ref: dict[str, uuid.UUID] = {_folded(ref): posting_id for posting_id, ref, _ in rows if ref}
-        titles: dict[str, set[uuid.UUID]] = {}
-        for posting_id, _, title in rows:
-            titles.setdefault(_folded(title), set()).add(posting_id)
-        self._by_title: dict[str, uuid.UUID] = {
-            title: next(iter(ids)) for title, ids in titles.items() if len(ids) == 1 and title
-        }
-
-    def find(self, ref: str, title: str) -> uuid.UUID | None:
-        """The posting's id; None where nobody knows it yet."""
-        if ref and (found := self._by_ref.get(_folded(ref))):
-            return found
-        return self._by_title.get(_folded(title)) if title else None
-
-
-def link_applications(session: Session, company_id: uuid.UUID) -> int:
-    """Give applications whose posting nobody knew theirs, where there is one now; returns how many were linked."""
-    index = PostingIndex(session, company_id)
-    waiting = (_TABLE.c.company_id == company_id, _TABLE.c.posting_id.is_(None))
-    named = session.execute(select(_TABLE.c.posting_ref, _TABLE.c.posting_title).where(*waiting).distinct()).all()
-    linked, days = 0, set[datetime]()
-    for ref, title in named:
-        found = index.find(ref, title)
-        if found is None:
-            continue
-        these = (*waiting, _TABLE.c.posting_ref == ref, _TABLE.c.posting_title == title)
-        reached = session.execute(select(*(_TABLE.c[name] for name in STAGE_COLUMNS)).where(*these)).all()
-        days.update(instant for row in reached for instant in row if instant is not None)
-        session.execute(update(_TABLE).where(*these).values(posting_id=found))
-        linked += len(reached)
-    mark_applications_dirty(session, company_id, days)
-    return linked
-
-
 def clean_told(told: ApplicationTold) -> ApplicationTold:
     """The same with text that every database takes."""
     values = {name: clean_text(value) if isinstance(value, str) else value for name, value in told.values.items()}
     return ApplicationTold(key_text(told.external_ref, 200), values)
 
 
-def find_applications(session: Session, company_id: uuid.UUID, refs: Collection[str]) -> dict[str, Mapping[str, Any]]:
-    """Stored rows by their reference."""
-    rows = session.connection().execute(
-        select(_TABLE).where(_TABLE.c.company_id == company_id, _TABLE.c.external_ref.in_(sorted(refs)))
-    )
-    return {row.external_ref: dict(row._mapping) for row in rows}
+def find_applications(
+    session: Session, vault: Vault, company_id: uuid.UUID, told: Collection[ApplicationTold]
+) -> dict[str, dict[str, Any]]:
+    """Stored rows by the reference a file uses: by that name, else by person and posting where only events told.
+
+    Rows of which events told have what was told under the key "reports".
+    """
+    refs = sorted({one.external_ref for one in told})
+    whose = _TABLE.c.company_id == company_id
+    rows = session.connection().execute(select(_TABLE).where(whose, _TABLE.c.external_ref.in_(refs)))
+    found: dict[str, dict[str, Any]] = {row.external_ref: dict(row._mapping) for row in rows}
+    named = {("", one.external_ref): one.external_ref for one in told if one.external_ref not in found}
+    found |= _named(session, company_id, named)
+    people = {
+        name: one.external_ref
+        for one in reversed(list(told))
+        if one.external_ref not in found
+        for name in _people(vault, one)
+    }
+    found |= {ref: row for ref, row in _named(session, company_id, people).items() if row["import_id"] is None}
+    reports = read_many(session, [row["id"] for row in found.values()]) if found else {}
+    for row in found.values():
+        if row["id"] in reports:
+            row["reports"] = reports[row["id"]]
+    return found
+
+
+def _named(session: Session, company_id: uuid.UUID, names: Mapping[tuple[str, str], str]) -> dict[str, dict[str, Any]]:
+    """Rows by the file's reference, found by names of applications."""
+    wanted: dict[str, list[str]] = {}
+    for scope, ref in names:
+        if ref:
+            wanted.setdefault(scope, []).append(ref)
+    found: dict[str, dict[str, Any]] = {}
+    for scope, refs in wanted.items():
+        rows = session.connection().execute(
+            select(_TABLE, _REFS.c.ref.label("its_name"))
+            .join(_REFS, _REFS.c.application_id == _TABLE.c.id)
+            .where(_REFS.c.company_id == company_id, _REFS.c.scope == scope, _REFS.c.ref.in_(refs))
+        )
+        for row in rows:
+            values = dict(row._mapping)
+            found[names[scope, values.pop("its_name")]] = values
+    return found
+
+
+def _people(vault: Vault, told: ApplicationTold) -> list[tuple[str, str]]:
+    values = told.values
+    called = (values.get("posting_ref") or "", values.get("posting_title") or "")
+    return person_names(vault, values.get("candidate_email") or "", values.get("posting_id"), called)
 
 
 def compare(vault: Vault, stored: Mapping[str, Any], told: ApplicationTold) -> Difference:
     """What a file would change in a stored application.
 
     A posting found before stays when the file's words no longer find one. A blank takes a stage away only from what
-    a file told in the first place.
+    a file told in the first place. Where events told of it too, the columns follow from all that was told.
     """
     columns: dict[str, tuple[Any, Any]] = {}
-    for name, after in told.values.items():
+    values = told.values
+    if "reports" in stored:
+        values = settled(vault, stored, _with_file(stored, told, None), values)
+        del values["told_by"]
+    for name, after in values.items():
         if name == "posting_id" and after is None:
             continue
         if name in STAGE_COLUMNS and after is None and stored["told_by"] != "file":
             continue
-        before = _opened(vault, stored, name) if name in SEALED_COLUMNS else stored[name]
+        before = opened(vault, stored, name)
         if before != after:
             columns[name] = (before, after)
     return Difference(told.external_ref, columns)
+
+
+def _with_file(stored: Mapping[str, Any], told: ApplicationTold, import_id: uuid.UUID | None) -> Reports:
+    """All that events told of an application, and what this file tells instead of an earlier one."""
+    reports: Reports = stored["reports"].without_files()
+    reports.include(file_reports(told.values, import_id))
+    return reports
 
 
 def write_applications(session: Session, writer: Writer, told: Sequence[ApplicationTold], first_seq: int) -> Written:
@@ -144,7 +171,7 @@ def write_applications(session: Session, writer: Writer, told: Sequence[Applicat
     `first_seq` numbers the kept changes; a batch keeps at most as many as it has rows.
     """
     written = Written()
-    stored = find_applications(session, writer.company_id, {one.external_ref for one in told})
+    stored = find_applications(session, writer.vault, writer.company_id, told)
     new = [_new_row(writer, one) for one in told if one.external_ref not in stored]
     if new:
         session.connection().execute(insert(_TABLE), new)
@@ -174,7 +201,7 @@ def _change(
     updates: list[dict[str, Any]] = []
     for stored, told in pairs:
         columns = compare(writer.vault, stored, told).columns
-        after = _sealed(writer.vault, stored["id"], {name: pair[1] for name, pair in columns.items()})
+        after = sealed(writer.vault, stored["id"], {name: pair[1] for name, pair in columns.items()})
         before = {name: stored[name] for name in (*after, "import_id", "updated_at", "told_by")}
         changes.append(
             {
@@ -186,7 +213,11 @@ def _change(
                 "after": {"columns": sorted(columns)},
             }
         )
-        updates.append(dict(stored) | after)
+        # What events told stays an event's.
+        told_by = stored["told_by"] if "reports" in stored else "file"
+        updates.append(dict(stored) | after | {"told_by": told_by})
+        if "reports" in stored:
+            _report(session, writer, stored, told)
         if columns:
             written.counts.updated += 1
             written.days |= days_of([stored, after], writer.zone)
@@ -196,9 +227,18 @@ def _change(
     session.connection().execute(insert(_CHANGES), changes)
 
 
+def _report(session: Session, writer: Writer, stored: Mapping[str, Any], told: ApplicationTold) -> None:
+    """Keep what the file tells among the reports of events, and the file's name among the application's."""
+    write_reports(session, stored, _with_file(stored, told, writer.import_id))
+    key = (writer.company_id, "", told.external_ref)
+    if stored["external_ref"] != told.external_ref and session.get(ApplicationRef, key) is None:
+        names = dict(zip(("company_id", "scope", "ref"), key, strict=True))
+        session.connection().execute(insert(_REFS), [names | {"application_id": stored["id"]}])
+
+
 def _update_all(session: Session, writer: Writer, rows: list[dict[str, Any]]) -> None:
-    stamped = {"import_id": writer.import_id, "updated_at": writer.now, "told_by": "file"}
-    names = (*PLAIN_COLUMNS, *SEALED_COLUMNS, "posting_id", "email_index", *stamped)
+    stamped = {"import_id": writer.import_id, "updated_at": writer.now}
+    names = (*PLAIN_COLUMNS, *SEALED_COLUMNS, "posting_id", "email_index", "told_by", *stamped)
     statement = (
         update(_TABLE)
         .where(_TABLE.c.id == bindparam("key_id"))
@@ -218,7 +258,7 @@ def _new_row(writer: Writer, told: ApplicationTold) -> dict[str, Any]:
         empty
         | blank
         | {"source_platform": "other", "stage": "applied"}
-        | _sealed(writer.vault, row_id, told.values)
+        | sealed(writer.vault, row_id, told.values)
         | {
             "id": row_id,
             "company_id": writer.company_id,
@@ -229,27 +269,6 @@ def _new_row(writer: Writer, told: ApplicationTold) -> dict[str, Any]:
             "updated_at": writer.now,
         }
     )
-
-
-def _sealed(vault: Vault, row_id: uuid.UUID, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values as stored: names and addresses sealed, the address findable by its digest."""
-    row = dict(values)
-    for name in SEALED_COLUMNS:
-        if row.get(name):
-            row[name] = vault.seal("applications", row_id, name, row[name])
-    if "candidate_email" in row:
-        row["email_index"] = vault.digest("email-bidx", values["candidate_email"]) if values["candidate_email"] else ""
-    return row
-
-
-def _opened(vault: Vault, stored: Mapping[str, Any], column: str) -> str:
-    """A sealed value in the clear; what can no longer be opened is replaced by what the file says."""
-    if not stored[column]:
-        return ""
-    try:
-        return vault.open("applications", stored["id"], column, stored[column])
-    except VaultError:
-        return "\N{REPLACEMENT CHARACTER}"
 
 
 def to_document(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -275,7 +294,3 @@ def _from_json(name: str, value: Any) -> Any:
     if name.endswith("_at"):
         return datetime.fromisoformat(value)
     return uuid.UUID(value) if name in ("import_id", "posting_id") else value
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.casefold().split())

@@ -1,0 +1,313 @@
+"""The one way in for an application told by an event: a webhook, the tracker, a link, the API.
+
+    teller = Teller(company.id, store.vault, PostingIndex(session, company.id))
+    told = Told("webhook", refs=(("indeed", "3f9a…"),), email="…", posting_ref="REQ-1",
+                touches=(TouchTold("declared", "indeed", at, platform="indeed"),), stages=(StageTold("applied", at),))
+    outcome = tell_application(session, teller, told, now=now)
+
+Whatever is told, in whatever order and however often, leads to one state: what is told is kept as names (refs),
+touches and stage reports, and the application's own columns follow from them. Two tellings are of one application when
+they share a name, or the person (by e-mail) and the posting; that they do may turn out late, and then two become one.
+What files say is joined here too: see `store.writes.applications`.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, insert, select, text, update
+from sqlmodel import Session
+
+from domain.text import clean_text, key_text
+from store.engine import is_sqlite
+from store.tables import Application, ApplicationRef, Referral
+from store.tables.applicants import STAGES
+from store.tables.columns import new_id
+from store.vault import Vault
+from store.writes.applications_merged import merge_applications
+from store.writes.applications_settled import UNDATED, Reports, file_reports, read_reports, settle, write_reports
+from store.writes.postings_found import PostingIndex, folded
+
+__all__ = ["UNDATED", "Outcome", "PostingIndex", "StageTold", "Teller", "Told", "TouchTold", "tell_application"]
+
+_TABLE = Application.__table__  # type: ignore[attr-defined]
+_REFS = ApplicationRef.__table__  # type: ignore[attr-defined]
+#: The scope of names made of a person and a posting; what an applicant system calls an application has scope "".
+PERSON = "person"
+_LOCK = 0x41707073
+
+
+@dataclass(frozen=True, slots=True)
+class TouchTold:
+    """Something that says where an application came from. `ref` tells it from others of its kind.
+
+    `kind` is declared, link, utm or referral; `platform` a key of domain.platforms, "" where nobody knows.
+    """
+
+    kind: str
+    ref: str
+    at: datetime
+    platform: str = ""
+    source: str = ""
+    medium: str = ""
+    campaign: str = ""
+    link_id: uuid.UUID | None = None
+    referral_id: uuid.UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StageTold:
+    """A report that the application reached a stage. `ref` tells it from another report of the same stage."""
+
+    stage: str
+    at: datetime
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An application as one event tells it.
+
+    `told_by` is webhook, tracker, link or api. `refs` are its names as (scope, name): scope is the platform's key for
+    the platform's own id, "" for the applicant system's. At least one stage, and a name or an e-mail,
+    are needed.
+    """
+
+    told_by: str
+    stages: tuple[StageTold, ...]
+    refs: tuple[tuple[str, str], ...] = ()
+    posting_id: uuid.UUID | None = None
+    posting_ref: str = ""
+    posting_title: str = ""
+    name: str = ""
+    email: str = ""
+    touches: tuple[TouchTold, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """Whose applications, what seals names, and what finds postings (one for many tellings)."""
+
+    company_id: uuid.UUID
+    vault: Vault
+    postings: PostingIndex
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Which application it was; `is_new` says that nobody had told of it before."""
+
+    application_id: uuid.UUID
+    is_new: bool
+
+
+def tell_application(session: Session, teller: Teller, told: Told, *, now: datetime) -> Outcome:
+    """Enter what an event tells; changed days become due for projection. Raises ValueError for an empty telling."""
+    told = _cleaned(told)
+    if not told.stages or not (told.refs or told.email):
+        raise ValueError("an application needs a stage, and a name or an e-mail")
+    _lock(session, teller.company_id)
+    posting_id = told.posting_id or teller.postings.find(told.posting_ref, told.posting_title)
+    people = person_names(teller.vault, told.email, posting_id, (told.posting_ref, told.posting_title))
+    names = (*told.refs, *people)
+    if not names:
+        raise ValueError("an application needs a name, or an e-mail and a posting")
+    found = _find(session, teller, told, (names, posting_id))
+    is_new = not found
+    target = found[0] if found else _make(session, teller, told, (names, posting_id, now))
+    for other in found[1:]:
+        merge_applications(session, teller.vault, target, other, now=now)
+    _name(session, teller.company_id, target, names)
+    before = _row(session, target)
+    reports = read_reports(session, before)
+    if reports.is_empty and not is_new:
+        reports = file_reports(before)
+    _add_told(reports, told)
+    write_reports(session, before, reports)
+    _convert_referrals(session, target, told, now)
+    says = {
+        "posting_id": posting_id,
+        "posting_ref": told.posting_ref,
+        "posting_title": told.posting_title,
+        "candidate_name": told.name,
+        "candidate_email": told.email,
+    }
+    settle(session, teller.vault, before, (reports, says), is_new=is_new, now=now)
+    return Outcome(target, is_new)
+
+
+def person_names(
+    vault: Vault, email: str, posting_id: uuid.UUID | None, called: tuple[str, str]
+) -> list[tuple[str, str]]:
+    """Names (scope, ref) made of a person and each way the posting is called: id, and reference, else title.
+
+    None where either is unknown.
+    """
+    ref, title = called
+    if not email:
+        return []
+    index = vault.digest("email-bidx", email)
+    names = [(PERSON, f"{index}:id:{posting_id}")] if posting_id else []
+    if ref:
+        names.append((PERSON, f"{index}:ref:{_short(ref)}"))
+    elif title and posting_id is None:
+        names.append((PERSON, f"{index}:title:{_short(title)}"))
+    return names
+
+
+def _short(words: str) -> str:
+    return hashlib.sha256(folded(words).encode()).hexdigest()[:24]
+
+
+def _cleaned(told: Told) -> Told:
+    """With text that every database takes, and nothing that is none of our words."""
+    unknown = {stage.stage for stage in told.stages} - set(STAGES)
+    if unknown:
+        raise ValueError(f"not a stage: {sorted(unknown)}")
+    return Told(
+        told_by=told.told_by,
+        stages=tuple(StageTold(one.stage, one.at, key_text(one.ref)) for one in told.stages),
+        refs=tuple(dict.fromkeys((scope, key_text(ref)) for scope, ref in told.refs if key_text(ref))),
+        posting_id=told.posting_id,
+        posting_ref=key_text(told.posting_ref),
+        posting_title=clean_text(told.posting_title),
+        name=clean_text(told.name, 200),
+        email=clean_text(told.email, 320),
+        touches=tuple(_clean_touch(touch) for touch in told.touches),
+    )
+
+
+def _clean_touch(touch: TouchTold) -> TouchTold:
+    words = {name: clean_text(getattr(touch, name), 200) for name in ("source", "medium", "campaign")}
+    return TouchTold(
+        touch.kind, key_text(touch.ref), touch.at, touch.platform, **words, link_id=touch.link_id,
+        referral_id=touch.referral_id,
+    )  # fmt: skip
+
+
+def _lock(session: Session, company_id: uuid.UUID) -> None:
+    """One transaction at a time tells of a company's applications; SQLite has one writer anyway."""
+    if not is_sqlite(session):
+        key = {"space": _LOCK, "company": (company_id.int & 0x7FFFFFFF)}
+        session.connection().execute(
+            text("SELECT pg_advisory_xact_lock(CAST(:space AS integer), CAST(:company AS integer))"), key
+        )
+
+
+Names = Iterable[tuple[str, str]]
+
+
+def _find(session: Session, teller: Teller, told: Told, sought: tuple[Names, uuid.UUID | None]) -> list[uuid.UUID]:
+    """Applications that the telling names, the one to keep first: of a file before others, then the oldest."""
+    names, posting_id = sought
+    whose = _TABLE.c.company_id == teller.company_id
+    ids: set[uuid.UUID] = set()
+    is_known_person = False
+    for scope, ref in names:
+        key = (_REFS.c.company_id == teller.company_id, _REFS.c.scope == scope, _REFS.c.ref == ref)
+        found = session.execute(select(_REFS.c.application_id).where(*key)).scalar_one_or_none()
+        if found is not None:
+            ids.add(found)
+            is_known_person |= scope == PERSON
+    # Files write no refs: what they call an application is its own column.
+    columns = [_column_ref(scope, ref) for scope, ref in names]
+    ids |= set(session.execute(select(_TABLE.c.id).where(whose, _TABLE.c.external_ref.in_(columns))).scalars())
+    if told.email and not is_known_person:
+        same = _of_person(session, teller, told, posting_id)
+        # An applicant system's own two numbers for one person and posting stay two.
+        ids |= set() if ids & set(same) else set(same[:1])
+    rows = session.execute(
+        select(_TABLE.c.id, _TABLE.c.import_id, _TABLE.c.created_at).where(whose, _TABLE.c.id.in_(ids))
+    ).all()
+    return [row.id for row in sorted(rows, key=lambda row: (row.import_id is None, row.created_at, str(row.id)))]
+
+
+def _column_ref(scope: str, ref: str) -> str:
+    return ref if scope == "" else key_text(f"{scope}:{ref}")
+
+
+def _of_person(session: Session, teller: Teller, told: Told, posting_id: uuid.UUID | None) -> list[uuid.UUID]:
+    """The applications that files told of this person and posting, the first one first."""
+    if posting_id is None and not told.posting_ref:
+        return []
+    posting = (
+        (_TABLE.c.posting_id == posting_id,)
+        if posting_id
+        else (_TABLE.c.posting_id.is_(None), _TABLE.c.posting_ref == told.posting_ref)
+    )
+    found = session.execute(
+        select(_TABLE.c.id)
+        .where(
+            _TABLE.c.company_id == teller.company_id,
+            _TABLE.c.email_index == teller.vault.digest("email-bidx", told.email),
+            *posting,
+        )
+        .order_by(_TABLE.c.applied_at, _TABLE.c.id)
+    )
+    return list(found.scalars())
+
+
+def _make(session: Session, teller: Teller, told: Told, given: tuple[Names, uuid.UUID | None, datetime]) -> uuid.UUID:
+    names, posting_id, now = given
+    scope, ref = next(iter(names))
+    row = Application(
+        id=new_id(),
+        company_id=teller.company_id,
+        external_ref=_column_ref(scope, ref),
+        posting_id=posting_id,
+        told_by=told.told_by,
+        applied_at=min(one.at for one in told.stages),
+        # Nothing counts on any day yet: settling enters the days.
+        stage="applied",
+        created_at=now,
+        updated_at=now,
+    )
+    session.execute(insert(_TABLE), [row.model_dump()])
+    return row.id
+
+
+def _name(session: Session, company_id: uuid.UUID, application_id: uuid.UUID, names: Names) -> None:
+    rows = session.execute(select(_REFS.c.scope, _REFS.c.ref).where(_REFS.c.application_id == application_id))
+    known = {(scope, ref) for scope, ref in rows}
+    new = [
+        {"company_id": company_id, "scope": scope, "ref": ref, "application_id": application_id}
+        for scope, ref in dict.fromkeys(names)
+        if (scope, ref) not in known
+    ]
+    if new:
+        session.execute(insert(_REFS), new)
+
+
+def _row(session: Session, application_id: uuid.UUID) -> Mapping[str, Any]:
+    return dict(session.execute(select(_TABLE).where(_TABLE.c.id == application_id)).one()._mapping)
+
+
+def _add_told(reports: Reports, told: Told) -> None:
+    for stage in told.stages:
+        reports.add_stage(stage.stage, stage.at, ref=stage.ref, told_by=told.told_by)
+    for touch in told.touches:
+        reports.add_touch(
+            {
+                "kind": touch.kind, "ref": touch.ref, "at": touch.at, "platform": touch.platform,
+                "source": touch.source, "medium": touch.medium, "campaign": touch.campaign,
+                "link_id": touch.link_id, "referral_id": touch.referral_id,
+            }
+        )  # fmt: skip
+
+
+def _convert_referrals(session: Session, application_id: uuid.UUID, told: Told, now: datetime) -> None:
+    """A referral that led here knows its application, once."""
+    ids = {touch.referral_id for touch in told.touches if touch.referral_id}
+    if ids:
+        table = Referral.__table__  # type: ignore[attr-defined]
+        session.execute(
+            update(table)
+            .where(table.c.id.in_(ids), table.c.application_id.is_(None))
+            .values(
+                application_id=application_id,
+                converted_at=func.coalesce(table.c.converted_at, now),
+            )
+        )

@@ -1,0 +1,37 @@
+"""Our posting for what somebody else calls it."""
+
+import uuid
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from store.tables import JobPosting
+
+
+class PostingIndex:
+    """Finds our posting for what a file or an event calls it: by requisition, else by a title only one posting has."""
+
+    def __init__(self, session: Session, company_id: uuid.UUID) -> None:
+        rows = session.execute(
+            select(col(JobPosting.id), col(JobPosting.requisition_ref), col(JobPosting.title)).where(
+                col(JobPosting.company_id) == company_id
+            )
+        ).all()
+        self._by_ref: dict[str, uuid.UUID] = {folded(ref): posting_id for posting_id, ref, _ in rows if ref}
+        titles: dict[str, set[uuid.UUID]] = {}
+        for posting_id, _, title in rows:
+            titles.setdefault(folded(title), set()).add(posting_id)
+        self._by_title: dict[str, uuid.UUID] = {
+            title: next(iter(ids)) for title, ids in titles.items() if len(ids) == 1 and title
+        }
+
+    def find(self, ref: str, title: str) -> uuid.UUID | None:
+        """The posting's id; None where nobody knows it yet."""
+        if ref and (found := self._by_ref.get(folded(ref))):
+            return found
+        return self._by_title.get(folded(title)) if title else None
+
+
+def folded(text: str) -> str:
+    """Words for comparing: case and spacing do not matter."""
+    return " ".join(text.casefold().split())
