@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import psycopg
+from psycopg import sql
 from pyrate_limiter import Duration, PostgresBucket, Rate, RateItem, SQLiteBucket
 from pyrate_limiter.abstracts import AbstractBucket
 from sqlalchemy import BigInteger, Engine, String, cast, update
@@ -73,8 +75,10 @@ class Budget:
     def _take_request(self) -> None:
         deadline = time.monotonic() + IN_PLACE_SECONDS
         while True:
-            item = RateItem("request", _milliseconds(self._bucket))
             with _named():
+                if isinstance(self._bucket, _QuickBucket) and self._bucket.put_now():
+                    return
+                item = RateItem("request", _milliseconds(self._bucket))
                 if self._bucket.put(item):
                     return
                 wait = max(int(self._bucket.waiting(item)), 0) / 1000 + 0.001  # type: ignore[arg-type]
@@ -166,12 +170,6 @@ def reserve(session: Session, config_no: int, cost_minor: int, limit_minor: int 
     return bool(changed.rowcount)  # type: ignore[attr-defined]
 
 
-def spent_this_month(session: Session, config_no: int, now: datetime) -> int:
-    """Minor units reserved for a connection in the calendar month of `now`."""
-    row = session.get(AppMeta, ledger_key(config_no, now))
-    return int(row.value) if row else 0
-
-
 def _milliseconds(bucket: AbstractBucket) -> int:
     return int(bucket.now())  # type: ignore[no-untyped-call]
 
@@ -181,7 +179,7 @@ def _named() -> Iterator[None]:
     """The driver's own errors in the store's words: a full disk is no failure of the platform."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, psycopg.Error) as error:
         raise DatabaseUnwritable(f"The requests to platforms cannot be counted: {error}.") from error
 
 
@@ -197,7 +195,7 @@ def _open_file(data_dir: Path) -> sqlite3.Connection:
 def _bucket(engine: Engine, file: sqlite3.Connection | None, config_no: int, rates: list[Rate]) -> AbstractBucket:
     table = f"requests_{config_no}"
     if file is None:
-        return PostgresBucket(_Connections(engine, config_no), table, rates)
+        return _QuickBucket(_Connections(engine, config_no), table, rates)
     file.execute(f"CREATE TABLE IF NOT EXISTS {table} (name VARCHAR, item_timestamp INTEGER)")
     file.execute(f"CREATE INDEX IF NOT EXISTS {table}_at ON {table} (item_timestamp)")
     return SQLiteBucket(rates, file, table, lock=_WriteLock(file))
@@ -217,13 +215,56 @@ class _WriteLock:
             self._connection.rollback()
 
 
+class _QuickBucket(PostgresBucket):
+    """The PostgreSQL bucket with a short way for a request that may go at once: one round trip in place of six."""
+
+    def __init__(self, pool: "_Connections", table: str, rates: list[Rate]) -> None:
+        super().__init__(pool, table, rates)
+        room = sql.SQL(" AND ").join(
+            sql.SQL("(SELECT count(*) FROM {table} WHERE item_timestamp >= at - {window} * interval '1 ms') < {limit}")
+            .format(table=sql.Identifier(self._full_tbl), window=rate.interval, limit=rate.limit)
+            for rate in rates
+        )  # fmt: skip
+        # Sent as one message, run as one transaction; each statement sees what was committed before it began, so the
+        # count comes after the lock. A budget may forget its last requests in a power cut: no waiting for the disk.
+        self._put_now = sql.SQL(
+            "SET LOCAL synchronous_commit = off; SELECT pg_advisory_xact_lock({space}, {config_no}); "
+            "INSERT INTO {table} (name, weight, item_timestamp) SELECT 'request', 1, at "
+            "FROM (SELECT CAST(clock_timestamp() AS timestamp) AS at) AS clock WHERE {room}"
+        ).format(space=_LOCK_SPACE, config_no=pool.config_no, table=sql.Identifier(self._full_tbl), room=room)
+
+    def put_now(self) -> bool:
+        """Count one request now if every rate has room for it; whether it was counted."""
+        connections: _Connections = self.pool
+        with connections.alone() as driver:
+            cursor = driver.execute(self._put_now)
+            while cursor.nextset():
+                pass
+            return bool(cursor.rowcount)
+
+
 class _Connections:
     """Our engine in the shape of the connection pool that the PostgreSQL bucket asks for."""
 
     closed = False
 
     def __init__(self, engine: Engine, config_no: int) -> None:
-        self._engine, self._config_no = engine, config_no
+        self._engine, self.config_no = engine, config_no
+
+    @contextmanager
+    def alone(self) -> Iterator[Any]:
+        """A psycopg connection of which every message is a transaction of its own."""
+        pooled = self._engine.raw_connection()
+        try:
+            driver: Any = pooled.driver_connection
+            driver.autocommit = True
+            try:
+                yield driver
+            finally:
+                if not driver.closed:
+                    driver.autocommit = False
+        finally:
+            pooled.close()
 
     @contextmanager
     def connection(self) -> Iterator[Any]:
@@ -231,7 +272,7 @@ class _Connections:
         pooled = self._engine.raw_connection()
         try:
             driver: Any = pooled.driver_connection
-            driver.execute("SELECT pg_advisory_xact_lock(%s, %s)", (_LOCK_SPACE, self._config_no))
+            driver.execute("SELECT pg_advisory_xact_lock(%s, %s)", (_LOCK_SPACE, self.config_no))
             yield driver
             driver.commit()
         finally:

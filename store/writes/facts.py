@@ -289,9 +289,3 @@ def _kind_of(told: tuple[object, ...]) -> "_Kind | str":
     lowest = -MAX_VALUE if is_money else 0
     known = Scope(scope)
     return _Kind(metric.number, (int(known), hour, currency), lowest, known is Scope.POSTING)
-
-
-def find_breakdown_number(session: Session, place: Place, breakdown: Breakdown) -> int:
-    """The number of a breakdown of a connection, made where it is new."""
-    numbers = Numbers(place.company_id, place.company_no, place.config_id, place.config_no)
-    return numbers.of_breakdowns(session, {breakdown})[breakdown]

@@ -10,19 +10,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlmodel import Session
 
 from connectors.contract import Limits
 from connectors.errors import RateLimited
-from jobs.budgets import Budget, next_month, rates_of, reserve, spent_this_month
+from jobs.budgets import Budget, ledger_key, next_month, rates_of, reserve
 from store.engine import is_sqlite, open_engine, reading, run_writing
 from store.errors import DatabaseUnwritable
 from store.opening import Store
-from store.tables import PlatformConfig
+from store.tables import AppMeta, PlatformConfig
 
 Connect = Callable[..., PlatformConfig]
 MANY = Limits(requests=1000, seconds=60)
 JANUARY = datetime(2026, 1, 31, tzinfo=UTC)
+
+
+def spent(store: Store, config: PlatformConfig, now: datetime) -> int:
+    """Minor units in the ledger of the month."""
+    with store.reading() as session:
+        return int(session.get_one(AppMeta, ledger_key(config.number, now)).value)
 
 
 def test_it_lets_requests_pass_up_to_the_limit_and_parks_for_longer_waits(
@@ -93,6 +100,25 @@ def test_the_connections_own_limit_counts_too(store: Store, connect: Connect, tm
             budget.spend()
 
 
+def test_of_two_limits_each_binds(store: Store, connect: Connect, tmp_path: Path) -> None:
+    limits = Limits(requests=2, seconds=1)
+    with Budget(store.engine, connect(rate_limit=3), limits, data_dir=tmp_path) as budget:
+        for _ in range(3):
+            budget.spend()
+        with pytest.raises(RateLimited) as limited:
+            budget.spend()
+    assert limited.value.until - datetime.now(UTC) > timedelta(minutes=50)
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])
+def test_a_table_that_is_gone_is_the_stores_trouble(store: Store, config: PlatformConfig, tmp_path: Path) -> None:
+    with Budget(store.engine, config, MANY, data_dir=tmp_path) as budget:
+        with store.writing() as session:
+            session.execute(text(f"DROP TABLE ratelimit___requests_{config.number}"))
+        with pytest.raises(DatabaseUnwritable, match="cannot be counted"):
+            budget.spend()
+
+
 @pytest.mark.parametrize(
     ("limits", "per_hour", "told"),
     [
@@ -122,8 +148,7 @@ def test_money_is_reserved_at_the_worst_price_until_the_months_limit(
     assert limited.value.cause == "budget"
     assert limited.value.until == next_month(datetime.now(UTC))
     assert budget.spent.minor == 600
-    with store.reading() as session:
-        assert spent_this_month(session, config.number, datetime.now(UTC)) == 600
+    assert spent(store, config, datetime.now(UTC)) == 600
 
 
 def test_a_new_month_begins_with_a_full_purse(store: Store, config: PlatformConfig) -> None:
@@ -145,8 +170,7 @@ def test_two_that_open_a_months_ledger_at_once_both_reserve(store: Store, config
     with ThreadPoolExecutor(2) as pool:
         done = [pool.submit(run_writing, store.engine, work) for _ in range(2)]
         assert [each.result(timeout=60) for each in done] == [True, True]
-    with store.reading() as session:
-        assert spent_this_month(session, config.number, JANUARY) == 600
+    assert spent(store, config, JANUARY) == 600
 
 
 def _spend_all(url: str, config_id: Any, folder: str, found: Any) -> None:
@@ -177,5 +201,4 @@ def test_two_processes_share_one_budget(store: Store, connect: Connect, database
     for process in processes:
         process.join(30)
     assert sum(passed) == 30
-    with store.reading() as session:
-        assert spent_this_month(session, config.number, datetime.now(UTC)) == 30
+    assert spent(store, config, datetime.now(UTC)) == 30
