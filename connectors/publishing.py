@@ -74,12 +74,17 @@ class Publisher(Connector[ConfigT]):
     `finds` is False where the platform has no way to look a posting up by our reference but promises that the same
     reference never makes a second one: sending again is then the look-up. `boosts` are what a person may choose to
     have a posting shown more, dearest last. `wanted` are the fields without which the platform refuses for certain:
-    names of `Draft` and of its advert.
+    names of `Draft` and of its advert, each with what to do about it.
     """
 
     finds: ClassVar[bool] = True
     boosts: ClassVar[tuple[str, ...]] = ()
-    wanted: ClassVar[tuple[str, ...]] = ()
+    wanted: ClassVar[Mapping[str, str]] = {}
+
+    @classmethod
+    def problems(cls, draft: Draft) -> dict[str, str]:
+        """What the platform refuses for certain, by our field: known before anything is sent."""
+        return {name: words for name, words in cls.wanted.items() if not value_of(draft, name)}
 
     @abstractmethod
     def publish(self, draft: Draft) -> Published:
@@ -104,6 +109,11 @@ class Publisher(Connector[ConfigT]):
     def is_publishing(self) -> bool:
         """Whether this connection was set up to publish."""
         return True
+
+
+def value_of(draft: Draft, name: str) -> object:
+    """A field of a draft or of its advert."""
+    return getattr(draft, name) if name in Draft.model_fields else getattr(draft.advert, name)
 
 
 class Outcome(BaseModel):

@@ -5,12 +5,14 @@ from typing import Any
 from connectors.company_website import CompanyWebsite
 from connectors.contract import Connector, MetricsSource
 from connectors.indeed import Indeed
+from connectors.ziprecruiter import ZipRecruiter
 
 CONNECTORS: dict[str, type[Connector[Any]]] = {
     connector.key: connector
     for connector in (
         CompanyWebsite,
         Indeed,
+        ZipRecruiter,
     )
 }
 

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from sandbox import ats, company
+from sandbox import ats, company, ziprecruiter
 from sandbox.company import ATS_SOURCES, CAREERS_PATH, SOURCE_PLATFORMS
 from sandbox.faults import BadPlanError
 from sandbox.ga4 import account_view
@@ -35,6 +35,8 @@ GRANTS = {
     "linkedin_client",
     "linkedin_grant",
     *KEYS.values(),
+    "ziprecruiter_key",
+    "monster_password",
 }
 # Access tokens, which end at once but can be had anew.
 ACCESS = {"google_access": "google", "indeed_access": "indeed", "linkedin_access": "linkedin"}
@@ -63,6 +65,7 @@ def routes(world: World) -> list[Mount]:
         ("POST", "/clock", control.set_clock),
         ("POST", "/revoke", control.revoke),
         ("POST", "/quota", control.set_quota),
+        ("GET", "/boards", control.show_boards),
         ("POST", "/reset", control.reset),
     ]
     return [Mount("/_ctl", routes=[Route(path, _local(handler), methods=[method]) for method, path, handler in table])]
@@ -105,6 +108,7 @@ class Control:
                     "employer_id": account.employer_id,
                     "time_zone": company.INDEED_ZONE.key,
                 },
+                "ziprecruiter": ziprecruiter.account_view(self.world),
                 **linkedin_credentials(self.world),
                 "ats": {
                     "sources": {text: platform for platform, texts in ATS_SOURCES.items() for text in texts},
@@ -203,6 +207,10 @@ class Control:
         except (KeyError, TypeError, ValueError) as error:
             raise BadOrderError(f"not a quota: {error}") from None
         return JSONResponse(self.world.quota.limits)
+
+    async def show_boards(self, _request: Request) -> Response:
+        """What was published on the boards and what they were told, by platform."""
+        return JSONResponse(self.world.boards.view())
 
     async def reset(self, _request: Request) -> Response:
         """Back to a fresh start."""

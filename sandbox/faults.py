@@ -49,7 +49,7 @@ ACTED = {
     "credits_gone",
     "queued",
 }
-KINDS = ANSWERED | MANGLED | ACTED | {"hang"}
+KINDS = ANSWERED | MANGLED | ACTED | {"hang", "swallowed"}
 
 
 class BadPlanError(ValueError):
@@ -169,8 +169,12 @@ def _retry_after(kind: str, step: dict[str, Any], now: datetime) -> dict[str, st
 def _spoken(code: str, path: str, step: dict[str, Any], headers: dict[str, str]) -> Answer:
     """A failure in the words of the platform whose route it is."""
     status, payload = spoken(code, path)
-    headers = {"content-type": "application/json", **headers, **step.get("headers", {})}
-    return Answer(status, list(headers.items()), json.dumps(payload).encode())
+    is_xml = isinstance(payload, str)
+    kind = "text/xml; charset=utf-8" if is_xml else "application/json"
+    headers = {"content-type": kind, **headers, **step.get("headers", {})}
+    return Answer(
+        status, list(headers.items()), (payload if isinstance(payload, str) else json.dumps(payload)).encode()
+    )
 
 
 def _scripted(step: dict[str, Any]) -> Answer:

@@ -61,7 +61,9 @@ class Front:
         if entry.fault in faults.ACTED:
             self._act(entry.fault, scope)
             await self.app(scope, replayed(body), _noting(send, entry, self.world))
-        elif entry.fault == "hang":
+        elif entry.fault in {"hang", "swallowed"}:
+            if entry.fault == "swallowed":
+                entry.status = (await captured(self.app, scope, body)).status
             await _until_gone(receive, HANG_SECONDS)
             scope[TRANSPORT].close()
         else:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-Spoken = tuple[int, dict[str, Any]]
+#: A status with a JSON body, or with XML as text.
+Spoken = tuple[int, dict[str, Any] | str]
 
 GOOGLE = {
     "429": ("RESOURCE_EXHAUSTED", "Exhausted property tokens for a project per hour."),
@@ -60,6 +61,28 @@ def _scrapingbee(code: str) -> Spoken:
     return int(code), {"message": words.get(code, "Service unavailable, please try again")}
 
 
+def _ziprecruiter(code: str) -> Spoken:
+    told = {"429": ("rate_limited", "Too many requests.")}.get(code, ("internal_error", "Something went wrong."))
+    return int(code), {"errors": [{"code": told[0], "message": told[1]}]}
+
+
+def _graphql(code: str) -> Spoken:
+    words = {"429": "Too many requests."}.get(code, "Internal server error.")
+    kind = "INTERNAL_SERVER_ERROR" if code == "500" else "DOWNSTREAM_SERVICE_ERROR"
+    if code == "429":
+        return 429, {"errors": [{"message": words}]}
+    return int(code), {"data": None, "errors": [{"message": words, "extensions": {"code": kind}}]}
+
+
+def _monster(code: str) -> Spoken:
+    words = {"429": "Busy"}.get(code, "Internal error")
+    return int(code), (
+        '<?xml version="1.0" encoding="utf-8"?><SOAP-ENV:Envelope xmlns:SOAP-ENV='
+        '"http://schemas.xmlsoap.org/soap/envelope/"><SOAP-ENV:Body><SOAP-ENV:Fault><faultcode>SOAP-ENV:Server'
+        f"</faultcode><faultstring>{words}</faultstring></SOAP-ENV:Fault></SOAP-ENV:Body></SOAP-ENV:Envelope>"
+    )
+
+
 #: (starts of paths, voice), the more particular first.
 VOICES: tuple[tuple[tuple[str, ...], Callable[[str], Spoken]], ...] = (
     (("/rest/", "/oauth/v2/accessToken", "/oauth/v2/introspectToken"), _linkedin),
@@ -67,4 +90,7 @@ VOICES: tuple[tuple[tuple[str, ...], Callable[[str], Spoken]], ...] = (
     (("/api/v2/", "/proxycurl/"), _enrich_layer),
     (("/api/v1",), _scrapingbee),
     (("/ads", "/oauth/v2"), _indeed),
+    (("/partner/v0", "/hiring-signal"), _ziprecruiter),
+    (("/graphql",), _graphql),
+    (("/bgwBroker",), _monster),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from sandbox.boards import Boards
 from sandbox.clock import Clock
 from sandbox.consent import Desk
 from sandbox.credentials import Account, Authority
@@ -30,6 +31,7 @@ class World:
     quota: PropertyQuota = field(default_factory=PropertyQuota)
     reports: ReportDesk = field(default_factory=ReportDesk)
     consent: Desk = field(default_factory=Desk)
+    boards: Boards = field(default_factory=Boards)
     base_url: str = ""
 
     @cached_property
@@ -50,4 +52,5 @@ class World:
         self.quota.reset()
         self.reports.reset()
         self.consent.reset()
+        self.boards.reset()
         self.clock.offset = self.clock.offset * 0

@@ -33,6 +33,9 @@ class Traits:
     posting of ours in what was told of one there. `owns` leaves out facts that another connected platform reports
     itself; `hidden` are more secrets than the form's.
 
+    `publishes` is the sandbox's route of the request that publishes a posting, "" where none can be; `publishing` are
+    changes to the form that let it publish.
+
     `slow_down` are the platform's ways to ask for a wait: from the sandbox's time and a number of seconds, the step
     of a fault plan; `wait_seconds` is one it can say and a sync sits out. `plain` is "slow down" without a time.
     """
@@ -60,6 +63,8 @@ class Traits:
         lambda _now, seconds: {"kind": "429_date", "seconds": seconds, "format": "rfc850"},
     )
     wait_seconds: int = 4
+    publishes: str = ""
+    publishing: Mapping[str, Any] = field(default_factory=dict)
     plain: dict[str, Any] = field(default_factory=lambda: {"kind": "429_plain"})
 
 
