@@ -34,6 +34,7 @@ from api.auth_routes import AUTH_ROUTES
 from api.browser_policy import security_headers
 from api.gate import Gate, House
 from api.health import HEALTH_ROUTES
+from api.oauth_routes import OAUTH_ROUTES
 from api.preloading import Preloading, preload_header
 from api.sockets import SESSION_HEADER
 from settings import Settings, SettingsError, current
@@ -50,7 +51,11 @@ _LOG = structlog.get_logger(__name__)
 
 def routes() -> list[BaseRoute]:
     """Our routes, all under mounts: an unknown path beside them would be answered with the page."""
-    return [Mount("/api", app=api()), Mount("/auth", routes=AUTH_ROUTES), Mount("/health", routes=HEALTH_ROUTES)]
+    return [
+        Mount("/api", app=api()),
+        Mount("/auth", routes=[*AUTH_ROUTES, *OAUTH_ROUTES]),
+        Mount("/health", routes=HEALTH_ROUTES),
+    ]
 
 
 def middleware() -> list[Middleware]:

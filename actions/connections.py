@@ -4,28 +4,30 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import SecretStr, ValidationError
 from sqlalchemy import select
 from sqlmodel import Session, col
 
+from actions.grants import Kept
 from actions.viewer import NotFound, Viewer, deed, require_admin
 from connectors.auth import MemoryTokens
-from connectors.contract import Account, Connector, ConnectorConfig
+from connectors.contract import Account, Connector, ConnectorConfig, Token, TokenCache
 from connectors.contract import Session as ConnectorSession
 from connectors.errors import CAUSES, ConnectorError
 from connectors.http import open_http
 from connectors.registry import find_connector
+from jobs.tokens import StoredTokens
 from settings import Settings
 from store.engine import Urgency
 from store.opening import Store
-from store.tables import PlatformConfig
-from store.tables.columns import new_id
+from store.tables import PlatformConfig, PlatformToken
+from store.tables.columns import new_id, utc_now
 from store.writes import connections as rows
 from store.writes.audit import append_audit
-from store.writes.credentials import forget_token, open_secrets, seal_secrets
+from store.writes.credentials import allow_token, forget_token, open_secrets, open_token, seal_secrets, seal_token
 
 CHECK_SECONDS = 10.0
 LONGEST_NAME = 120
@@ -76,10 +78,13 @@ def test_and_save(
     config_id: uuid.UUID | str | None = None,  # noqa: PT028 - an action, not a test
     options: Options | None = None,  # noqa: PT028
     insist: bool = False,  # noqa: PT028
+    grant: Kept | None = None,  # noqa: PT028
 ) -> Saved:
     """Test a connection with its platform (10 s at most) and save it only when that works.
 
-    Secrets left empty keep the stored ones. With `insist`, a form that the platform refuses is saved, but switched off.
+    Secrets left empty keep the stored ones; `grant` is what was granted in the browser, and goes before both. With
+    `insist`, a form that the platform refuses is saved, but switched off. The token that the test got is kept, as the
+    refresh token behind it may be good only once.
     A connection that has brought numbers stays with its account; a sync under way begins anew by a changed form.
     Raises NotAllowed, NotFound for an unknown connection, and ValueError for an unknown connector or bad options.
     """
@@ -92,16 +97,18 @@ def test_and_save(
         stored = _find(session, viewer, config_id) if config_id is not None else None
     if stored is not None and stored.connector != connector_key:
         raise ValueError("A connection cannot change its platform.")
-    filled = _filled(store, kind, values, stored)
+    filled = _filled(store, kind, {**values, **(grant.values if grant else {})}, stored)
     if isinstance(filled, Refusal):
         return Saved(None, False, None, filled)
-    account, refusal = _tested(settings, kind, filled)
+    tokens = _tokens(store, kind, filled, stored, grant)
+    account, refusal = _tested(settings, kind, filled, tokens)
     if stored is not None and account is not None:
         refusal = _moved(store, stored, account)
     if refusal is not None and (account is not None or not insist):
         _note_refusal(store, viewer, connector_key, refusal, now)
         return Saved(None, False, None, refusal)
-    config = _save(store, viewer, (kind, filled, account), chosen, stored, now)
+    form = _Form(kind, filled, account, chosen, grant, tokens)
+    config = _save(store, viewer, form, stored, now)
     return Saved(config.id, config.is_active, account, refusal)
 
 
@@ -188,13 +195,37 @@ def _filled(
         return Refusal("config_invalid", cause.words, cause.cure, "", fields)
 
 
+def _tokens(
+    store: Store,
+    kind: type[Connector[Any]],
+    filled: ConnectorConfig,
+    stored: PlatformConfig | None,
+    grant: Kept | None,
+) -> TokenCache:
+    """Where the test gets its token. A refresh token may be good once: the one in use is never put aside."""
+    if grant is not None:
+        return MemoryTokens(utc_now, grant.token)
+    if stored is None or open_secrets(store.vault, stored) != _secret_values(kind, filled):
+        return MemoryTokens(utc_now)
+    if stored.settings == _plain_values(kind, filled):
+        with store.writing(Urgency.EVENT) as session:
+            allow_token(session, stored.id)
+        return StoredTokens(store, stored)
+    with store.reading() as session:
+        row = session.get(PlatformToken, stored.id)
+    # Of another account, perhaps: good for nothing but a refresh.
+    worn = open_token(store.vault, stored.id, row.token) if row is not None and row.token else None
+    ended = datetime.fromtimestamp(0, UTC)
+    return MemoryTokens(utc_now, Token("", ended, worn["refresh_token"]) if worn else None)
+
+
 def _tested(
-    settings: Settings, kind: type[Connector[Any]], filled: ConnectorConfig
+    settings: Settings, kind: type[Connector[Any]], filled: ConnectorConfig, tokens: TokenCache
 ) -> tuple[Account | None, Refusal | None]:
     """The account behind a config, or why the platform refuses it."""
     try:
         with open_http(kind, spend=lambda: None, pause=time.sleep, sandbox_url=settings.sandbox_url) as http:
-            source = kind(filled, ConnectorSession(http=http, tokens=MemoryTokens(http.now)))
+            source = kind(filled, ConnectorSession(http=http, tokens=tokens))
             with http.hurried(CHECK_SECONDS):
                 return source.check(), None
     except ConnectorError as error:
@@ -218,19 +249,25 @@ def _moved(store: Store, stored: PlatformConfig, account: Account) -> Refusal | 
     )
 
 
-def _save(
-    store: Store,
-    viewer: Viewer,
-    tested: tuple[type[Connector[Any]], ConnectorConfig, Account | None],
-    options: Options,
-    stored: PlatformConfig | None,
-    now: datetime,
-) -> PlatformConfig:
-    kind, filled, account = tested
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A filled form that was tested, and what the test brought."""
+
+    kind: type[Connector[Any]]
+    filled: ConnectorConfig
+    account: Account | None
+    options: Options
+    grant: Kept | None
+    tokens: TokenCache
+
+
+def _save(store: Store, viewer: Viewer, form: _Form, stored: PlatformConfig | None, now: datetime) -> PlatformConfig:
+    kind, filled, account, options = form.kind, form.filled, form.account, form.options
     with store.writing(Urgency.EVENT) as session:
         config = _find(session, viewer, stored.id) if stored else _new(session, viewer, kind, now)
         plain, secrets = _plain_values(kind, filled), _secret_values(kind, filled)
-        if stored and (config.settings, open_secrets(store.vault, config)) != (plain, secrets):
+        before = open_secrets(store.vault, config) if stored else {}
+        if stored and (config.settings, before) != (plain, secrets):
             rows.restart_active_jobs(session, config.id, now=now)
         config.settings = plain
         config.credentials = seal_secrets(store.vault, config.id, secrets)
@@ -245,7 +282,8 @@ def _save(
             config.account_items = account.items
         session.add(config)
         session.flush()
-        forget_token(session, config.id)
+        if isinstance(form.tokens, MemoryTokens):
+            _keep_token(store, session, config, form.tokens.kept, form.grant)
         if not config.is_active:
             rows.end_active_jobs(session, config.id, "The connection was switched off.", now=now)
         _recount(session, config, now)
@@ -264,6 +302,34 @@ def _new(session: Session, viewer: Viewer, kind: type[Connector[Any]], now: date
         connector=kind.key,
         time_zone=kind.time_zone,
         created_at=now,
+    )
+
+
+def _keep_token(
+    store: Store, session: Session, config: PlatformConfig, token: Token | None, grant: Kept | None
+) -> None:
+    """The token of a tested form in place of the one before, with what is known of its grant."""
+    before = session.get(PlatformToken, config.id)
+    scopes, ends = ("", None) if before is None else (before.scopes, before.refresh_ends_at)
+    if grant is not None:
+        scopes, ends = " ".join(grant.scopes), grant.refresh_ends_at
+    if before is not None:
+        session.expunge(before)
+    forget_token(session, config.id)
+    if token is None or not (token.access_token or token.refresh_token):
+        return
+    document = {"access_token": token.access_token, "refresh_token": token.refresh_token}
+    document["expires_at"] = token.expires_at.astimezone(UTC).isoformat()
+    session.add(
+        PlatformToken(
+            config_id=config.id,
+            company_id=config.company_id,
+            token=seal_token(store.vault, config.id, document),
+            expires_at=token.expires_at,
+            version=1,
+            refresh_ends_at=ends,
+            scopes=scopes,
+        )
     )
 
 

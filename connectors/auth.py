@@ -28,9 +28,14 @@ Fetch = Callable[[Token | None], Token]
 class MemoryTokens:
     """A TokenCache for one process and one connection: what `check` uses before anything is saved."""
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
+    def __init__(self, now: Callable[[], datetime], token: Token | None = None) -> None:
         self._now = now
-        self._token: Token | None = None
+        self._token = token
+
+    @property
+    def kept(self) -> Token | None:
+        """The last token, good or not: where refresh tokens are good once, it is the only one that leads on."""
+        return self._token
 
     def current(self) -> Token | None:
         """The token if it is good for another minute."""
@@ -133,9 +138,24 @@ def client_token(http: Http, url: str, client: "Client", extra: Mapping[str, str
     return grant.fetch(url, "client_credentials", extra)
 
 
+def code_answer(http: Http, url: str, client: "Client", extra: Mapping[str, str], *, in_header: bool) -> dict[str, Any]:
+    """The token endpoint's whole answer to an authorization code. Never repeated: a code is good once."""
+    grant = _Grant(http, AuthExpired, "auth_revoked", client=client, safe=False, in_header=in_header)
+    return grant.ask(url, "authorization_code", extra)
+
+
+def token_from(told: Mapping[str, Any], asked_at: datetime) -> Token:
+    """The token in a token endpoint's answer. Raises SchemaDrift."""
+    access, rotated = told.get("access_token"), told.get("refresh_token")
+    if not isinstance(access, str) or not access:
+        raise SchemaDrift("the token endpoint's answer holds no access token")
+    expires_at = asked_at + timedelta(seconds=_life(told.get("expires_in")))
+    return Token(access, expires_at, rotated if isinstance(rotated, str) else "")
+
+
 @dataclass(frozen=True)
 class Client:
-    """An OAuth client's id and secret, sent in the form."""
+    """An OAuth client's id and secret, sent in the form. A public client has no secret."""
 
     client_id: str
     client_secret: SecretStr
@@ -150,28 +170,32 @@ class _Grant:
     refused_cause: str
     client: Client | None = None
     safe: bool = True
+    in_header: bool = False
 
     def fetch(self, url: str, grant_type: str, extra: Mapping[str, str]) -> Token:
-        """Ask the token endpoint. Raises ConnectorError."""
+        """A token from the token endpoint. Raises ConnectorError."""
         asked_at = self.http.now()
-        secret = self.client.client_secret.get_secret_value() if self.client else None
+        token = token_from(self.ask(url, grant_type, extra), asked_at)
+        self.http.conceal(token.access_token)
+        return token
+
+    def ask(self, url: str, grant_type: str, extra: Mapping[str, str]) -> dict[str, Any]:
+        """The token endpoint's answer. Raises ConnectorError."""
         oauth = OAuth2Client(
             self,
             client_id=self.client.client_id if self.client else None,
-            client_secret=secret,
-            token_endpoint_auth_method="client_secret_post" if self.client else _no_client,
+            client_secret=self.client.client_secret.get_secret_value() if self.client else None,
+            token_endpoint_auth_method=self._method(),
         )
         told: dict[str, Any] = oauth.fetch_token(url, grant_type=grant_type, **extra)
-        access = told.get("access_token")
-        if not isinstance(access, str) or not access:
-            raise SchemaDrift("the token endpoint's answer holds no access token")
-        self.http.conceal(access)
-        rotated = told.get("refresh_token")
-        return Token(
-            access,
-            asked_at + timedelta(seconds=_life(told.get("expires_in"))),
-            rotated if isinstance(rotated, str) else "",
-        )
+        return told
+
+    def _method(self) -> Any:
+        if self.client is None:
+            return _no_client
+        if not self.client.client_secret.get_secret_value():
+            return "none"
+        return "client_secret_basic" if self.in_header else "client_secret_post"
 
     def post(self, url: str, data: dict[str, str], headers: Mapping[str, str], auth: Any) -> "_TokenAnswer":
         """The one call Authlib makes on its session."""

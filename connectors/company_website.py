@@ -14,9 +14,20 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from connectors import auth, ga4_facts, ga4_reports
+from connectors import auth, ga4_admin, ga4_facts, ga4_reports
 from connectors.answers import Answer
-from connectors.contract import Account, ConnectorConfig, Limits, MetricsSource, Offered, Page, Token, Wait
+from connectors.contract import (
+    Account,
+    Choice,
+    ConnectorConfig,
+    Limits,
+    MetricsSource,
+    OAuth,
+    Offered,
+    Page,
+    Token,
+    Wait,
+)
 from connectors.errors import ConnectorError, SchemaDrift
 from connectors.ga4_errors import error_for
 from connectors.ga4_reports import ReportSpec, Table
@@ -153,7 +164,16 @@ class CompanyWebsite(MetricsSource[CompanyWebsiteConfig]):
     icon = ":material/language:"
     summary = "Visits, page views and apply events of your careers pages, by source, from Google Analytics 4."
     docs_url = "https://developers.google.com/analytics/devguides/reporting/data/v1"
-    hosts = ("analyticsdata.googleapis.com", "oauth2.googleapis.com")
+    hosts = ("analyticsdata.googleapis.com", "analyticsadmin.googleapis.com", "oauth2.googleapis.com")
+    oauth = OAuth(
+        authorize_url="https://accounts.google.com/o/oauth2/v2/auth",
+        token_url=TOKEN_URL,
+        scopes=(SCOPE,),
+        client_env="GOOGLE",
+        # Without them Google gives a refresh token only at the very first consent.
+        extra=(("access_type", "offline"), ("prompt", "consent")),
+        client_fields=("oauth_client_id", "oauth_client_secret"),
+    )
     config_model = CompanyWebsiteConfig
     metrics = (
         _by_source("views", words="Page views of careers pages, repeats included."),
@@ -219,6 +239,11 @@ class CompanyWebsite(MetricsSource[CompanyWebsiteConfig]):
     def classify(cls, answer: Answer, now: datetime) -> ConnectorError | None:
         """Google's refusals differ in their words, not in their status."""
         return error_for(answer, now)
+
+    def choices(self) -> tuple[Choice, ...]:
+        """The properties the grant may read."""
+        bearer = auth.CachedBearer(self.session.tokens, self._fetch_token)
+        return ga4_admin.list_properties(self.session.http, bearer)
 
     def _batch(self, requests: list[dict[str, Any]]) -> ga4_reports.Batch:
         """https://developers.google.com/analytics/devguides/reporting/data/v1/rest/v1beta/properties/batchRunReports"""

@@ -7,7 +7,7 @@ https://docs.indeed.com/sponsored-jobs-api
 """
 
 import json
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any, ClassVar
@@ -23,6 +23,7 @@ from connectors.contract import (
     ConnectorConfig,
     Limits,
     MetricsSource,
+    OAuth,
     Offered,
     Page,
     Token,
@@ -69,6 +70,12 @@ class IndeedConfig(ConnectorConfig):
         min_length=1,
         json_schema_extra={"group": "Sign-in"},
     )
+    refresh_token: SecretStr | None = Field(
+        None,
+        title="Refresh token",
+        description="Comes with “Connect with Indeed”. Empty: the app signs in for itself.",
+        json_schema_extra={"group": "Sign-in"},
+    )
     employer_id: str = Field(
         title="Employer ID",
         description="The advertiser the app acts for.",
@@ -82,6 +89,11 @@ class IndeedConfig(ConnectorConfig):
         description="Fetches a report for each of the last seven days. Without it: fewer calls, totals only.",
         json_schema_extra={"group": "Account"},
     )
+
+    @field_validator("refresh_token")
+    @classmethod
+    def _is_filled(cls, secret: SecretStr | None) -> SecretStr | None:
+        return secret if secret is not None and secret.get_secret_value().strip() else None
 
     @field_validator("client_id", "employer_id")
     @classmethod
@@ -147,6 +159,15 @@ class Indeed(MetricsSource[IndeedConfig]):
         Offered("apply_starts", postings=True, words="Sponsored and organic."),
         Offered("applications", postings=True, words="Indeed's Conversions: applications after a sponsored click."),
         Offered("spend", postings=True, words="Indeed's Cost of sponsored placements."),
+    )
+    oauth = OAuth(
+        authorize_url="https://secure.indeed.com/oauth/v2/authorize",
+        token_url=TOKEN_URL,
+        scopes=(*SCOPE.split(), "offline_access"),
+        client_env="INDEED",
+        uses_pkce=False,
+        extra=(("prompt", "select_employer"),),
+        refresh_days=60,
     )
     limits = Limits(requests=60, seconds=60, cost_minor=300)
     lookback_days = 7
@@ -291,9 +312,17 @@ class Indeed(MetricsSource[IndeedConfig]):
     def _bearer(self) -> auth.CachedBearer:
         return auth.CachedBearer(self.session.tokens, self._fetch_token)
 
-    def _fetch_token(self, _stored: Token | None) -> Token:
+    @classmethod
+    def redirected(cls, query: Mapping[str, str]) -> dict[str, object]:
+        """The employer that was chosen on the consent page."""
+        return {"employer_id": query["employer"]} if query.get("employer") else {}
+
+    def _fetch_token(self, stored: Token | None) -> Token:
         """https://docs.indeed.com/authorization/oauth-reference"""
         client = auth.Client(self.config.client_id, self.config.client_secret)
+        if self.config.refresh_token is not None:
+            granted = (stored.refresh_token if stored else "") or self.config.refresh_token.get_secret_value()
+            return auth.refresh_token(self.session.http, TOKEN_URL, client, granted)
         fields = {"scope": SCOPE, "employer": self.config.employer_id}
         return auth.client_token(self.session.http, TOKEN_URL, client, fields)
 

@@ -32,6 +32,7 @@ GRANTS = {
     "google_service",
     "google_permission",
     "indeed_client",
+    "indeed_grant",
     "linkedin_client",
     "linkedin_grant",
     *KEYS.values(),

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sandbox import company
 from sandbox.credentials import GA4_SCOPE, bearer
 from sandbox.faults import asked_to_misbehave
 from sandbox.ga4_fields import DIMENSIONS, KEY_EVENTS, METRICS
@@ -37,6 +38,7 @@ def routes(world: World) -> list[Route]:
     return [
         Route("/v1beta/properties/{property_id}/metadata", api.metadata, methods=["GET"]),
         Route("/v1beta/properties/{call}", api.call, methods=["POST"]),
+        Route("/v1beta/accountSummaries", api.summaries, methods=["GET"]),
     ]
 
 
@@ -60,6 +62,19 @@ class AnalyticsData:
         except GoogleError as error:
             return error.response()
         return JSONResponse(answer)
+
+    async def summaries(self, request: Request) -> Response:
+        """GET accountSummaries of the Admin API: one account, one property."""
+        account = self.world.account
+        try:
+            self._authorise(request, account.property_id)
+        except GoogleError as error:
+            return error.response()
+        owner = f"accounts/{account.project_number}"
+        mine = {"property": f"properties/{account.property_id}", "displayName": "Careers", "parent": owner}
+        named = {"name": f"accountSummaries/{account.project_number}", "account": owner, "displayName": company.NAME}
+        mine |= {"propertyType": "PROPERTY_TYPE_ORDINARY"}
+        return JSONResponse({"accountSummaries": [named | {"propertySummaries": [mine]}]})
 
     async def metadata(self, request: Request) -> Response:
         """GET properties/{id}/metadata; property 0 has the universal names."""

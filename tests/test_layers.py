@@ -21,7 +21,7 @@ ALLOWED: dict[str, set[str]] = {
     "connectors": {"domain"},
     "store": {"domain", "logs"},
     "jobs": {"connectors", "store", "domain", "settings", "logs"},
-    "actions": {"store", "domain", "connectors", "jobs.enqueue", "settings"},
+    "actions": {"store", "domain", "connectors", "jobs.enqueue", "jobs.tokens", "settings"},
     "api": {"actions", "store.reports", "domain", "connectors", "settings"},
     "ui": {"actions", "store.reports", "domain", "connectors", "settings"},
     "pages": {"ui", "actions", "store.reports", "domain", "connectors", "settings"},

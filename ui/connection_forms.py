@@ -1,6 +1,7 @@
 """Connect and edit: the connector's own form, tested with the platform before it is saved."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ import streamlit as st
 
 from actions import connections
 from actions.connections import Options, Refusal, Saved
+from actions.grants import Waiting, find_kept, forget
 from actions.running import running_store
 from actions.viewer import NotAllowed, NotFound, Viewer
 from connectors.contract import Connector
@@ -15,7 +17,7 @@ from connectors.registry import CONNECTORS
 from domain.money import exponent
 from settings import current
 from store.reports.connections import ConnectionRow
-from ui import forms, toasts, words
+from ui import forms, grants, toasts, words
 
 #: The refusal of the form that is open, so that it stays on screen while the person reads it.
 _REFUSED = "connection_refused"
@@ -28,29 +30,58 @@ def connect_menu() -> type[Connector[Any]] | None:
     return names.get(chosen or "")
 
 
-def open_form(viewer: Viewer, kind: type[Connector[Any]], row: ConnectionRow | None = None) -> None:
-    """Open the form of a connector, filled from `row` where one is edited."""
+def open_form(
+    viewer: Viewer, kind: type[Connector[Any]], row: ConnectionRow | None = None, waiting: Waiting | None = None
+) -> None:
+    """Open the form of a connector, filled from `row` where one is edited, and from what was granted in the browser."""
     st.session_state.pop(_REFUSED, None)
     title = f"Edit {words.plain(row.name)}" if row else f"Connect {words.plain(kind.label)}"
-    st.dialog(title, width="medium", icon=kind.icon)(_form)(viewer, kind, row)
+    st.dialog(title, width="medium", icon=kind.icon)(_form)(viewer, kind, row, waiting)
 
 
-def _form(viewer: Viewer, kind: type[Connector[Any]], row: ConnectionRow | None) -> None:
+def _form(viewer: Viewer, kind: type[Connector[Any]], row: ConnectionRow | None, waiting: Waiting | None) -> None:
     st.markdown(f"{words.plain(kind.summary)} [How to get these values]({kind.docs_url})")
+    if kind.cannot:
+        st.info(kind.cannot)
     key = f"connection_{row.id if row else kind.key}"
+    choice = ""
+    if waiting is None:
+        grants.explain(kind)
+    else:
+        key = f"granted_{key}"
+        choice = grants.choose(waiting, key)
     with st.form(key, border=False):
         name = st.text_input("Name", row.name if row else kind.label, key=f"{key}__name", max_chars=120, help=_NAME)
-        stored = kind.secret_fields() if row and row.has_secrets else ()
-        values = forms.draw(kind.config_model, row.settings if row else {}, key=key, stored=stored)
+        stored = kind.secret_fields() if waiting or (row and row.has_secrets) else ()
+        filled = {**(row.settings if row else {}), **(waiting.values if waiting else {})}
+        values = forms.draw(kind.config_model, filled, key=key, stored=stored)
         options = _options(kind, row, name or "", key)
         sent = st.form_submit_button("Test and save", type="primary", icon=":material/check:")
+        leaves = grants.button(kind)
+    if leaves:
+        grants.leave(viewer, kind, row.id if row else None, values)
+        return
+    form = _Filled(viewer, kind, row, values, options, waiting.state if waiting else "", choice)
     if sent:
-        _save(viewer, kind, row, values, options)
+        _save(form)
     refusal = st.session_state.get(_REFUSED)
     if isinstance(refusal, Refusal):
         _say_refusal(kind, refusal)
         if refusal.fields is None and st.button("Save anyway, inactive", key=f"{key}__insist", help=_INSIST):
-            _save(viewer, kind, row, values, options, insist=True)
+            _save(form, insist=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Filled:
+    """A form as it was sent. `grant` and `choice` name what was granted in the browser, "" for nothing."""
+
+    viewer: Viewer
+    kind: type[Connector[Any]]
+    row: ConnectionRow | None
+    values: Mapping[str, object]
+    options: Options
+    grant: str
+    choice: str
 
 
 _NAME = "How the connection is called on screen."
@@ -90,28 +121,25 @@ def _options(kind: type[Connector[Any]], row: ConnectionRow | None, name: str, k
 _ENABLED = "Synced on schedule. Switched off, its numbers stay and nothing new is read."
 
 
-def _save(
-    viewer: Viewer,
-    kind: type[Connector[Any]],
-    row: ConnectionRow | None,
-    values: Mapping[str, object],
-    options: Options,
-    *,
-    insist: bool = False,
-) -> None:
+def _save(form: _Filled, *, insist: bool = False) -> None:
     """Test and save; on success close the form, else remember why not."""
+    store, now, kind, options = running_store(), datetime.now(UTC), form.kind, form.options
     try:
+        granted = find_kept(store, form.viewer, form.grant, form.choice, now=now) if form.grant else None
+        if form.grant and granted is None:
+            raise ValueError("What was granted is too old by now. Connect in the browser once more.")
         with st.spinner(f"Testing the connection with {kind.label} …"):
             saved = connections.test_and_save(
-                running_store(),
+                store,
                 current(),
-                viewer,
+                form.viewer,
                 kind.key,
-                values,
-                now=datetime.now(UTC),
-                config_id=row.id if row else None,
+                form.values,
+                now=now,
+                config_id=form.row.id if form.row else None,
                 options=options,
                 insist=insist,
+                grant=granted,
             )
     except (NotAllowed, NotFound, ValueError) as error:
         st.error(words.plain(str(error)), icon=":material/error:")
@@ -120,6 +148,8 @@ def _save(
         st.session_state[_REFUSED] = saved.refusal
         return
     st.session_state.pop(_REFUSED, None)
+    if form.grant:
+        forget(store, form.viewer, form.grant)
     toasts.later(
         _thanks(kind, saved, options), icon=":material/check_circle:" if saved.is_active else ":material/block:"
     )

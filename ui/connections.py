@@ -11,8 +11,9 @@ from actions.viewer import ADMIN, NotAllowed, NotFound, Viewer
 from connectors.registry import find_connector, find_source
 from domain.money import Money
 from domain.periods import Period, local_day, span
+from store.reports.access import list_access
 from store.reports.connections import ConnectionRow, list_connections
-from ui import connection_forms, data, figures, shell, syncing, toasts, words
+from ui import connection_forms, data, figures, grants, shell, syncing, toasts, words
 from ui.shell import View
 
 _REFRESH_SECONDS = 2
@@ -23,6 +24,8 @@ _MORE = {
     "switch": ":material/power_settings_new: Switch on or off",
     "delete": ":material/delete: Delete",
 }
+#: The connection whose Reconnect was pressed.
+_RECONNECT = "reconnect_asked"
 _OF_SYNCS = ("full", "backfill")
 
 
@@ -33,6 +36,10 @@ def draw(view: View) -> None:
     if kind is not None:
         connection_forms.open_form(view.viewer, kind)
     rows = _load(view)
+    waiting = grants.come_back(view.viewer)
+    if waiting is not None and (granted := find_connector(waiting.connector)) is not None:
+        row = next((row for row in rows if row.id == str(waiting.config_id)), None)
+        connection_forms.open_form(view.viewer, granted, row, waiting)
     if not any(row.connector for row in rows):
         shell.nothing_here(
             "**No platform is connected yet.** Choose one under “Connect a platform”: the form asks for what it"
@@ -69,8 +76,15 @@ def _card(view: View, row: ConnectionRow) -> None:
                     on_click=syncing.one,
                     args=(view.viewer, row.id, row.name, "incremental"),
                 )
+            if kind is not None and kind.oauth is not None:
+                st.button(
+                    "Reconnect", key=f"reconnect_{row.id}", icon=":material/login:", on_click=_ask_again, args=(row.id,)
+                )
             choices = [choice for choice in _MORE if reports or choice not in _OF_SYNCS]
             chosen = st.menu_button("More", choices, format_func=_MORE.__getitem__, key=f"more_{row.id}")
+    if st.session_state.get(_RECONNECT) == row.id:
+        del st.session_state[_RECONNECT]
+        chosen = "edit"
     if chosen == "edit" and kind is not None:
         connection_forms.open_form(view.viewer, kind, row)
     elif chosen == "full":
@@ -81,6 +95,10 @@ def _card(view: View, row: ConnectionRow) -> None:
         _switch(view.viewer, row)
     elif chosen == "delete":
         st.dialog("Delete a connection", icon=":material/delete:")(_delete)(view.viewer, row)
+
+
+def _ask_again(config_id: str) -> None:
+    st.session_state[_RECONNECT] = config_id
 
 
 def _state(view: View, config_id: str) -> None:
@@ -107,8 +125,26 @@ def _state(view: View, config_id: str) -> None:
         st.caption(kind.cannot)
     if row.state == "never" and find_source(row.connector) is not None:
         st.caption("Nothing was read yet: Sync now brings the last twelve months.")
+    _access(view, row)
     _progress(row)
     _trouble(view, row)
+
+
+def _access(view: View, row: ConnectionRow) -> None:
+    """Until when the platform lets us in, and what to do before that."""
+    kind = find_connector(row.connector)
+    if kind is None or kind.oauth is None:
+        return
+    with data.session() as session:
+        access = list_access(session, view.company).get(row.id)
+    if access is None:
+        return
+    if access.refresh_ends_at is not None:
+        st.caption(f"Access was granted until {view.moment(access.refresh_ends_at)}.")
+    if access.is_ending(datetime.now(UTC)):
+        ended = bool(access.refused_cause) or (access.refresh_ends_at or view.now) <= view.now
+        told = "The platform does not let us in any more" if ended else "Access ends soon"
+        st.warning(f"{told}: reconnect, and nothing is lost.", icon=":material/key_off:")
 
 
 def _until(view: View, row: ConnectionRow) -> str:

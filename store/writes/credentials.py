@@ -3,7 +3,7 @@
 import json
 import uuid
 
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from sqlmodel import Session, col
 
 import logs
@@ -43,3 +43,8 @@ def open_token(vault: Vault, config_id: uuid.UUID, stored: str) -> dict[str, str
 def forget_token(session: Session, config_id: uuid.UUID) -> None:
     """Drop a connection's token, and what the platform said about it: new credentials start afresh."""
     session.execute(delete(PlatformToken).where(col(PlatformToken.config_id) == config_id))
+
+
+def allow_token(session: Session, config_id: uuid.UUID) -> None:
+    """Forget only that the platform refused the token: a person asks again."""
+    session.execute(update(PlatformToken).where(col(PlatformToken.config_id) == config_id).values(refused_cause=""))

@@ -171,6 +171,69 @@ def test_deleting_keeps_the_numbers_unless_asked(working_app, visit: Visit):
     expect(card).to_have_count(0, timeout=PATIENCE)
 
 
+def grant(page: Page, app: RunningApp, platform: str) -> None:
+    """Through the platform's own page and back to the form."""
+    page.get_by_role("dialog").get_by_role("button", name=f"Connect with {platform}").click()
+    page.get_by_role("button", name="Allow").click(timeout=60_000)
+    page.wait_for_url(re.compile(re.escape(app.url) + "/Platforms"), timeout=60_000)
+    expect(page.get_by_text("Access was granted").first).to_be_visible(timeout=PATIENCE)
+
+
+def test_access_granted_in_the_browser_connects_the_employer_chosen_there(working_app, keys, visit: Visit):
+    page = visit(working_app, ADMIN, "/Platforms")
+    open_form(page, "Indeed")
+    fill(page, "Client ID", keys["indeed"]["client_id"])
+    fill(page, "Client secret", keys["indeed"]["client_secret"])
+    grant(page, working_app, "Indeed")
+    expect(page.get_by_role("dialog").locator('input[aria-label^="Employer ID"]')).to_have_value(
+        keys["indeed"]["employer_id"]
+    )
+    save(page)
+    expect(page.get_by_text("Indeed is connected to")).to_be_visible(timeout=PATIENCE)
+    card = page.locator('[class*="st-key-connection_card_"]').filter(has_text="Indeed")
+    expect(card.get_by_text("Access was granted until")).to_be_visible()
+    assert keys["indeed"]["client_secret"] not in page.content()
+
+
+def test_a_grant_taken_back_says_so_and_reconnecting_goes_on(working_app, sandbox, visit: Visit):
+    sandbox.control("revoke", {"what": "indeed_grant"})
+    sandbox.control("revoke", {"what": "indeed_access"})
+    page = visit(working_app, ADMIN, "/Platforms")
+    card = page.locator('[class*="st-key-connection_card_"]').filter(has_text="Indeed")
+    card.get_by_role("button", name="Sync now").click()
+    expect(card.get_by_text("The platform does not let us in any more")).to_be_visible(timeout=120_000)
+    sandbox.control("revoke", {"what": "indeed_grant", "restore": True})
+    card.get_by_role("button", name="Reconnect").click()
+    grant(page, working_app, "Indeed")
+    save(page)
+    expect(page.get_by_text("Indeed is connected to")).to_be_visible(timeout=PATIENCE)
+    expect(card.get_by_text("The platform does not let us in any more")).to_have_count(0, timeout=PATIENCE)
+
+
+def test_google_offers_the_properties_that_were_granted(working_app, keys, visit: Visit):
+    page = visit(working_app, ADMIN, "/Platforms")
+    open_form(page, "Company website")
+    fill(page, "Name", "Second site")
+    fill(page, "OAuth client ID", keys["ga4"]["oauth"]["client_id"])
+    fill(page, "OAuth client secret", keys["ga4"]["oauth"]["client_secret"])
+    grant(page, working_app, "Google")
+    expect(page.get_by_role("dialog").get_by_text(keys["ga4"]["property_id"]).first).to_be_visible()
+    fill(page, "Name", "Second site")
+    save(page)
+    expect(page.get_by_text("Second site is connected to")).to_be_visible(timeout=PATIENCE)
+
+
+def test_who_denies_access_reads_that_nothing_was_connected(working_app, keys, visit: Visit):
+    page = visit(working_app, ADMIN, "/Platforms")
+    open_form(page, "Indeed")
+    fill(page, "Client ID", keys["indeed"]["client_id"])
+    fill(page, "Client secret", keys["indeed"]["client_secret"])
+    page.get_by_role("dialog").get_by_role("button", name="Connect with Indeed").click()
+    page.get_by_role("button", name="Deny").click(timeout=60_000)
+    expect(page.get_by_text("Nothing was connected.")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("access_denied")).to_be_visible()
+
+
 @pytest.mark.parametrize("path", ["/Platforms", "/Sync_jobs"])
 def test_a_hiring_manager_is_refused(working_app, visit: Visit, path: str):
     page = visit(working_app, MANAGER)
