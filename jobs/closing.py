@@ -164,7 +164,8 @@ def _mark_gaps(session: Session, claim: Claim, remaining: list[windows.Chunk], c
         return
     start, end = min(start for start, _ in remaining), max(end for _, end in remaining)
     days = range(day_number(start), day_number(end))
-    metrics = [metric(offered.metric).number for offered in connector.metrics]
+    # A running total was never to be had for a day that is over: nothing failed there.
+    metrics = [metric(offered.metric).number for offered in connector.metrics if offered.counters != "always"]
     mark_failed(session, place_of(session, config), days, metrics, cause, now=now)
 
 

@@ -26,6 +26,7 @@ from store.errors import StoreError
 from store.opening import Store
 from store.tables import PlatformConfig
 from store.tables import PlatformSyncJob as Job
+from store.writes.counters import Closing, CounterWriter, Taken
 from store.writes.facts import Counts, FactWriter, place_of
 from store.writes.postings import upsert_external_postings
 
@@ -104,6 +105,7 @@ class _Run:
         self.today = windows.today_in(opened.config.time_zone, now())
         self.final_before = self.today - timedelta(days=self.source.lookback_days)
         self.writer = FactWriter(place, Origin.POLL, claim.number, self.final_before)
+        self.counters = CounterWriter(place, self.writer, self.today, windows.zone_of(opened.config.time_zone))
         self.counted: dict[str, float] = {}
         self.rejections = {reason: int(str(times)) for reason, times in self.job.rejections.items()}
 
@@ -137,10 +139,27 @@ class _Run:
             # What the failed step has cost is known; the cursor stays where the last page left it.
             holding(self.store.engine, self.claim, added=self._usage())
             raise
+        if chunk[1] > self.today:
+            self._close_counters()
         self.cursor.finish_chunk()
         # Progress was made: what failed before is forgiven.
         holding(self.store.engine, self.claim, added=self._usage(), cursor=self.cursor.dump(), attempts=0)
         return None
+
+    def _close_counters(self) -> None:
+        """All running totals of today are in: their growth becomes the day's numbers."""
+        totals = [offered.metric for offered in self.source.metrics if offered.counters in {"always", "optional"}]
+        if not any(offered.counters != "never" for offered in self.source.metrics):
+            return
+
+        def transaction(session: Session) -> Closing:
+            write_held(session, self.claim)
+            closing = self.counters.close(session, totals, now=self.now())
+            write_held(session, self.claim, _added(closing.counts, 0))
+            return closing
+
+        flags = run_writing(self.store.engine, transaction).flags
+        self.cursor.quality = sorted({*self.cursor.quality, *flags})
 
     def _write_page(self, page: Page) -> None:
         """Commit a page in slices; what closes it, and the cursor, come with the last."""
@@ -169,7 +188,15 @@ class _Run:
         write_held(session, self.claim)
         if page.postings:
             upsert_external_postings(session, self.writer.place, page.postings, now=now)
+        # Totals that stand now say nothing of a window that is over.
+        if page.counters and self.cursor.chunks[0][1] > self.today:
+            taken = self.counters.take(session, page.counters, now=now)
+            facts = [*facts, *taken.facts]
+        else:
+            taken = Taken()
         counts = self.writer.write(session, facts, now=now)
+        for reason, times in taken.rejections.items():
+            counts.reject(reason, times)
         if page.closed:
             counts.add(self.writer.close(session, page.closed, now=now))
         for reason, times in page.rejected.items():

@@ -31,7 +31,16 @@ from store.writes.numbers import REF_LENGTH
 #: With more postings than this to look for, all covered days of the connection are marked.
 _FEW = 40
 _BATCH = 500
-_LENGTHS = {"title": 500, "requisition_ref": 200, "path": 500, "url": 1000, "location": 300}
+_LENGTHS = {
+    "title": 500,
+    "requisition_ref": 200,
+    "path": 500,
+    "url": 1000,
+    "location": 300,
+    "kind": 20,
+    "campaign": 280,
+}
+_MOST_LINKS, _LONGEST_LINK = 20, 1000
 _EDITABLE = frozenset(
     "title requisition_ref slug path department location recruiter hiring_manager apply_url status opened_on closed_on "
     "target_hires".split()
@@ -68,6 +77,22 @@ class PostingSeen(Protocol):
     @property
     def location(self) -> str:
         """Where the work is."""
+
+    @property
+    def kind(self) -> str:
+        """ "posting", or "post" for what a page wrote."""
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """The addresses in it."""
+
+    @property
+    def campaign(self) -> str:
+        """The UTM campaign they carry."""
+
+    @property
+    def posted_at(self) -> datetime | None:
+        """The instant it was published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +257,9 @@ def _raise_version(session: Session, company_id: uuid.UUID, now: datetime) -> No
 
 
 def _told(seen: PostingSeen) -> dict[str, Any]:
-    return {name: clean_text(getattr(seen, name) or "", length) for name, length in _LENGTHS.items()}
+    texts = {name: clean_text(getattr(seen, name) or "", length) for name, length in _LENGTHS.items()}
+    links = [link for told in seen.links[:_MOST_LINKS] if (link := clean_text(told, _LONGEST_LINK))]
+    return {**texts, "links": links, "posted_at": seen.posted_at}
 
 
 def _stored(session: Session, place: Place, refs: list[str]) -> dict[str, ExternalPosting]:
