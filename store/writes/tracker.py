@@ -1,0 +1,121 @@
+"""What the tracker and the tracked links heard, in bulk; sites, and the salts of visitors' hashes."""
+
+import os
+import uuid
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, col
+
+from domain.facts import day_number
+from store.engine import is_sqlite
+from store.tables import EventDirtyDay, LinkClick, TrackerSite, TrackingLink, VisitorSalt, WebsiteAnalytics
+from store.tables.columns import new_id
+from store.vault import Vault, VaultError
+
+SALT_BYTES = 32
+_EVENTS = WebsiteAnalytics.__table__  # type: ignore[attr-defined]
+_CLICKS = LinkClick.__table__  # type: ignore[attr-defined]
+_SALTS = VisitorSalt.__table__  # type: ignore[attr-defined]
+_LINKS = TrackingLink.__table__  # type: ignore[attr-defined]
+_SITES = TrackerSite.__table__  # type: ignore[attr-defined]
+
+Row = Mapping[str, Any]
+
+
+def insert_events(session: Session, rows: Sequence[Row]) -> int:
+    """Keep events of the tracker, and enter their days as due. Rows are whole columns, with ids of the caller's making.
+
+    An id that is there already is left alone, so that a batch whose outcome nobody knows may come again. Returns how
+    many are new.
+    """
+    if not rows:
+        return 0
+    done = session.connection().execute(_adding(session, _EVENTS), list(rows))
+    last: dict[uuid.UUID, datetime] = {}
+    for row in rows:
+        last[row["company_id"]] = max(row["at"], last.get(row["company_id"], row["at"]))
+    for company_id, at in last.items():
+        heard = _SITES.c.last_event_at
+        session.execute(
+            update(_SITES).where(_SITES.c.company_id == company_id, (heard.is_(None)) | (heard < at)).values(
+                last_event_at=at
+            )
+        )  # fmt: skip
+    enter_event_days(session, ((row["company_id"], row["at"]) for row in rows))
+    return int(done.rowcount)
+
+
+def insert_clicks(session: Session, rows: Sequence[Row]) -> int:
+    """Keep clicks on tracking links and referral links, and enter their days as due; as `insert_events`."""
+    if not rows:
+        return 0
+    ids = [row["id"] for row in rows]
+    known = set(session.execute(select(_CLICKS.c.id).where(_CLICKS.c.id.in_(ids))).scalars())
+    fresh = [row for row in rows if row["id"] not in known]
+    if not fresh:
+        return 0
+    session.connection().execute(insert(_CLICKS), fresh)
+    counts = Counter(row["link_id"] for row in fresh if row["link_id"] and not row["filtered_reason"])
+    for link_id, times in sorted(counts.items(), key=str):
+        session.execute(update(_LINKS).where(_LINKS.c.id == link_id).values(clicks=_LINKS.c.clicks + times))
+    enter_event_days(session, ((row["company_id"], row["at"]) for row in fresh))
+    return len(fresh)
+
+
+def enter_event_days(session: Session, heard: Iterable[tuple[uuid.UUID, datetime]]) -> None:
+    """Enter the UTC days of these instants as due, each once."""
+    days: dict[uuid.UUID, set[int]] = defaultdict(set)
+    newest: dict[uuid.UUID, datetime] = {}
+    for company_id, at in heard:
+        days[company_id].add(day_number(at.astimezone(UTC).date()))
+        newest[company_id] = at
+    rows = [
+        {"company_id": company_id, "day": day, "made_at": newest[company_id]}
+        for company_id, numbers in days.items()
+        for day in sorted(numbers)
+    ]
+    if rows:
+        session.connection().execute(insert(EventDirtyDay), rows)
+
+
+def salt_of(session: Session, vault: Vault, company_id: uuid.UUID, day: int, *, now: datetime) -> bytes:
+    """The salt of a company's UTC day, made by whoever asks first. One that cannot be opened any more is replaced."""
+    row_id = f"{company_id}:{day}"
+    where = (_SALTS.c.company_id == company_id, _SALTS.c.day == day)
+    for _ in range(2):
+        fresh = vault.seal("visitor_salts", row_id, "salt", urlsafe_b64encode(os.urandom(SALT_BYTES)).decode())
+        values = {"company_id": company_id, "day": day, "salt": fresh, "made_at": now}
+        session.execute(_adding(session, _SALTS), [values])
+        stored = session.execute(select(_SALTS.c.salt).where(*where)).scalar_one()
+        try:
+            return urlsafe_b64decode(vault.open("visitor_salts", row_id, "salt", stored))
+        except VaultError:
+            session.execute(delete(_SALTS).where(*where, _SALTS.c.salt == stored))
+    raise VaultError("A fresh salt cannot be opened.")
+
+
+def save_site(session: Session, company_id: uuid.UUID, key: str, settings: Row, *, now: datetime) -> TrackerSite:
+    """The company's site with these settings, made with `key` where there is none."""
+    site = find_site(session, company_id)
+    if site is None:
+        site = TrackerSite(id=new_id(), company_id=company_id, key=key, created_at=now)
+    site.settings = dict(settings)
+    session.add(site)
+    session.flush()
+    return site
+
+
+def find_site(session: Session, company_id: uuid.UUID) -> TrackerSite | None:
+    """The company's site; None where the tracker was never set up."""
+    found = session.execute(select(TrackerSite).where(col(TrackerSite.company_id) == company_id))
+    return found.scalars().first()
+
+
+def _adding(session: Session, table: Any) -> Any:
+    return (sqlite if is_sqlite(session) else postgresql).insert(table).on_conflict_do_nothing()
