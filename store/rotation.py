@@ -5,11 +5,21 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CursorResult, Table, select, update
-from sqlmodel import Session, SQLModel
+from sqlalchemy import CursorResult, Table, select, tuple_, update
+from sqlmodel import Session, SQLModel, col
 
 from store.errors import StoreError
-from store.tables import Application, AppMeta, PlatformConfig, PlatformToken, Referral
+from store.tables import (
+    Application,
+    AppMeta,
+    ImportChange,
+    Mail,
+    OAuthRequest,
+    PlatformConfig,
+    PlatformToken,
+    Referral,
+    WebhookEndpoint,
+)
 from store.vault import CANARY, DIGEST_ROOT, kid_of
 
 if TYPE_CHECKING:
@@ -22,7 +32,12 @@ SEALED: tuple[tuple[type[SQLModel], tuple[str, ...]], ...] = (
     (PlatformToken, ("token",)),
     (Application, ("candidate_name", "candidate_email")),
     (Referral, ("candidate_name", "candidate_email")),
+    (WebhookEndpoint, ("secret", "previous_secret")),
+    (OAuthRequest, ("sealed",)),
+    (Mail, ("recipient", "body")),
 )
+#: What an import of applications replaced holds these, sealed for the application's row.
+_REPLACED = ("candidate_name", "candidate_email")
 
 
 class KeyInUse(StoreError):
@@ -54,6 +69,8 @@ def count_kids(session: Session) -> dict[str, int]:
     for column in _columns():
         stored = session.execute(_sealed(column)).yield_per(1000)
         counts.update(kid_of(row[1]) for row in stored)
+    for change in session.execute(_replaced()).scalars().yield_per(1000):
+        counts.update(kid_of(sealed) for sealed in _names_in(change).values())
     return dict(counts)
 
 
@@ -70,6 +87,12 @@ def rotate(store: "Store", batch: int = 500) -> dict[str, int]:
                 last = _rotate_batch(store, session, column, (last, batch))
             if last is None:
                 break
+    place: tuple[uuid.UUID, int] | None = None
+    while True:
+        with store.writing() as session:
+            place = _rotate_replaced(store, session, place, batch)
+        if place is None:
+            break
     with store.reading() as session:
         return count_kids(session)
 
@@ -107,6 +130,37 @@ def _rotate_batch(store: "Store", session: Session, column: _Column, where: tupl
         )
         assert isinstance(changed, CursorResult)
     return rows[-1][0] if len(rows) == batch else None
+
+
+def _replaced() -> Any:
+    """Changes that hold names of people, in their order."""
+    held = col(ImportChange.before)[_REPLACED[0]].as_string().is_not(None)
+    return select(ImportChange).where(held).order_by(col(ImportChange.import_id), col(ImportChange.seq))
+
+
+def _names_in(change: ImportChange) -> dict[str, str]:
+    return {name: str(told) for name in _REPLACED if (told := (change.before or {}).get(name))}
+
+
+def _rotate_replaced(
+    store: "Store", session: Session, after: tuple[uuid.UUID, int] | None, batch: int
+) -> tuple[uuid.UUID, int] | None:
+    """Seal the names in one batch of changes anew; the place of its last one, None at the end."""
+    query = _replaced().limit(batch)
+    if after is not None:
+        query = query.where(tuple_(col(ImportChange.import_id), col(ImportChange.seq)) > after)
+    changes = session.execute(query).scalars().all()
+    for change in changes:
+        row_id = uuid.UUID(str(change.row_key[0]))
+        old = {name: told for name, told in _names_in(change).items() if kid_of(told) != store.vault.keyring.writer}
+        fresh = {}
+        for name, told in old.items():
+            place = (Application.__tablename__, row_id, name)
+            fresh[name] = store.vault.seal(*place, store.vault.open(*place, told))
+        if fresh:
+            change.before = {**(change.before or {}), **fresh}
+            session.add(change)
+    return (changes[-1].import_id, changes[-1].seq) if len(changes) == batch else None
 
 
 def _place(column: _Column, row_id: uuid.UUID | str) -> tuple[str, uuid.UUID | str, str]:

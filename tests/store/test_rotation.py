@@ -10,7 +10,7 @@ from store import rotation
 from store.keyring import Keyring
 from store.opening import Store
 from store.rotation import KeyInUse, check_retirable, count_kids, rotate
-from store.tables import Application, Company, PlatformConfig, PlatformToken, Referral
+from store.tables import Application, Company, Import, ImportChange, PlatformConfig, PlatformToken, Referral
 from store.vault import Vault, kid_of
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -33,6 +33,16 @@ def turned(store: Store, company: Company, keyring: Keyring) -> Store:
         referral = Referral(company_id=company.id, code="r1")
         referral.candidate_name = seal("referrals", referral.id, "candidate_name", "Ana")
         session.add_all([application, referral])
+        session.flush()
+        made = Import(company_id=company.id, number=1, kind="applications")
+        session.add(made)
+        session.flush()
+        for seq in range(1, 6):
+            told = seal("applications", application.id, "candidate_name", f"Ana {seq}")
+            before = {"candidate_name": told, "candidate_email": "", "stage": "applied"}
+            key: list[object] = [str(application.id)]
+            session.add(ImportChange(import_id=made.id, seq=seq, company_id=company.id, row_key=key, before=before))
+        session.add(ImportChange(import_id=made.id, seq=6, company_id=company.id, row_key=["x"], before=None))
     vault = Vault(Keyring({"k3": bytes(range(100, 132)), **keyring.masters}))
     with store.reading() as session:
         vault.check_canary(session)
@@ -41,18 +51,24 @@ def turned(store: Store, company: Company, keyring: Keyring) -> Store:
 
 def test_everything_is_sealed_with_the_new_key_and_still_opens(turned: Store) -> None:
     with turned.reading() as session:
-        assert count_kids(session) == {"k1": 18}
-    assert rotate(turned, batch=3) == {"k3": 18}
+        assert count_kids(session) == {"k1": 23}
+    assert rotate(turned, batch=3) == {"k3": 23}
     with turned.reading() as session:
         for config in session.exec(select(PlatformConfig)):
             opened = turned.vault.open("platform_configs", config.id, "credentials", config.credentials)
             assert opened == f"secret {config.number}"
+        for change in session.exec(select(ImportChange).where(ImportChange.seq < 6)):
+            sealed = str((change.before or {})["candidate_name"])
+            assert (
+                turned.vault.open("applications", str(change.row_key[0]), "candidate_name", sealed)
+                == f"Ana {change.seq}"
+            )
         referral = session.exec(select(Referral)).one()
         assert turned.vault.open("referrals", referral.id, "candidate_name", referral.candidate_name) == "Ana"
 
 
 def test_a_key_in_use_is_not_retired(turned: Store) -> None:
-    with turned.reading() as session, pytest.raises(KeyInUse, match="18 values"):
+    with turned.reading() as session, pytest.raises(KeyInUse, match="23 values"):
         check_retirable(session, "k1")
     rotate(turned)
     with turned.reading() as session:
@@ -84,7 +100,7 @@ def test_an_interrupted_rotation_goes_on(turned: Store, monkeypatch: pytest.Monk
         counts = count_kids(session)
     assert counts["k1"] > 0
     assert counts["k3"] > 0
-    assert rotate(turned, batch=2) == {"k3": 18}
+    assert rotate(turned, batch=2) == {"k3": 23}
 
 
 def test_a_value_that_changes_meanwhile_is_left_alone(turned: Store, monkeypatch: pytest.MonkeyPatch) -> None:
