@@ -2,12 +2,15 @@
 
 from starlette.applications import Starlette
 
-from api.analytics import ANALYTICS_ROUTES
+from api.analytics import ANALYTICS
+from api.endpoints import Endpoint
 from api.problems import HANDLERS
-from api.syncs import SYNC_ROUTES
-from api.tokens import TOKEN_ROUTES
+from api.syncs import SYNCS
+from api.tokens import TOKENS
+
+ENDPOINTS: tuple[Endpoint, ...] = (*ANALYTICS, *SYNCS, *TOKENS)
 
 
 def api() -> Starlette:
     """The sub-application mounted at /api."""
-    return Starlette(routes=[*TOKEN_ROUTES, *ANALYTICS_ROUTES, *SYNC_ROUTES], exception_handlers=HANDLERS)
+    return Starlette(routes=[endpoint.route() for endpoint in ENDPOINTS], exception_handlers=HANDLERS)

@@ -1,86 +1,79 @@
-"""Who asks the API, and how often they may."""
+"""Who asks the API, whether they may, and how often."""
 
-import threading
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import datetime
 
-import anyio.to_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from actions.running import running_store
+from actions.sign_in import find_signed_in
 from actions.tokens import Bearer, find_bearer
 from actions.viewer import Viewer
-from api.sessions import signed_in
-from settings import current
+from api.addressed import cookie
+from api.limits import meter
+from api.sessions import session_cookie_name
+from domain.access import scopes_of
+from settings import Settings, current
 from store.tables.columns import utc_now
 
-REQUESTS_PER_MINUTE = 60
 _TOKEN_PARAMETERS = frozenset({"token", "access_token", "accessToken", "api_key", "apikey", "key"})
+_READING = frozenset({"GET", "HEAD"})
 
 
-@dataclass(slots=True)
-class Meter:
-    """Counts requests a key made in its current minute. In memory: each process has its own."""
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, when, and what their key allows."""
 
-    limit: int = REQUESTS_PER_MINUTE
-    most_keys: int = 10_000
-    _counts: dict[str, tuple[float, int]] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def take(self, key: str, now: float) -> tuple[int, int]:
-        """Notes a request; returns how many are left (-1: refused) and the seconds until the count starts again.
-
-        >>> meter = Meter(limit=2)
-        >>> [meter.take("a", 10.0), meter.take("a", 11.0), meter.take("a", 12.0), meter.take("a", 70.0)]
-        [(1, 60), (0, 59), (-1, 58), (1, 60)]
-        """
-        with self._lock:
-            start, count = self._counts.get(key, (now, 0))
-            if now - start >= 60:
-                start, count = now, 0
-            if len(self._counts) >= self.most_keys:
-                self._counts = {name: kept for name, kept in self._counts.items() if now - kept[0] < 60}
-            if len(self._counts) < self.most_keys or key in self._counts:
-                self._counts[key] = (start, count + 1)
-            return max(-1, self.limit - count - 1), max(1, round(start + 60 - now))
+    viewer: Viewer
+    scopes: frozenset[str]
+    now: datetime
 
 
-_METER = Meter()
+def admit(request: Request, scope: str, *, reads: bool = False) -> Caller:
+    """Who asks: a bearer key, or for reading the signed-in browser. Blocks on the database.
 
-
-async def require_viewer(request: Request) -> Viewer:
-    """Who asks: a bearer token, or for reading the signed-in browser. Raises 400, 401 or 429 with the reason.
-
-    The limits are put into `request.state.limits` for the answer's headers.
+    Raises 400, 401, 403 (the key lacks `scope`) or 429 with the reason. The limits are put into
+    `request.state.limits` for the answer's headers. `reads`: a POST that changes nothing.
     """
     if _TOKEN_PARAMETERS & set(request.query_params):
-        raise HTTPException(400, "Send the token in the Authorization header, not in the address.")
-    bearer = await _find(request)
+        raise HTTPException(400, "Send the key in the Authorization header, not in the address.")
+    settings, now = current(), utc_now()
+    bearer = _find(request, settings, now, reads=reads)
     if bearer is None:
-        raise HTTPException(
-            401, "Sign in, or send a bearer token from /api/auth/token.", {"WWW-Authenticate": "Bearer"}
-        )
-    left, seconds = _METER.take(bearer.token_hash, time.monotonic())
+        raise HTTPException(401, "Sign in, or send an API key as bearer token.", {"WWW-Authenticate": "Bearer"})
+    _take_turn(request, bearer, settings)
+    if scope not in bearer.scopes:
+        challenge = f'Bearer error="insufficient_scope", scope="{scope}"'
+        raise HTTPException(403, f"This needs the scope {scope}.", {"WWW-Authenticate": challenge})
+    return Caller(bearer.viewer, bearer.scopes, now)
+
+
+def _take_turn(request: Request, bearer: Bearer, settings: Settings) -> None:
+    limit = meter(settings.api_requests_per_minute)
+    left, seconds = limit.take(bearer.token_hash)
     limits = {
-        "RateLimit-Limit": str(REQUESTS_PER_MINUTE),
+        "RateLimit-Limit": str(limit.per_minute),
         "RateLimit-Remaining": str(max(0, left)),
         "RateLimit-Reset": str(seconds),
     }
-    if left < 0:
-        raise HTTPException(429, "Too many requests in this minute.", {**limits, "Retry-After": str(seconds)})
     request.state.limits = limits
-    return bearer.viewer
+    if left < 0:
+        raise HTTPException(429, "Too many requests in this minute.", {"Retry-After": str(seconds)})
 
 
-async def _find(request: Request) -> Bearer | None:
+def _find(request: Request, settings: Settings, now: datetime, *, reads: bool) -> Bearer | None:
     given = request.headers.getlist("authorization")
     if given:
         scheme, _, token = given[0].partition(" ")
         if len(given) > 1 or scheme.lower() != "bearer":
             return None
-        return await anyio.to_thread.run_sync(lambda: find_bearer(running_store(), token.strip(), now=utc_now()))
-    if request.method not in {"GET", "HEAD"}:
+        return find_bearer(running_store(), token.strip(), now=now)
+    if request.method not in _READING and not reads:
         return None
-    session = await signed_in(request.scope, current())
-    return Bearer(session.viewer, session.token_hash) if session else None
+    token = cookie(request.scope, session_cookie_name(settings))
+    signed_in = find_signed_in(running_store(), settings, token, now=now) if token else None
+    if signed_in is None:
+        return None
+    scopes = scopes_of(is_admin=signed_in.viewer.is_admin)
+    return Bearer(signed_in.viewer, signed_in.token_hash, scopes)

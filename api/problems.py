@@ -17,11 +17,13 @@ _LOG = structlog.get_logger(__name__)
 
 
 class Unprocessable(Exception):
-    """The request names something we cannot use; `errors` says which parameters and why."""
+    """The request names something we cannot use; `errors` says which parameters and why, `more` what else is known."""
 
-    def __init__(self, errors: list[dict[str, str]]) -> None:
-        super().__init__("; ".join(f"{each['parameter']}: {each['reason']}" for each in errors))
-        self.errors = errors
+    def __init__(
+        self, errors: list[dict[str, str]], detail: str = "Some parameters cannot be used.", **more: Any
+    ) -> None:
+        super().__init__("; ".join(f"{each['parameter']}: {each['reason']}" for each in errors) or detail)
+        self.errors, self.detail, self.more = errors, detail, more
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None, **more: Any) -> JSONResponse:
@@ -30,12 +32,26 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None, **m
     return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
-async def _told(_request: Request, error: Exception) -> JSONResponse:
+async def _told(request: Request, error: Exception) -> JSONResponse:
+    answer = _answer(error)
+    answer.headers.update(getattr(request.state, "limits", {}))
+    return answer
+
+
+def problem_body(error: Exception) -> tuple[int, str] | None:
+    """Status and body of a refusal that would come again (4xx); None for what failed on our side."""
+    if not isinstance(error, tuple(kind for kind in HANDLERS if kind is not Exception)):
+        return None
+    answer = _answer(error)
+    return (answer.status_code, bytes(answer.body).decode()) if 400 <= answer.status_code < 500 else None
+
+
+def _answer(error: Exception) -> JSONResponse:
     match error:
         case HTTPException():
             return problem(error.status_code, error.detail, dict(error.headers or {}))
         case Unprocessable():
-            return problem(422, "Some parameters cannot be used.", errors=error.errors)
+            return problem(422, error.detail, errors=error.errors, **error.more)
         case Throttled():
             return problem(429, str(error), {"Retry-After": str(error.retry_after)})
         case WrongCredentials():

@@ -9,7 +9,8 @@ from sqlmodel import Session, select
 from store.reports.scope import CompanyScope
 from store.tables import PlatformConfig, PlatformSyncJob
 
-MOST_ROWS = 500
+#: The API's largest page, and one more that says whether there is another.
+MOST_ROWS = 1001
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class SyncJobRow:
     """One sync job as history shows it."""
 
     id: uuid.UUID
+    number: int
     config_id: uuid.UUID
     platform: str
     label: str
@@ -54,9 +56,16 @@ class SyncJobRow:
 
 
 def list_sync_jobs(
-    session: Session, company: CompanyScope, *, config_id: uuid.UUID | None = None, state: str = "", limit: int = 100
+    session: Session,
+    company: CompanyScope,
+    *,
+    config_id: uuid.UUID | None = None,
+    platform: str = "",
+    state: str = "",
+    before: int | None = None,
+    limit: int = 100,
 ) -> list[SyncJobRow]:
-    """The company's sync jobs, newest first, at most MOST_ROWS."""
+    """The company's sync jobs, newest first, those before the number `before`, at most MOST_ROWS."""
     query = (
         select(PlatformSyncJob, PlatformConfig)
         .join(PlatformConfig, PlatformConfig.id == PlatformSyncJob.config_id)  # type: ignore[arg-type]
@@ -66,6 +75,10 @@ def list_sync_jobs(
     )
     if config_id is not None:
         query = query.where(PlatformSyncJob.config_id == config_id)
+    if platform:
+        query = query.where(PlatformConfig.platform == platform)
+    if before is not None:
+        query = query.where(PlatformSyncJob.number < before)
     if state:
         query = query.where(PlatformSyncJob.state == state)
     return [_row(job, config) for job, config in session.exec(query)]
@@ -82,9 +95,9 @@ def find_sync_job(session: Session, company: CompanyScope, job_id: uuid.UUID) ->
 
 
 _SAME = (
-    "id config_id sync_type state cause_code detail window_start window_end requested_by attempts pages facts inserted"
-    " updated unchanged deleted rejected rejections requests waits waited_seconds spent_minor created_at started_at"
-    " finished_at paused_until next_attempt_at"
+    "id number config_id sync_type state cause_code detail window_start window_end requested_by attempts pages facts"
+    " inserted updated unchanged deleted rejected rejections requests waits waited_seconds spent_minor created_at"
+    " started_at finished_at paused_until next_attempt_at"
 ).split()
 
 
