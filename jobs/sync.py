@@ -194,12 +194,8 @@ class _Run:
             facts = [*facts, *taken.facts]
         else:
             taken = Taken()
-        counts = self.writer.write(session, facts, now=now)
-        for reason, times in taken.rejections.items():
-            counts.reject(reason, times)
-        if page.closed:
-            counts.add(self.writer.close(session, page.closed, now=now))
-        for reason, times in page.rejected.items():
+        counts = self.writer.write(session, facts, closed=page.closed, now=now)
+        for reason, times in [*taken.rejections.items(), *page.rejected.items()]:
             counts.reject(reason, times)
         if page.time_zone and page.time_zone != self.opened.config.time_zone:
             session.get_one(PlatformConfig, self.claim.config_id).time_zone = page.time_zone

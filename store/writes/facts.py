@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from sqlmodel import Session, select
 
@@ -20,6 +20,8 @@ EARLIEST = date(2000, 1, 1)
 _CURRENCY = re.compile(r"[A-Z]{3}")
 #: Numbers of postings and breakdowns by name, and (number, provisional) of the days that can be true.
 _Known = tuple[Mapping[object, int], Mapping[Breakdown, int], Mapping[date, tuple[int, int]]]
+#: The parts of facts, each for all of them.
+_Columns = list[tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +121,17 @@ class FactWriter:
         self._numbers = Numbers(place.company_id, place.company_no, place.config_id, place.config_no)
         self._kinds: dict[tuple[object, ...], _Kind | str] = {}
 
-    def write(self, session: Session, facts: Sequence[Fact], *, now: datetime, keep_changes: bool = False) -> Counts:
-        """Insert or replace facts; mark the days that changed as dirty. Never fails for the sake of a bad fact.
+    def write(
+        self,
+        session: Session,
+        facts: Sequence[Fact],
+        *,
+        now: datetime,
+        closed: Iterable[Slice] = (),
+        keep_changes: bool = False,
+    ) -> Counts:
+        """Insert or replace facts, then close slices; mark the days that changed as dirty. Never fails for the sake of
+        a bad fact.
 
         Of two facts with the same key the later one stands.
         """
@@ -131,7 +142,8 @@ class FactWriter:
             counts.changes = self._changes(session, page)
         merged = merge_page(connection, self.stamp, page)
         counts.inserted, counts.updated, counts.unchanged = merged.inserted, merged.updated, merged.unchanged
-        counts.dirty_days = mark_dirty(session, self.place, merged.days, now=now)
+        dirty = merged.days | self._close(session, closed, counts, now)
+        counts.dirty_days = mark_dirty(session, self.place, dirty, now=now)
         return counts
 
     def close(self, session: Session, slices: Iterable[Slice], *, now: datetime) -> Counts:
@@ -139,7 +151,14 @@ class FactWriter:
 
         Days whose coverage is new or has changed, or that lost a fact, become dirty.
         """
-        counts, dirty = Counts(), set[int]()
+        counts = Counts()
+        dirty = self._close(session, slices, counts, now)
+        counts.dirty_days = mark_dirty(session, self.place, dirty, now=now)
+        return counts
+
+    def _close(self, session: Session, slices: Iterable[Slice], counts: Counts, now: datetime) -> set[int]:
+        """Cover and clear slices, count what goes; the days that this changes."""
+        dirty = set[int]()
         for piece in slices:
             numbers = [metrics.metric(name).number for name in piece.metrics]
             days = range(day_number(piece.start), day_number(piece.end))
@@ -151,8 +170,7 @@ class FactWriter:
                 counts.deleted += gone
                 if gone:
                     dirty.add(day)
-        counts.dirty_days = mark_dirty(session, self.place, dirty, now=now)
-        return counts
+        return dirty
 
     def _changes(self, session: Session, page: Page) -> list[Change]:
         found = find_values(session.connection(), self.stamp, page)
@@ -177,26 +195,30 @@ class FactWriter:
         """The page to merge: facts with numbers for names, without those that cannot be stored."""
         if not facts:
             return {}
-        _, told_days, _, scopes, refs, cuts, currencies, hours = zip(*facts, strict=True)
+        columns: _Columns = list(zip(*facts, strict=True))
+        _, told_days, _, scopes, refs, cuts, currencies, hours = columns
         known = (
             self._numbers.of_postings(session, set(refs)),
             self._numbers.of_breakdowns(session, {cut for cut in set(cuts) if cut}),
             self._days(set(told_days), now),
         )
         page: Page = {}
-        are_alike = all(column.count(column[0]) == len(facts) for column in (scopes, currencies, hours))
-        for group in [facts] if are_alike else _alike(facts):
-            if not self._take_alike(page, group, known):
+        if all(column.count(column[0]) == len(facts) for column in (scopes, currencies, hours)):
+            if not self._take_alike(page, columns, known):
+                self._take_each(page, facts, known, counts)
+            return page
+        for group in _alike(facts):
+            if not self._take_alike(page, list(zip(*group, strict=True)), known):
                 self._take_each(page, group, known, counts)
         return page
 
-    def _take_alike(self, page: Page, facts: Sequence[Fact], known: "_Known") -> bool:
+    def _take_alike(self, page: Page, columns: _Columns, known: "_Known") -> bool:
         """Add facts of one scope, currency and hour column by column; False, and nothing added, if one is wrong."""
         postings, breakdowns, days = known
-        names, told_days, values, scopes, refs, cuts, currencies, hours = zip(*facts, strict=True)
+        names, told_days, values, scopes, refs, cuts, currencies, hours = columns
         kinds = {name: self._kind((name, scopes[0], currencies[0], hours[0])) for name in set(names)}
         first = kinds[names[0]]
-        if set(map(type, values + hours)) != {int} or any(isinstance(kind, str) for kind in kinds.values()):
+        if set(map(type, values)) != {int} or any(isinstance(kind, str) for kind in kinds.values()):
             return False
         placed = list(map(days.get, told_days))
         numbers = list(map(postings.get, refs))
@@ -205,7 +227,7 @@ class FactWriter:
         if (not first.wants_posting and any(numbers)) or min(values) < first.lowest or max(values) > MAX_VALUE:
             return False
         metric = {name: kind.metric for name, kind in kinds.items() if not isinstance(kind, str)}
-        cut = [breakdowns[one] if one else 0 for one in cuts] if any(cuts) else [0] * len(facts)
+        cut = [breakdowns[one] if one else 0 for one in cuts] if any(cuts) else [0] * len(names)
         # What the checks above make sure of: no None is left in either.
         sure = cast(list[tuple[int, int]], placed)
         day, provisional = zip(*sure, strict=True)

@@ -103,13 +103,13 @@ def _merge_dense(
     rows, spans, stored = told
     same = set(stored)
     # In the order of the key, which is that of the table: neighbours come together.
-    differing = sorted(row for row in rows.values() if row not in same)
+    differing = sorted([row for row in rows.values() if row not in same] if same else rows.values())
     before = {row[:4]: row[4] for row in stored} if differing and stored else {}
     new = [row for row in differing if row[:4] not in before] if before else differing
     kept = len(rows) - len(new)
-    merged.days.update([row[0] for row in differing])
+    merged.days.update([span[0] for span in spans] if not kept else [row[0] for row in differing])
     merged.inserted += len(new)
-    merged.updated += sum(before.get(row[:4], row[4]) != row[4] for row in differing)
+    merged.updated += sum([before.get(row[:4], row[4]) != row[4] for row in differing]) if before else 0
     # A fact that is stored and was not told must not be stamped; and what mostly differs is not written twice.
     by_spans = len(stored) == kept and 2 * (len(differing) - len(new)) <= kept
     if by_spans and kept and table.stamp(shared, spans) != kept:

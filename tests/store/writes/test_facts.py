@@ -225,6 +225,13 @@ def test_closing_deletes_what_the_platform_no_longer_tells(store: Store, place: 
     assert [value for (value,) in stored(store, "value")] == [1, 2, 3, 4, 6]
 
 
+def test_a_day_written_and_closed_at_once_is_marked_once(store: Store, writer: FactWriter) -> None:
+    closed = [Closed(("clicks", "views"), Scope.TOTAL, DAY, DAY + timedelta(days=2))]
+    counts = write(store, writer, [Fact("clicks", DAY, 5)], closed=closed)
+    assert (dirty(store), counts.dirty_days) == ([day_number(DAY), day_number(DAY) + 1], 2)
+    assert write(store, writer, [], closed=closed).deleted == 0, "the read has seen it"
+
+
 def test_a_read_that_resumes_deletes_nothing_it_saw_before(store: Store, place: Place) -> None:
     slice_ = Closed(("clicks",), Scope.POSTING, DAY, DAY + timedelta(days=1))
     page = [Fact("clicks", DAY, n, Scope.POSTING, f"job-{n}") for n in range(4)]
