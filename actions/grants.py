@@ -8,7 +8,7 @@ import json
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -173,13 +173,19 @@ def find_waiting(store: Store, viewer: Viewer, state: str, *, now: datetime) -> 
         kind.key,
         row.config_id,
         {name: value for name, value in values.items() if name in plain},
-        tuple(Choice(choice["ref"], choice["label"], {}) for choice in told.get("choices", ())),
+        tuple(_shown(choice, plain) for choice in told.get("choices", ())),
         tuple(told.get("scopes", ())),
         datetime.fromisoformat(ends) if ends else None,
         told.get("words", ""),
         told.get("cure", ""),
         told.get("detail", ""),
     )
+
+
+def _shown(choice: Mapping[str, Any], plain: Collection[str]) -> Choice:
+    """A choice as a form may show it: a page's own token is among the values of some."""
+    values = {name: value for name, value in choice["values"].items() if name in plain}
+    return Choice(choice["ref"], choice["label"], values)
 
 
 def find_kept(store: Store, viewer: Viewer, state: str, choice: str, *, now: datetime) -> Kept | None:

@@ -44,16 +44,20 @@ def _form(viewer: Viewer, kind: type[Connector[Any]], row: ConnectionRow | None,
     if kind.cannot:
         st.info(kind.cannot)
     key = f"connection_{row.id if row else kind.key}"
-    choice = ""
+    choice = None
     if waiting is None:
         grants.explain(kind)
     else:
-        key = f"granted_{key}"
         choice = grants.choose(waiting, key)
+        key = f"granted_{key}_{choice.ref if choice else ''}"
     with st.form(key, border=False):
         name = st.text_input("Name", row.name if row else kind.label, key=f"{key}__name", max_chars=120, help=_NAME)
         stored = kind.secret_fields() if waiting or (row and row.has_secrets) else ()
-        filled = {**(row.settings if row else {}), **(waiting.values if waiting else {})}
+        filled = {
+            **(row.settings if row else {}),
+            **(waiting.values if waiting else {}),
+            **(choice.values if choice else {}),
+        }
         values = forms.draw(kind.config_model, filled, key=key, stored=stored)
         options = _options(kind, row, name or "", key)
         sent = st.form_submit_button("Test and save", type="primary", icon=":material/check:")
@@ -61,7 +65,7 @@ def _form(viewer: Viewer, kind: type[Connector[Any]], row: ConnectionRow | None,
     if leaves:
         grants.leave(viewer, kind, row.id if row else None, values)
         return
-    form = _Filled(viewer, kind, row, values, options, waiting.state if waiting else "", choice)
+    form = _Filled(viewer, kind, row, values, options, waiting.state if waiting else "", choice.ref if choice else "")
     if sent:
         _save(form)
     refusal = st.session_state.get(_REFUSED)

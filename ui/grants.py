@@ -11,7 +11,7 @@ from actions import grants
 from actions.grants import Waiting
 from actions.running import running_store
 from actions.viewer import NotAllowed, NotFound, Viewer
-from connectors.contract import Connector
+from connectors.contract import Choice, Connector
 from settings import current
 from ui import words
 
@@ -85,17 +85,16 @@ def come_back(viewer: Viewer) -> Waiting | None:
     return waiting
 
 
-def choose(waiting: Waiting, key: str) -> str:
-    """What was granted, and which of its accounts to connect; its ref, "" where there is nothing to choose."""
+def choose(waiting: Waiting, key: str) -> Choice | None:
+    """What was granted, and which of its accounts to connect; None where there is nothing to choose."""
     until = f" until {waiting.refresh_ends_at:%d %B %Y}" if waiting.refresh_ends_at else ""
     st.success(f"Access was granted{until}.", icon=":material/check_circle:")
     if waiting.scopes:
         st.caption("Granted: " + words.plain(", ".join(waiting.scopes)))
     if not waiting.choices:
-        return ""
-    labels = {choice.ref: choice.label for choice in waiting.choices}
-    return str(
-        st.selectbox("Account", list(labels), format_func=lambda ref: f"{labels[ref]} ({ref})", key=f"{key}__account")
+        return None
+    return st.selectbox(
+        "Account", waiting.choices, format_func=lambda choice: f"{choice.label} ({choice.ref})", key=f"{key}__account"
     )
 
 
