@@ -1,4 +1,4 @@
-"""A file and events tell of the same applications: one each, the same whoever comes first, and undo takes back a file."""
+"""A file and events tell of the same applications: one each, whoever comes first, and undo takes back only the file."""
 
 import pytest
 from sqlmodel import select

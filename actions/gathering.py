@@ -1,0 +1,153 @@
+"""Group commit: what many requests want stored is one transaction, and each is answered once that is on the disk.
+
+    result = await gathering().put(write_deliveries, item)
+
+`write` is a function `(session, items) -> results`, one result an item. All items that wait, whatever their function,
+are committed together; `put` returns after the commit. Nothing is acknowledged that a kill could take back.
+"""
+
+import asyncio
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import anyio.to_thread
+import structlog
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlmodel import Session
+
+from actions.running import StoreUnavailable, running_store
+from store.engine import Urgency, run_writing
+from store.errors import StoreError
+from store.opening import Store
+
+_LOG = structlog.get_logger(__name__)
+#: Requests that may wait; above it they are told to come back.
+MOST_WAITING = 4_000
+#: Items to a transaction: far under 50 ms.
+MOST_AT_ONCE = 400
+#: How long the first of a batch waits for company.
+LINGER_SECONDS = 0.002
+RETRY_SECONDS = 5
+
+Write = Callable[[Session, Sequence[Any]], Sequence[Any]]
+
+
+class NotStored(Exception):
+    """Nothing was promised: too much waits, or the database cannot be written. Ask again in RETRY_SECONDS."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    write: Write
+    item: Any
+    done: "asyncio.Future[Any]"
+
+
+class Gathering:
+    """The queue of one event loop, and the one transaction at a time that empties it."""
+
+    def __init__(self, store: Callable[[], Store] = running_store, *, most_waiting: int = MOST_WAITING) -> None:
+        self._store = store
+        self._most_waiting = most_waiting
+        self._waiting: list[_Waiting] = []
+        self._in_hand = 0
+        self._task: asyncio.Task[None] | None = None
+
+    async def put(self, write: Write, item: Any) -> Any:
+        """Store `item`; what `write` made of it, after the commit. Raises NotStored, or what `write` raised for it."""
+        if len(self._waiting) + self._in_hand >= self._most_waiting:
+            raise NotStored("too much is waiting to be stored")
+        waiting = _Waiting(write, item, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        if self._task is None:
+            self._task = asyncio.create_task(self._empty(), name="gathering")
+        return await waiting.done
+
+    async def flush(self) -> None:
+        """Return once everything that waits is stored, or refused."""
+        while self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def _empty(self) -> None:
+        await asyncio.sleep(LINGER_SECONDS)
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+                self._in_hand = len(batch)
+                try:
+                    outcomes = await anyio.to_thread.run_sync(partial(_store_batch, self._store, batch))
+                except Exception as error:  # noqa: BLE001 - each who waits is told, whatever it is
+                    outcomes = [error] * len(batch)
+                for waiting, outcome in zip(batch, outcomes, strict=True):
+                    _tell(waiting.done, outcome)
+                self._in_hand = 0
+        finally:
+            # Nothing is awaited between the last look at the queue and this line: nobody is forgotten.
+            self._task = None
+
+
+def _tell(done: "asyncio.Future[Any]", outcome: Any) -> None:
+    if done.done():
+        # The one who asked has gone; what was to be stored is stored.
+        return
+    if isinstance(outcome, Exception):
+        done.set_exception(outcome)
+    else:
+        done.set_result(outcome)
+
+
+def _store_batch(store: Callable[[], Store], batch: Sequence[_Waiting]) -> list[Any]:
+    """Results of a batch, or errors in their place. One item that cannot be stored does not fail the others."""
+    try:
+        return _commit(store(), batch)
+    except (StoreUnavailable, StoreError, TimeoutError) as error:
+        return [NotStored(str(error))] * len(batch)
+    except SQLAlchemyError as error:
+        if _is_lost(error):
+            _LOG.warning("a batch was not stored", items=len(batch), reason=type(error).__name__)
+            return [NotStored("the database cannot be reached")] * len(batch)
+        if len(batch) == 1:
+            return [error]
+    except Exception as error:  # noqa: BLE001 - a mistake in one item's data, told to that one
+        if len(batch) == 1:
+            return [error]
+    return [outcome for one in batch for outcome in _store_batch(store, [one])]
+
+
+def _commit(store: Store, batch: Sequence[_Waiting]) -> list[Any]:
+    return run_writing(store.engine, lambda session: _write(session, batch), Urgency.EVENT)
+
+
+def _write(session: Session, batch: Sequence[_Waiting]) -> list[Any]:
+    by_write: dict[Write, list[int]] = {}
+    for at, waiting in enumerate(batch):
+        by_write.setdefault(waiting.write, []).append(at)
+    outcomes: list[Any] = [None] * len(batch)
+    for write, places in by_write.items():
+        results = write(session, [batch[at].item for at in places])
+        for at, result in zip(places, results, strict=True):
+            outcomes[at] = result
+    return outcomes
+
+
+def _is_lost(error: SQLAlchemyError) -> bool:
+    """Whether the connection is gone or the commit's outcome unknown: nothing to do with any one item."""
+    return isinstance(error, DBAPIError) and (
+        error.connection_invalidated or getattr(error, "outcome_unknown", False) or type(error).__name__ in _PASSING
+    )
+
+
+_PASSING = {"OperationalError", "InterfaceError"}
+_gatherings: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Gathering]" = weakref.WeakKeyDictionary()
+
+
+def gathering() -> Gathering:
+    """The gathering of the running event loop."""
+    loop = asyncio.get_running_loop()
+    found = _gatherings.get(loop)
+    if found is None:
+        found = _gatherings[loop] = Gathering()
+    return found

@@ -1,0 +1,105 @@
+"""Group commit: nobody is told before the commit, one bad item fails alone, and a full queue says so."""
+
+import asyncio
+import threading
+
+import pytest
+from sqlmodel import select
+
+from actions.gathering import Gathering, NotStored
+from actions.running import StoreUnavailable
+from store.tables import AppMeta
+
+
+def write_notes(session, items):
+    """Keys of AppMeta; a key called "bad" cannot be stored."""
+    if "bad" in items:
+        raise ValueError("bad")
+    session.add_all(AppMeta(key=f"note:{item}", value="1") for item in items)
+    session.flush()
+    return [len(items)] * len(items)
+
+
+def stored(store):
+    with store.reading() as session:
+        return set(session.exec(select(AppMeta.key).where(AppMeta.key.like("note:%"))))
+
+
+async def _all(gathering, items, write=write_notes):
+    return await asyncio.gather(*(gathering.put(write, item) for item in items), return_exceptions=True)
+
+
+def test_many_are_stored_in_few_transactions(store):
+    results = asyncio.run(_all(Gathering(lambda: store), range(50)))
+    assert set(results) == {50}
+    assert len(stored(store)) == 50
+
+
+def test_one_bad_item_fails_alone(store):
+    results = asyncio.run(_all(Gathering(lambda: store), [1, "bad", 2]))
+    assert isinstance(results[1], ValueError)
+    assert stored(store) == {"note:1", "note:2"}
+
+
+def test_what_is_stored_twice_fails_alone(store):
+    results = asyncio.run(_all(Gathering(lambda: store), [1, 1, 2]))
+    assert [isinstance(result, Exception) for result in results] == [False, True, False]
+    assert stored(store) == {"note:1", "note:2"}
+
+
+def test_nobody_is_told_before_the_commit(sqlite_store):
+    seen = []
+
+    async def watch():
+        gathering = Gathering(lambda: sqlite_store)
+        for number in range(20):
+            await gathering.put(write_notes, number)
+            seen.append(f"note:{number}" in stored(sqlite_store))
+
+    asyncio.run(watch())
+    assert all(seen)
+
+
+def test_a_full_queue_says_so_and_keeps_what_it_took(sqlite_store):
+    held = threading.Event()
+
+    def slowly(session, items):
+        held.wait(60)
+        return write_notes(session, items)
+
+    async def crowd():
+        gathering = Gathering(lambda: sqlite_store, most_waiting=3)
+        asked = [asyncio.create_task(gathering.put(slowly, number)) for number in range(5)]
+        done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED, timeout=60)
+        assert {type(one.exception()) for one in done} == {NotStored}
+        held.set()
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    results = asyncio.run(crowd())
+    assert [isinstance(result, NotStored) for result in results] == [False, False, False, True, True]
+    assert len(stored(sqlite_store)) == 3
+
+
+def test_a_database_that_is_away_is_not_stored():
+    def nowhere():
+        raise StoreUnavailable("away")
+
+    assert isinstance(asyncio.run(_all(Gathering(nowhere), [1]))[0], NotStored)
+
+
+def test_flush_waits_for_what_is_on_its_way(sqlite_store):
+    async def leave():
+        gathering = Gathering(lambda: sqlite_store)
+        asked = [asyncio.create_task(gathering.put(write_notes, number)) for number in range(9)]
+        await asyncio.sleep(0)
+        await gathering.flush()
+        assert all(one.done() for one in asked)
+
+    asyncio.run(leave())
+    assert len(stored(sqlite_store)) == 9
+
+
+@pytest.mark.parametrize("count", [1, 401, 1000])
+def test_any_number_is_stored_once(sqlite_store, count):
+    asyncio.run(_all(Gathering(lambda: sqlite_store), range(count)))
+    assert len(stored(sqlite_store)) == count
