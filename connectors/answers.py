@@ -90,7 +90,7 @@ def platform_words(answer: Answer) -> str:
 
 
 def _message(body: Any) -> str:
-    """The message in the envelopes in use: Google's, RFC 6749's, Indeed's."""
+    """The message in the envelopes in use: Google's, RFC 6749's, a plain one, Indeed's."""
     if not isinstance(body, dict):
         return ""
     error = body.get("error")
@@ -98,6 +98,9 @@ def _message(body: Any) -> str:
         return str(error.get("message", ""))
     if isinstance(error, str):
         return f"{error}: {body.get('error_description', '')}".removesuffix(": ")
+    for name in ("message", "description"):
+        if isinstance(body.get(name), str):
+            return str(body[name])
     meta = body.get("meta")
     errors = meta.get("errors") if isinstance(meta, dict) else None
     first = errors[0] if isinstance(errors, list) and errors else errors

@@ -108,6 +108,30 @@ CAUSES: dict[str, Cause] = {
     ),
     "auth_expired": Cause("The platform no longer accepts our sign-in.", "Reconnect the platform.", False, "critical"),
     "auth_revoked": Cause("The access was taken back at the platform.", "Reconnect the platform.", False, "critical"),
+    "version_ended": Cause(
+        "The platform no longer serves the version of its API that this connection asks for.",
+        "Enter a newer version in the connection's form.",
+        False,
+        "medium",
+    ),
+    "credits": Cause(
+        "The credits paid for at the platform are used up.",
+        "Buy credits there or wait until they are renewed, then press Sync now.",
+        False,
+        "medium",
+    ),
+    "page_blocked": Cause(
+        "The page was not shown to the service that fetches it.",
+        "Nothing to do: we try again. If it lasts, choose stronger proxies in the connection's form.",
+        True,
+        "low",
+    ),
+    "service_closed": Cause(
+        "This service has been shut down.",
+        "Connect its successor instead: the connection's page of documentation says which.",
+        False,
+        "medium",
+    ),
     "rate_limited": Cause(
         "The platform asked us to slow down.",
         "Nothing to do: the sync goes on by itself at the time shown.",

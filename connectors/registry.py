@@ -5,6 +5,7 @@ from typing import Any
 from connectors.company_website import CompanyWebsite
 from connectors.contract import Connector, MetricsSource
 from connectors.indeed import Indeed
+from connectors.linkedin_page import LinkedInPage
 from connectors.ziprecruiter import ZipRecruiter
 
 CONNECTORS: dict[str, type[Connector[Any]]] = {
@@ -12,6 +13,7 @@ CONNECTORS: dict[str, type[Connector[Any]]] = {
     for connector in (
         CompanyWebsite,
         Indeed,
+        LinkedInPage,
         ZipRecruiter,
     )
 }

@@ -172,7 +172,7 @@ def test_its_twelve_months_equal_the_truth(sandbox: Sandbox, key: str):
     window = window_of(sandbox, key, 366)
     with reading(sandbox, key) as reader:
         facts = reader.read(window)
-    told = sandbox.truth(window.start, window.end)
+    told = sandbox.truth(window.start, window.end, traits_of(key).connected)
     truth = {
         (day["metric"], day["day"]): day["value"]
         for day in told["days"]
@@ -198,7 +198,7 @@ def test_its_postings_equal_the_truth(sandbox: Sandbox, key: str):
     metrics = {fact.metric for fact in facts if fact.scope is Scope.POSTING}
     truth = {
         (each["metric"], each["requisition"], each["day"]): each["value"]
-        for each in sandbox.truth(window.start, window.end)["postings"]
+        for each in sandbox.truth(window.start, window.end, traits_of(key).connected)["postings"]
         if each["platform"] == source_of(key).platform and each["metric"] in metrics and each["value"]
     }
     assert {at: value for at, value in mine.items() if value} == truth
@@ -212,14 +212,21 @@ def test_its_running_totals_equal_the_truth(sandbox: Sandbox, key: str):
     with reading(sandbox, key) as reader:
         reader.read(window_of(sandbox, key, 3))
     ours = _requisitions(sandbox, key, reader.pages)
-    mine = Counter[tuple[str, str]]()
+    told = {each["requisition"] for each in sandbox.control("postings") if traits_of(key).tells_of(each)}
+    mine, bounds = Counter[tuple[str, str]](), set[tuple[str, str]]()
     for counter in reader.counters():
-        if ours.get(counter.posting):
-            mine[counter.metric, ours[counter.posting]] += counter.value
+        name = counter.metric, ours.get(counter.posting, "")
+        if name[1]:
+            mine[name] += counter.value
+            bounds |= set() if counter.is_exact else {name}
     truth = Counter[tuple[str, str]]()
-    for each in sandbox.truth(date(2020, 1, 1), window_of(sandbox, key, 1).end)["postings"]:
-        if each["platform"] == source_of(key).platform and each["metric"] in counted(source_of(key)):
-            truth[each["metric"], each["requisition"]] += each["value"]
+    days = date(2020, 1, 1), window_of(sandbox, key, 1).end
+    for each in sandbox.truth(*days, traits_of(key).connected)["postings"]:
+        name = each["metric"], each["requisition"]
+        if each["platform"] == source_of(key).platform and name[0] in counted(source_of(key)) and name[1] in told:
+            truth[name] += each["value"]
+    for name in bounds:
+        del mine[name], truth[name]
     assert +mine == +truth
     assert bool(mine) == bool(counted(source_of(key)))
 

@@ -31,7 +31,8 @@ class Traits:
 
     `long_days` is a window of several steps, `posting_days` one whose postings are all told of. `requisition` finds a
     posting of ours in what was told of one there. `owns` leaves out facts that another connected platform reports
-    itself; `hidden` are more secrets than the form's.
+    itself; `hidden` are more secrets than the form's. `connected` is what the truth is asked with, `tells_of` whether
+    the platform still tells of a posting of the sandbox's.
 
     `publishes` is the sandbox's route of the request that publishes a posting, "" where none can be; `publishing` are
     changes to the form that let it publish.
@@ -56,6 +57,8 @@ class Traits:
     posting_days: int = 7
     requisition: Callable[[PostingSeen, Mapping[str, str]], str] = lambda seen, _paths: seen.requisition_ref or seen.ref
     owns: Callable[[Fact], bool] = lambda _fact: True
+    connected: str = "company_website,indeed,ats"
+    tells_of: Callable[[Told], bool] = lambda _posting: True
     hidden: Callable[[dict[str, Any]], list[str]] = lambda _values: []
     slow_down: tuple[Callable[[datetime, int], dict[str, Any]], ...] = (
         lambda _now, seconds: {"kind": "429_seconds", "seconds": seconds},
@@ -81,7 +84,7 @@ def check_agent(request: Request) -> None:
 
 def check_token_request(request: Request) -> bool:
     """Whether this is a call of a token endpoint, as RFC 6749 has it."""
-    if "token" not in request["path"].rsplit("/", 1)[-1] or request["method"] != "POST":
+    if "token" not in request["path"].rsplit("/", 1)[-1].lower() or request["method"] != "POST":
         return False
     assert request["headers"]["content-type"].startswith("application/x-www-form-urlencoded")
     grants = {"urn:ietf:params:oauth:grant-type:jwt-bearer", "refresh_token", "client_credentials"}
