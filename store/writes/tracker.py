@@ -28,15 +28,14 @@ _SITES = TrackerSite.__table__  # type: ignore[attr-defined]
 Row = Mapping[str, Any]
 
 
-def insert_events(session: Session, rows: Sequence[Row]) -> int:
+def insert_events(session: Session, rows: Sequence[Row]) -> None:
     """Keep events of the tracker, and enter their days as due. Rows are whole columns, with ids of the caller's making.
 
-    An id that is there already is left alone, so that a batch whose outcome nobody knows may come again. Returns how
-    many are new.
+    An id that is there already is left alone, so that a batch whose outcome nobody knows may come again.
     """
     if not rows:
-        return 0
-    done = session.connection().execute(_adding(session, _EVENTS), list(rows))
+        return
+    session.connection().execute(_adding(session, _EVENTS), list(rows))
     last: dict[uuid.UUID, datetime] = {}
     for row in rows:
         last[row["company_id"]] = max(row["at"], last.get(row["company_id"], row["at"]))
@@ -48,24 +47,22 @@ def insert_events(session: Session, rows: Sequence[Row]) -> int:
             )
         )  # fmt: skip
     enter_event_days(session, ((row["company_id"], row["at"]) for row in rows))
-    return int(done.rowcount)
 
 
-def insert_clicks(session: Session, rows: Sequence[Row]) -> int:
+def insert_clicks(session: Session, rows: Sequence[Row]) -> None:
     """Keep clicks on tracking links and referral links, and enter their days as due; as `insert_events`."""
     if not rows:
-        return 0
+        return
     ids = [row["id"] for row in rows]
     known = set(session.execute(select(_CLICKS.c.id).where(_CLICKS.c.id.in_(ids))).scalars())
     fresh = [row for row in rows if row["id"] not in known]
     if not fresh:
-        return 0
+        return
     session.connection().execute(insert(_CLICKS), fresh)
     counts = Counter(row["link_id"] for row in fresh if row["link_id"] and not row["filtered_reason"])
     for link_id, times in sorted(counts.items(), key=str):
         session.execute(update(_LINKS).where(_LINKS.c.id == link_id).values(clicks=_LINKS.c.clicks + times))
     enter_event_days(session, ((row["company_id"], row["at"]) for row in fresh))
-    return len(fresh)
 
 
 def enter_event_days(session: Session, heard: Iterable[tuple[uuid.UUID, datetime]]) -> None:
@@ -75,11 +72,13 @@ def enter_event_days(session: Session, heard: Iterable[tuple[uuid.UUID, datetime
     for company_id, at in heard:
         days[company_id].add(day_number(at.astimezone(UTC).date()))
         newest[company_id] = at
-    rows = [
-        {"company_id": company_id, "day": day, "made_at": newest[company_id]}
-        for company_id, numbers in days.items()
-        for day in sorted(numbers)
-    ]
+    for company_id, numbers in days.items():
+        enter_days(session, company_id, numbers, now=newest[company_id])
+
+
+def enter_days(session: Session, company_id: uuid.UUID, numbers: Iterable[int], *, now: datetime) -> None:
+    """Enter UTC days as due."""
+    rows = [{"company_id": company_id, "day": number, "made_at": now} for number in sorted(numbers)]
     if rows:
         session.connection().execute(insert(EventDirtyDay), rows)
 

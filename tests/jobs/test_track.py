@@ -1,0 +1,365 @@
+"""What the tracker and the links heard, as facts: counted once, under its source, on the day of the right zone."""
+
+import itertools
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import delete, text
+from sqlmodel import select
+
+from domain.counting import TRACKED
+from domain.facts import Coverage, Origin, Scope, day_number
+from domain.metrics import BY_NAME, BY_NUMBER
+from domain.platforms import BY_KEY
+from domain.platforms import BY_NUMBER as PLATFORMS
+from jobs import track
+from jobs.aggregate import aggregate_due
+from jobs.project import project_due
+from jobs.track import track_due
+from store.engine import writing
+from store.tables import (
+    Application,
+    ApplicationTouch,
+    Company,
+    EventDirtyDay,
+    ExternalPosting,
+    JobPosting,
+    PlatformConfig,
+    RawFact,
+    ReadCoverage,
+    TrackingLink,
+    WebsiteAnalytics,
+)
+from store.tables.columns import new_id
+from store.writes.connections import next_config_number
+from store.writes.links import make_link
+from store.writes.tracker import insert_clicks, insert_events, save_site
+from tests.store.fact_scenes import stored
+
+ZONE = ZoneInfo("Europe/Berlin")
+FIRST = date(2026, 3, 2)
+NOW = datetime(2026, 3, 6, 12, tzinfo=UTC)
+_numbers = itertools.count(700)
+
+
+class Site:
+    """A company with a tracked site and two postings."""
+
+    def __init__(self, store):
+        self.store, self.engine = store, store.engine
+        self.company = Company(number=next(_numbers), name="Quarry", time_zone=ZONE.key, currency="EUR")
+        with writing(self.engine) as session:
+            session.add(self.company)
+            session.flush()
+            self.nurse, self.cook = (
+                JobPosting(company_id=self.company.id, number=number, path=path)
+                for number, path in ((1, "/jobs/nurse"), (2, "/jobs/cook"))
+            )
+            session.add_all([self.nurse, self.cook])
+            save_site(
+                session, self.company.id, f"k{self.company.number}", {"path_pattern": "/jobs/{posting}"}, now=at(2, 0)
+            )
+
+    def hear(self, when, kind="view", **more):
+        """An event as the route keeps it."""
+        row = {
+            "id": new_id(), "company_id": self.company.id, "at": when, "kind": kind, "posting_id": None,
+            "path": "/jobs/nurse", "source": "", "medium": "", "campaign": "", "referrer_host": "", "visitor": "ann",
+            "country": "", "agent": "", "filtered_reason": "", "link_id": None, "referral_id": None,
+            "application_ref": "", "told_at": None,
+        }  # fmt: skip
+        with writing(self.engine) as session:
+            insert_events(session, [row | more])
+
+    def link(self, platform, when=None, campaign="spring"):
+        """A tracking link."""
+        values = {"posting_id": self.nurse.id, "platform": platform, "campaign": campaign, "target_url": "https://x/"}
+        with writing(self.engine) as session:
+            return make_link(session, self.company.id, values, now=when or at(2))
+
+    def click(self, link, when, **more):
+        """A click on a link."""
+        row = {
+            "id": new_id(), "company_id": self.company.id, "at": when, "link_id": link.id, "referral_id": None,
+            "visitor": "", "country": "", "referrer_host": "", "agent": "", "filtered_reason": "",
+        }  # fmt: skip
+        with writing(self.engine) as session:
+            insert_clicks(session, [row | more])
+
+    def connect(self, platform, connector="theirs", zone="UTC"):
+        """A connection to a platform."""
+        with writing(self.engine) as session:
+            number = next_config_number(session)
+            config = PlatformConfig(
+                company_id=self.company.id, number=number, platform=platform, connector=connector, time_zone=zone
+            )
+            session.add(config)
+        return config
+
+    def poll(self, config, metric, day, value, *, provisional):
+        """What the platform's own report says."""
+        whose = {"company_no": self.company.number, "config_no": config.number, "day": number_of(day)}
+        what = {"metric": BY_NAME[metric].number, "scope": int(Scope.TOTAL), "origin": int(Origin.POLL)}
+        with writing(self.engine) as session:
+            session.merge(RawFact(**whose, **what, value=value, provisional=int(provisional), seen=1))
+            rest = {"state": int(Coverage.READ), "provisional": int(provisional), "as_of": NOW}
+            session.merge(ReadCoverage(**whose, **what, **rest))
+            session.execute(
+                text("INSERT INTO dirty_days (company_no, config_no, day, made_at) VALUES (:no, :config, :day, :at)"),
+                {"no": self.company.number, "config": config.number, "day": number_of(day), "at": NOW.isoformat()},
+            )
+
+    def settle(self, now=NOW):
+        """What a tick of the clock does."""
+        done = track_due(self.store, now)
+        project_due(self.store, now)
+        aggregate_due(self.store, now, {})
+        return done
+
+    def days(self, platform, metric):
+        """Day of March → the counted value."""
+        totals, _ = stored(self.engine, self.company.number)
+        return {
+            row[2] - number_of(1) + 1: row[5]
+            for row in totals
+            if (row[0], PLATFORMS[row[3]].key, BY_NUMBER[row[1]].name) == (1, platform, metric)
+        }
+
+    def postings(self, platform, metric):
+        """(day of March, posting's number or 0) → the counted value."""
+        _, rows = stored(self.engine, self.company.number)
+        wanted = (BY_KEY[platform].number, BY_NAME[metric].number)
+        return {(row[0] - number_of(1) + 1, row[3]): row[5] for row in rows if (row[1], row[2]) == wanted}
+
+
+def number_of(day):
+    return day_number(date(2026, 3, day))
+
+
+def at(day, hour=12, minute=0):
+    """An instant of March in the company's zone."""
+    return datetime(2026, 3, day, hour, minute, tzinfo=ZONE).astimezone(UTC)
+
+
+@pytest.fixture
+def site(store):
+    return Site(store)
+
+
+def test_views_of_posting_pages_count_on_the_company_s_day(site):
+    site.hear(at(3, 0, 30))
+    site.hear(at(3, 23, 30), visitor="ben")
+    site.hear(at(4, 0, 10), visitor="cat", path="/about")
+    site.settle(at(4, 13))
+    assert site.days("company_website", "views") == {3: 2, 4: 0}
+    assert site.days("company_website", "sessions") == {3: 2, 4: 1}
+    assert site.postings("company_website", "views") == {(3, 1): 2}
+
+
+def test_what_was_never_tracked_is_a_gap_and_not_zero(site):
+    site.hear(at(3))
+    site.hear(at(4), "apply_start")
+    site.settle(at(5))
+    assert site.days("company_website", "views") == {3: 1, 4: 0, 5: 0}
+    assert site.days("company_website", "apply_starts") == {4: 1, 5: 0}
+    assert site.days("company_website", "applications") == {}
+
+
+def test_a_tracker_that_is_silent_for_a_week_leaves_gaps(site):
+    site.hear(at(3))
+    for day in (3, 4, 9, 12, 13):
+        site.settle(at(day, 15))
+    site.hear(at(14))
+    site.settle(at(14, 15))
+    assert sorted(site.days("company_website", "views")) == [3, 4, 9, 14]
+
+
+def test_an_event_belongs_to_the_last_source_of_its_visitor(site):
+    site.hear(at(3, 9), source="indeed", medium="cpc", campaign="spring")
+    site.hear(at(3, 9, 5), "apply_start", source="(direct)")
+    site.hear(at(3, 9, 10), "apply_complete", source="")
+    site.hear(at(3, 9), source="(direct)", visitor="ben")
+    site.settle()
+    assert sources(site, "applications") == {("indeed", "cpc", "spring"): 1}
+    assert sources(site, "apply_starts") == {("indeed", "cpc", "spring"): 1}
+    assert sources(site, "views") == {("indeed", "cpc", "spring"): 1, ("(direct)", "", ""): 1}
+
+
+def sources(site, metric):
+    query = (
+        "SELECT b.source, b.medium, b.campaign, SUM(f.value) FROM platform_analytics_raw f "
+        "JOIN breakdowns b ON b.number = f.breakdown "
+        f"WHERE f.company_no = :no AND f.seen = {TRACKED} AND f.metric = :metric AND f.scope = 1 GROUP BY 1, 2, 3"
+    )
+    with site.engine.connect() as connection:
+        rows = connection.execute(text(query), {"no": site.company.number, "metric": BY_NAME[metric].number})
+        return {tuple(row[:3]): int(row[3]) for row in rows}
+
+
+def test_a_form_sent_twice_is_one_application_and_another_posting_s_is_another(site):
+    for minute in (1, 2, 3):
+        site.hear(at(3, 9, minute), "apply_complete")
+    site.hear(at(3, 9, 5), "apply_complete", path="/jobs/cook")
+    site.hear(at(3, 9, 6), "apply_complete", path="/jobs/cook", visitor="ben")
+    site.settle()
+    assert site.days("company_website", "applications")[3] == 3
+    assert site.postings("company_website", "applications") == {(3, 1): 1, (3, 2): 2}
+
+
+def test_a_pause_of_half_an_hour_begins_another_visit(site):
+    for minute in (0, 20, 40, 59):
+        site.hear(at(3, 9, minute))
+    site.hear(at(3, 10, 40))
+    site.hear(at(3, 10, 41), visitor="")
+    site.settle()
+    assert site.days("company_website", "sessions")[3] == 2
+    assert site.days("company_website", "views")[3] == 6
+
+
+def test_filtered_events_count_nowhere_but_tell_that_the_tracker_is_there(site):
+    site.hear(at(3))
+    site.settle(at(3, 15))
+    site.hear(at(4), filtered_reason="bot", visitor="")
+    site.settle(at(4, 15))
+    assert site.days("company_website", "views") == {3: 1, 4: 0}
+
+
+def test_a_page_that_no_posting_has_waits_to_be_linked_and_then_counts_for_it(site):
+    site.hear(at(3), path="/jobs/porter/apply")
+    site.settle()
+    assert site.postings("company_website", "views") == {(3, 0): 1}
+    with writing(site.engine) as session:
+        waiting = session.exec(select(ExternalPosting).where(ExternalPosting.posting_id == None)).one()  # noqa: E711
+    assert waiting.path == "/jobs/porter"
+
+
+def test_the_same_events_told_again_change_nothing(site):
+    site.hear(at(3), source="indeed")
+    site.hear(at(3, 13), "apply_start")
+    site.settle()
+    before = stored(site.engine, site.company.number)
+    with writing(site.engine) as session:
+        rows = [row.model_dump() for row in session.exec(select(WebsiteAnalytics))]
+        insert_events(session, rows)
+    assert site.settle() > 0
+    assert stored(site.engine, site.company.number) == before
+    assert site.settle() == 0
+
+
+def test_events_that_are_gone_take_their_numbers_along(site):
+    site.hear(at(3))
+    site.settle()
+    with writing(site.engine) as session:
+        session.execute(delete(WebsiteAnalytics))
+        session.add(EventDirtyDay(company_id=site.company.id, day=number_of(3)))
+    site.settle()
+    assert site.days("company_website", "views")[3] == 0
+    assert site.postings("company_website", "views") == {}
+
+
+def test_a_final_report_goes_before_the_tracker_and_the_tracker_before_a_provisional_one(site):
+    config = site.connect("company_website", zone="Europe/Berlin")
+    for day in (3, 4):
+        site.hear(at(day))
+        site.poll(config, "views", day, 50, provisional=day == 4)
+    site.settle(at(4, 15))
+    assert site.days("company_website", "views") == {3: 50, 4: 1}
+    site.poll(config, "views", 4, 60, provisional=False)
+    site.settle(at(4, 16))
+    assert site.days("company_website", "views") == {3: 50, 4: 60}
+
+
+def test_facts_move_to_the_connection_that_reports_the_site_and_to_its_zone(site):
+    site.hear(at(3, 0, 30))
+    site.settle()
+    assert site.days("company_website", "views")[3] == 1
+    config = site.connect("company_website", zone="UTC")
+    site.settle()
+    moved = site.days("company_website", "views")
+    assert {day for day, value in moved.items() if value} == {2}
+    with writing(site.engine) as session:
+        session.get_one(PlatformConfig, config.id).deleted_at = NOW
+    site.settle()
+    assert site.days("company_website", "views")[3] == 1
+    assert 2 not in site.days("company_website", "views")
+
+
+def test_clicks_on_a_link_are_its_platform_s_where_that_reports_none(site):
+    link = site.link("linkedin")
+    for hour in (9, 10):
+        site.click(link, at(3, hour))
+    site.click(link, at(3, 11), filtered_reason="bot")
+    site.settle(at(3, 15))
+    assert site.days("linkedin", "clicks") == {3: 2}
+    assert site.postings("linkedin", "clicks") == {(3, 1): 2}
+    config = site.connect("linkedin", zone="Europe/Berlin")
+    site.poll(config, "clicks", 3, 40, provisional=True)
+    site.settle(at(3, 16))
+    assert site.days("linkedin", "clicks") == {3: 40}
+
+
+def test_a_link_without_clicks_is_zero_and_a_switched_off_one_a_gap(site):
+    link = site.link("facebook", at(3))
+    site.settle(at(3, 15))
+    site.settle(at(4, 15))
+    with writing(site.engine) as session:
+        session.get_one(TrackingLink, link.id).disabled_at = at(4, 16)
+    site.settle(at(5, 15))
+    assert site.days("facebook", "clicks") == {3: 0, 4: 0}
+
+
+def test_an_application_that_the_site_names_is_one_application_with_its_touches(site):
+    link = site.link("linkedin")
+    site.hear(at(3, 9), source="linkedin", medium="social", campaign="spring", link_id=link.id)
+    site.hear(at(3, 9, 5), source="facebook", medium="social")
+    for minute in (10, 12):
+        site.hear(at(3, 9, minute), "apply_complete", application_ref="A-7", posting_id=site.nurse.id)
+    site.settle()
+    site.settle()
+    with writing(site.engine) as session:
+        application = session.exec(select(Application)).one()
+        touches = session.exec(select(ApplicationTouch)).all()
+    assert (application.external_ref, application.told_by, application.source_platform) == (
+        "A-7",
+        "tracker",
+        "linkedin",
+    )
+    assert application.posting_id == site.nurse.id
+    assert {(touch.kind, touch.platform) for touch in touches} == {("link", "linkedin"), ("utm", "facebook")}
+    assert site.days("linkedin", "applications") == {3: 1}
+    assert site.days("company_website", "applications") == {}
+
+
+def test_who_came_by_nothing_applied_on_the_site_itself(site):
+    site.hear(at(3, 9), "apply_complete", source="(direct)", application_ref="A-8")
+    site.settle()
+    assert site.days("company_website", "applications") == {3: 1}
+
+
+def test_another_company_s_events_stay_its_own(site, store):
+    other = Site(store)
+    other.hear(at(3))
+    site.hear(at(3))
+    site.hear(at(3, 13))
+    site.settle()
+    assert site.days("company_website", "views")[3] == 2
+    assert other.days("company_website", "views")[3] == 1
+
+
+def test_a_day_settled_by_somebody_else_meanwhile_is_left_to_them(site, monkeypatch):
+    site.hear(at(3))
+    count = track._count
+    heard = []
+
+    def late(store, company, days, now):
+        counted = count(store, company, days, now)
+        if not heard:
+            heard.append(1)
+            site.hear(at(3, 13))
+            track_due(site.store, now)
+        return counted
+
+    monkeypatch.setattr(track, "_count", late)
+    site.settle()
+    assert site.days("company_website", "views")[3] == 2
