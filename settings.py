@@ -49,6 +49,12 @@ class Settings:
     api_cors_origins: str = _setting(
         "API_CORS_ORIGINS", "", "Origins whose pages may call the API with a key, separated by spaces; empty is none."
     )
+    track_events_text: str = _setting(
+        "TRACK_EVENTS_PER_MINUTE", "600", "Tracked events and clicks a minute that one address may send."
+    )
+    maxmind_db: str = _setting(
+        "MAXMIND_DB", "", "MaxMind file (.mmdb) that tells the country of tracked visits; empty leaves it out."
+    )
     google_client_id: str = _setting("GOOGLE_CLIENT_ID", "", "OAuth client of “Connect with Google”.")
     google_client_secret: str = _setting("GOOGLE_CLIENT_SECRET", "", "Its secret.")
     indeed_client_id: str = _setting("INDEED_CLIENT_ID", "", "OAuth client of “Connect with Indeed”.")
@@ -116,6 +122,11 @@ class Settings:
         return self._whole(self.api_exports_text, "API_EXPORTS", 1, 64)
 
     @property
+    def track_events_per_minute(self) -> int:
+        """Tracked events and clicks a minute by one address."""
+        return self._whole(self.track_events_text, "TRACK_EVENTS_PER_MINUTE", 1, 100_000_000)
+
+    @property
     def cors_origins(self) -> tuple[str, ...]:
         """Origins of other sites that may call the API."""
         return tuple(self.api_cors_origins.replace(",", " ").split())
@@ -167,6 +178,7 @@ def load(environment: Mapping[str, str]) -> Settings:
         "session_hours",
         "api_requests_per_minute",
         "api_exports",
+        "track_events_per_minute",
     ):
         getattr(settings, check)
     for proxy in settings.trusted_proxies.replace(",", " ").split():
