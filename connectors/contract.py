@@ -46,6 +46,9 @@ class Offered:
     `counters` says where running totals (`Page.counters`) take the place of dated facts: "never"; for "postings"
     alone, beside totals that the platform dates; "always", so that totals are the sum of the postings' growth; or as
     an "optional" setting of the connection, then for both.
+
+    `is_estimate` says that the platform shows it in place of what it knows ("over 200 applicants"): it is counted only
+    where no file, event or application tells of it.
     """
 
     metric: str
@@ -54,6 +57,7 @@ class Offered:
     postings: bool = False
     words: str = ""
     counters: Literal["never", "postings", "always", "optional"] = "never"
+    is_estimate: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,10 +26,14 @@ _PARTS = (Scope.POSTING, Scope.RESIDUAL)
 
 
 class Counted(NamedTuple):
-    """How a connector's polled totals are counted: from which scope, and whether summed over `source` breakdowns."""
+    """How a connector's polled totals are counted: from which scope, and whether summed over `source` breakdowns.
+
+    `is_estimate` is what the platform shows in place of what it knows: it counts only where nobody else tells.
+    """
 
     scope: Scope = Scope.TOTAL
     by_source: bool = False
+    is_estimate: bool = False
 
 
 PLAIN = Counted()
@@ -124,6 +128,8 @@ def choose(connection: Connection, metric: int, readings: Iterable[Reading]) -> 
     order = [Origin.EVENT, Origin.POLL, Origin.IMPORT]
     if poll and not provisional[Origin.POLL]:
         order = [Origin.POLL, Origin.EVENT, Origin.IMPORT]
+    if how.is_estimate:
+        order = [Origin.EVENT, Origin.IMPORT, Origin.POLL]
     preferred = connection.preferred.get(metric)
     if preferred in provisional:
         order = [preferred]
@@ -140,15 +146,20 @@ def chosen(connections: Iterable[Connection], readings: Sequence[Reading]) -> li
     """The choices that enter one platform's number of one metric and day.
 
     Accounts add up. Of connections to the same account one counts: a live one before a deleted one, then the newest.
-    The internal connection, fed by files and projections, stands in where no other has anything to count.
+    The internal connection, fed by files and projections, stands in where no other has anything to count, and estimates
+    where that one has nothing either.
 
     >>> old, new = Connection(4, 3, is_live=False, account="a"), Connection(9, 3, account="a")
     >>> reads = [Reading(4, 2, 1, Origin.POLL, False), Reading(9, 2, 1, Origin.POLL, False)]
     >>> [choice.connection for choice in chosen([old, new], reads)]
     [9]
+    >>> guess = Connection(9, 3, account="a", declared={2: Counted(is_estimate=True)})
+    >>> [choice.connection for choice in chosen([old, guess], reads)]
+    [4]
     """
-    by_account: dict[str, Choice] = {}
+    known: dict[str, Choice] = {}
     internal: list[Choice] = []
+    guessed: dict[str, Choice] = {}
     for connection in sorted(connections, key=lambda one: (not one.is_live, -one.number)):
         own = [reading for reading in readings if reading.connection == connection.number]
         if not own:
@@ -159,8 +170,9 @@ def chosen(connections: Iterable[Connection], readings: Sequence[Reading]) -> li
         if connection.is_internal:
             internal.append(choice)
         else:
+            by_account = guessed if choice.how.is_estimate else known
             by_account.setdefault(connection.account or f"#{connection.number}", choice)
-    return sorted(by_account.values() or internal[:1])
+    return sorted(known.values() or internal[:1] or guessed.values())
 
 
 def told_parts(metric: int, scopes_told: Iterable[tuple[int, bool]]) -> list[tuple[int, bool]] | None:

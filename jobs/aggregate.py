@@ -38,7 +38,9 @@ def declared_counting() -> Declared:
 
     return {
         key: {
-            BY_NAME[offered.metric].number: Counted(offered.counted_scope, offered.counted_by == "source")
+            BY_NAME[offered.metric].number: Counted(
+                offered.counted_scope, offered.counted_by == "source", offered.is_estimate
+            )
             for offered in connector.metrics
         }
         for key, connector in CONNECTORS.items()

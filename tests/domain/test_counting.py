@@ -174,3 +174,17 @@ def test_the_tracker_counts_only_while_the_poll_may_still_change():
     facts = [told(9, cut="source"), tracked(5)]
     assert count_day([connection], [OPEN, *TRACKED], facts).totals == {(SITE, APPLICATIONS, ""): (5, False)}
     assert count_day([connection], [FINAL, *TRACKED], facts).totals == {(SITE, APPLICATIONS, ""): (9, False)}
+
+
+def test_an_estimate_counts_only_where_nobody_else_tells():
+    guess = {APPLICATIONS: Counted(is_estimate=True)}
+    page, reader = Connection(1, INDEED, account="a"), Connection(2, INDEED, account="a", declared=guess)
+    again = Connection(3, INDEED, account="a", declared=guess)
+    internal = Connection(4, INDEED, is_internal=True)
+    file = FILE._replace(connection=4)
+    assert [choice.connection for choice in chosen([page, reader, again], [read(2), read(3)])] == [3]
+    assert [choice.connection for choice in chosen([page, reader, again], [FILE, read(2), read(3)])] == [1]
+    assert [choice.connection for choice in chosen([reader, internal], [read(2), file])] == [4]
+    own = choose(reader, APPLICATIONS, [read(2), FILE._replace(connection=2)])
+    assert own is not None
+    assert own.origin == Origin.IMPORT
