@@ -37,13 +37,18 @@ class Held:
         def begun(connection: Connection) -> None:
             connection.info["begun"] = time.perf_counter()
 
-        def ended(connection: Connection) -> None:
-            is_write = connection.get_execution_options().get("access") != "read"
-            if is_write and "begun" in connection.info:
-                self.times.append((time.perf_counter() - connection.info.pop("begun")) * 1000)
+        def committing(connection: Connection) -> None:
+            connection.info["writes"] = connection.get_execution_options().get("access") != "read"
 
+        def given_back(_raw: Any, record: Any) -> None:
+            started = record.info.pop("begun", None)
+            if record.info.pop("writes", False) and started is not None:
+                self.times.append((time.perf_counter() - started) * 1000)
+
+        # There is no event after a commit but that the connection goes back to its pool.
         event.listen(store.engine, "begin", begun)
-        event.listen(store.engine, "commit", ended)
+        event.listen(store.engine, "commit", committing)
+        event.listen(store.engine, "checkin", given_back)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,9 @@ def _measure(kind: str, scale: Scale) -> Iterator[Figure]:
         yield Figure(f"{label}: growth of that", many / few, "×", MOST_GROWTH, note=sizes)
         held = large.held.times
         longest = f"longest {max(held):.0f} ms of {len(held)}"
-        yield Figure(f"{label}: write transaction, p99", p99(held), "ms", MOST_HELD_MS, note=longest)
+        # Nobody waits for one of PostgreSQL's writers but who aggregates the same company.
+        limit = MOST_HELD_MS if kind == "sqlite" else None
+        yield Figure(f"{label}: write transaction, p99", p99(held), "ms", limit, note=longest)
         bare = f"{large.first:.1f} s against {large.bare:.1f} s for INSERT … SELECT … GROUP BY into an equal table"
         yield Figure(
             f"{label}: rebuild of everything, from nothing", large.first / large.bare, "×", MOST_REBUILD, note=bare

@@ -34,6 +34,8 @@ BUSY_SECONDS = 20
 #: The log is moved into the file when it reaches this many pages (of 4 kB), if `checkpoint` did not do it before.
 WAL_PAGES = 4_000
 WAL_BYTES = 64 * 2**20
+#: Of commits that do not wait for the disk, each at most a few megabytes: the log is moved after so many.
+LAZY_COMMITS = 8
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
@@ -57,6 +59,7 @@ _LOST_STATES = {"57P01", "57P02", "57P03", "08000", "08003", "08006"}  # shut do
 _PASSING_SQLITE = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 _turnstiles: "weakref.WeakKeyDictionary[Any, Turnstile]" = weakref.WeakKeyDictionary()
+_lazy_commits: "weakref.WeakKeyDictionary[Any, int]" = weakref.WeakKeyDictionary()
 Result = TypeVar("Result")
 
 
@@ -146,7 +149,18 @@ def run_writing(
     )
     bind = engine.execution_options(lazily=True) if lazily else engine
     result: Result = attempts(_work_once, bind, work, urgency)
+    if lazily and is_sqlite(engine):
+        _count_lazy(engine)
     return result
+
+
+def _count_lazy(engine: Engine) -> None:
+    """Move the log into the file for every few lazy commits, which leave that to us; the file's size does not say."""
+    done = _lazy_commits.get(engine.pool, 0) + 1
+    _lazy_commits[engine.pool] = done % LAZY_COMMITS
+    if done >= LAZY_COMMITS:
+        with naming_errors():
+            checkpoint(engine)
 
 
 def checkpoint(engine: Engine) -> None:
@@ -245,8 +259,10 @@ def _begin_on_sqlite(connection: Connection) -> None:
     if connection.info.get("query_only", False) != reads:
         connection.exec_driver_sql(f"PRAGMA query_only = {int(reads)}")
         connection.info["query_only"] = reads
-    level = "NORMAL" if connection.get_execution_options().get("lazily") else "FULL"
+    # Who commits lazily moves the log into the file after the transaction, not with it: see `_count_lazy`.
+    level, pages = ("NORMAL", 0) if connection.get_execution_options().get("lazily") else ("FULL", WAL_PAGES)
     if connection.info.get("synchronous", "FULL") != level:
         connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
+        connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint = {pages}")
         connection.info["synchronous"] = level
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import Engine, func, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, select
 
-from store.engine import checkpoint, reading, run_writing, writing
+from store.engine import LAZY_COMMITS, checkpoint, reading, run_writing, writing
 from store.opening import Store
 from store.tables import AppMeta, Company
 from store.turns import Turnstile, Urgency
@@ -175,6 +176,18 @@ def test_the_log_is_emptied_when_it_has_grown(sqlite_engine: Engine, monkeypatch
     assert log.stat().st_size > 100_000
     checkpoint(sqlite_engine)
     assert log.stat().st_size == 0
+
+
+def test_lazy_commits_leave_the_log_alone_and_move_it_after_some(sqlite_engine: Engine) -> None:
+    file = Path(str(sqlite_engine.url.database))
+    checkpoint(sqlite_engine)
+    moved = []
+    for number in range(LAZY_COMMITS):
+        before = file.read_bytes()
+        entry = AppMeta(key=f"k{number}", value="x" * 20_000_000 if number == 0 else "")
+        run_writing(sqlite_engine, partial(Session.add, instance=entry), lazily=True)
+        moved.append(file.read_bytes() != before)
+    assert moved == [False] * (LAZY_COMMITS - 1) + [True]
 
 
 def test_an_error_does_not_show_what_was_to_be_stored(engine: Engine) -> None:
