@@ -36,11 +36,14 @@ GRANTS = {
     "linkedin_client",
     "linkedin_grant",
     *KEYS.values(),
+    "facebook_grant",
+    "x_client",
+    "x_grant",
     "ziprecruiter_key",
     "monster_password",
 }
 # Access tokens, which end at once but can be had anew.
-ACCESS = {"google_access": "google", "indeed_access": "indeed", "linkedin_access": "linkedin"}
+ACCESS = {"google_access": "google", "indeed_access": "indeed", "linkedin_access": "linkedin", "x_access": "x"}
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -66,6 +69,7 @@ def routes(world: World) -> list[Mount]:
         ("POST", "/clock", control.set_clock),
         ("POST", "/revoke", control.revoke),
         ("POST", "/quota", control.set_quota),
+        ("POST", "/gone", control.gone),
         ("GET", "/boards", control.show_boards),
         ("POST", "/reset", control.reset),
     ]
@@ -111,6 +115,7 @@ class Control:
                 },
                 "ziprecruiter": ziprecruiter.account_view(self.world),
                 **linkedin_credentials(self.world),
+                **self.world.social.credentials(),
                 "ats": {
                     "sources": {text: platform for platform, texts in ATS_SOURCES.items() for text in texts},
                     "time_zone": company.ZONE.key,
@@ -199,15 +204,22 @@ class Control:
         return JSONResponse({"revoked": sorted(authority.revoked)})
 
     async def set_quota(self, request: Request) -> Response:
-        """New limits for the property's buckets; {"indeedReportPolls": n} sets how often a report is not ready."""
+        """New limits for the property's buckets; {"indeedReportPolls": n} sets how often a report is not ready.
+        {"xWindow": n, "xCredits": n, "xCap": n} are X's requests in 15 minutes, and posts that may still be read."""
         order = await _order(request)
         if "indeedReportPolls" in order:
             self.world.reports.polls = int(order.pop("indeedReportPolls"))
         try:
+            order = self.world.x_limits.set(order)
             self.world.quota.set(order)
         except (KeyError, TypeError, ValueError) as error:
             raise BadOrderError(f"not a quota: {error}") from None
         return JSONResponse(self.world.quota.limits)
+
+    async def gone(self, request: Request) -> Response:
+        """{"metrics": [names]}: Facebook does not know these any more, until the reset."""
+        self.world.dead_metrics.update((await _order(request)).get("metrics", []))
+        return JSONResponse(sorted(self.world.dead_metrics))
 
     async def show_boards(self, _request: Request) -> Response:
         """What was published on the boards and what they were told, by platform."""
@@ -227,6 +239,8 @@ class Control:
             "property_today": story.property_today().isoformat(),
             "indeed_today": story.indeed_today().isoformat(),
             "linkedin_today": self.world.linkedin.today().isoformat(),
+            "facebook_today": self.world.social.facebook.today().isoformat(),
+            "x_today": self.world.social.x.today().isoformat(),
         }
 
 

@@ -6,7 +6,17 @@ from collections.abc import Callable, Sequence
 
 from starlette.routing import BaseRoute
 
-from sandbox import control, ga4, indeed, linkedin_page, oauth_google, oauth_indeed, oauth_linkedin, ziprecruiter
+from sandbox import (
+    control,
+    facebook,
+    ga4,
+    indeed,
+    linkedin_page,
+    oauth_google,
+    oauth_indeed,
+    oauth_linkedin,
+    ziprecruiter,
+)
 from sandbox.world import World
 
 PLATFORMS: tuple[Callable[[World], Sequence[BaseRoute]], ...] = (
@@ -17,5 +27,6 @@ PLATFORMS: tuple[Callable[[World], Sequence[BaseRoute]], ...] = (
     oauth_linkedin.routes,
     oauth_indeed.routes,
     indeed.routes,
+    facebook.routes,
     ziprecruiter.routes,
 )

@@ -13,9 +13,12 @@ from sandbox.company import CAREERS_PATH, CURRENCY, SOURCE_PLATFORMS, ZONE
 from sandbox.linkedin_truth import CONNECTIONS as LINKEDIN_CONNECTIONS
 from sandbox.linkedin_truth import READERS, count_linkedin, expected, reports_clicks
 from sandbox.model import Company
+from sandbox.social import CONNECTIONS as SOCIAL_CONNECTIONS
+from sandbox.social import count_social
+from sandbox.social import expected as expected_social
 from sandbox.visits import Session
 
-CONNECTIONS = ("company_website", "indeed", "ats", *LINKEDIN_CONNECTIONS)
+CONNECTIONS = ("company_website", "indeed", "ats", *LINKEDIN_CONNECTIONS, *SOCIAL_CONNECTIONS)
 #: What is asked about where nothing else is said.
 BY_DEFAULT = ("company_website", "indeed", "ats")
 INDEED_METRICS = ("impressions", "clicks", "apply_starts", "applications", "spend")
@@ -98,6 +101,7 @@ def truth(question: Question) -> dict[str, Any]:
         for application in question.company.applications():
             _count_application(question, application, ledger)
     count_linkedin(question.company, question.connected, (question.first, question.end), ledger.add)
+    count_social(question.company, question.connected, (question.first, question.end), ledger.add)
     return _rendered(question, ledger)
 
 
@@ -169,7 +173,7 @@ def _expected(connected: frozenset[str]) -> list[tuple[str, str]]:
         names += [(platform, "applications") for platform in ATS_PLATFORMS]
         everyone = ("company_website", "indeed", *ATS_PLATFORMS)
         names += [(platform, metric) for platform in everyone for metric in STAGE_METRICS.values()]
-    return sorted({*names, *expected(connected)})
+    return sorted({*names, *expected(connected), *expected_social(connected)})
 
 
 def _rendered(question: Question, ledger: Ledger) -> dict[str, Any]:

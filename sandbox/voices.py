@@ -74,6 +74,20 @@ def _graphql(code: str) -> Spoken:
     return int(code), {"data": None, "errors": [{"message": words, "extensions": {"code": kind}}]}
 
 
+def _facebook(code: str) -> Spoken:
+    if code == "429":
+        error: dict[str, Any] = {"message": "(#4) Application request limit reached", "code": 4}
+        return 400, {"error": {**error, "type": "OAuthException", "fbtrace_id": "AbC1xYz"}}
+    words = "An unexpected error has occurred. Please retry your request later."
+    error = {"message": words, "type": "OAuthException", "is_transient": True, "code": 2, "fbtrace_id": "AbC1xYz"}
+    return (503 if code == "503" else 500), {"error": error}
+
+
+def _x(code: str) -> Spoken:
+    title = {"429": "Too Many Requests", "500": "Internal Server Error"}.get(code, "Service Unavailable")
+    return int(code), {"title": title, "detail": title, "type": "about:blank", "status": int(code)}
+
+
 def _monster(code: str) -> Spoken:
     words = {"429": "Busy"}.get(code, "Internal error")
     return int(code), (
@@ -93,4 +107,6 @@ VOICES: tuple[tuple[tuple[str, ...], Callable[[str], Spoken]], ...] = (
     (("/partner/v0", "/hiring-signal"), _ziprecruiter),
     (("/graphql",), _graphql),
     (("/bgwBroker",), _monster),
+    (tuple(f"/v{number}.0/" for number in range(19, 27)), _facebook),
+    (("/2/", "/oauth2/"), _x),
 )

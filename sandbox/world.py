@@ -16,6 +16,8 @@ from sandbox.journal import Journal
 from sandbox.linkedin_account import LinkedInAccount
 from sandbox.linkedin_story import LinkedInStory
 from sandbox.model import Company
+from sandbox.social import Social
+from sandbox.x_limits import XLimits
 
 
 @dataclass
@@ -32,6 +34,9 @@ class World:
     reports: ReportDesk = field(default_factory=ReportDesk)
     consent: Desk = field(default_factory=Desk)
     boards: Boards = field(default_factory=Boards)
+    x_limits: XLimits = field(default_factory=XLimits)
+    #: Metrics of Facebook's that have been switched off.
+    dead_metrics: set[str] = field(default_factory=set)
     base_url: str = ""
 
     @cached_property
@@ -44,6 +49,11 @@ class World:
         """Who may ask LinkedIn, and those who read its pages."""
         return LinkedInAccount(self.company.seed)
 
+    @cached_property
+    def social(self) -> Social:
+        """The accounts on Facebook and X."""
+        return Social(self.company)
+
     def reset(self) -> None:
         """Back to a fresh start: no faults, no log, no tokens, full quotas, clock not shifted."""
         self.plan.clear()
@@ -53,4 +63,6 @@ class World:
         self.reports.reset()
         self.consent.reset()
         self.boards.reset()
+        self.x_limits.reset()
+        self.dead_metrics.clear()
         self.clock.offset = self.clock.offset * 0
