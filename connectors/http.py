@@ -25,6 +25,7 @@ from connectors.addresses import Resolver, is_loopback, resolve
 from connectors.answers import Answer, Classify, check_kind, error_for
 from connectors.bodies import read_body
 from connectors.errors import AuthExpired, ConfigError, ConnectorError, RateLimited, Transient
+from connectors.measuring import Measured, quota_of
 from connectors.redaction import guard_logs, protect, redact, release, spellings
 from connectors.wire import Deadline, DeadlineError, GuardedTransport, Reach
 
@@ -70,6 +71,7 @@ class Usage:
     waits: int = 0
     waited_seconds: float = 0.0
     bytes: int = 0
+    measured: Measured = field(default_factory=Measured)
 
 
 @dataclass(frozen=True)
@@ -257,6 +259,7 @@ class Http:
         classify = ask.classify or self._connector.classify
         error = classify(answer, self.now()) or error_for(answer, self.now())
         if error is not None:
+            self.usage.measured.failures += not isinstance(error, RateLimited)
             raise error
         check_kind(answer, ask.accept)
         return answer
@@ -284,12 +287,20 @@ class Http:
         if self._hurry_until is not None:
             self._deadline.at = min(self._deadline.at, self._hurry_until)
         self.usage.requests += 1
-        with _named_failures(ask.url.partition("?")[0]):
-            response = self._transport.handle_request(request)
-            try:
-                body = read_body(response, self._connector.max_body_bytes, self._deadline)
-            finally:
-                response.close()
+        started, measured = time.monotonic(), self.usage.measured
+        try:
+            with _named_failures(ask.url.partition("?")[0]):
+                response = self._transport.handle_request(request)
+                try:
+                    body = read_body(response, self._connector.max_body_bytes, self._deadline)
+                finally:
+                    response.close()
+        except ConnectorError:
+            measured.failures += 1
+            raise
+        finally:
+            measured.note(time.monotonic() - started)
+        measured.quota = quota_of(response.headers) or measured.quota
         self.usage.bytes += len(body)
         return Answer(response.status_code, response.headers, body, ask.url.partition("?")[0])
 

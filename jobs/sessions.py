@@ -14,6 +14,7 @@ from connectors.errors import ConfigError
 from connectors.http import Http, open_http
 from connectors.registry import find_connector
 from jobs.budgets import Budget
+from jobs.health import note_answers
 from jobs.tokens import StoredTokens, naming_vault_errors
 from settings import Settings
 from store.opening import Store
@@ -50,6 +51,7 @@ def open_connector(
     with ExitStack() as stack:
         budget = stack.enter_context(Budget(store.engine, config, kind.limits, data_dir=settings.data_dir, pause=pause))
         http = stack.enter_context(open_http(kind, spend=budget.spend, pause=pause, sandbox_url=settings.sandbox_url))
+        stack.callback(lambda: note_answers(store, config.number, http.usage, budget.spent, http.now()))
         tokens = StoredTokens(store, config, pause=pause)
         yield Opened(kind(filled, Session(http=http, tokens=tokens)), config, company_no, http, budget)
 
