@@ -106,8 +106,9 @@ class Publisher(Connector[ConfigT]):
     def status(self, draft: Draft, handles: Mapping[str, str]) -> Published | None:
         """How the posting stands; None where the platform does not tell. Raises ConnectorError."""
 
-    def is_publishing(self) -> bool:
-        """Whether this connection was set up to publish."""
+    @classmethod
+    def publishes(cls, settings: Mapping[str, object]) -> bool:  # noqa: ARG003
+        """Whether a connection with these settings (its form without secrets) was set up to publish."""
         return True
 
 
@@ -142,6 +143,7 @@ class Outcomes(Connector[ConfigT]):
         """Tell outcomes, at most `outcomes_per_call`, oldest first. One text each: "", or why the platform does not
         take it. Raises ConnectorError when none was taken."""
 
-    def is_telling_outcomes(self) -> bool:
-        """Whether this connection was set up to tell outcomes."""
-        return True
+    @classmethod
+    def tells_outcomes(cls, settings: Mapping[str, object]) -> bool:
+        """Whether a connection with these settings (its form without secrets) was set up to tell outcomes."""
+        return bool(settings.get("tells_outcomes", True))

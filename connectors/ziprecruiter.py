@@ -144,10 +144,6 @@ class ZipRecruiter(Publisher[ZipRecruiterConfig], Outcomes[ZipRecruiterConfig]):
         """GET /job/{id}; a posting that is gone is closed."""
         return self.find(draft) or Published(draft.ref, "closed", "ZipRecruiter does not have this posting any more.")
 
-    def is_telling_outcomes(self) -> bool:
-        """As the form says."""
-        return self.config.tells_outcomes
-
     def send_outcomes(self, outcomes: Sequence[Outcome]) -> list[str]:
         """POST a hiring signal for each. One that ZipRecruiter refuses does not stop the others."""
         words = []

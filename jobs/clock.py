@@ -2,7 +2,7 @@
 once.
 
 Ticks run in worker processes, never in the one that serves pages: due syncs are taken up each second, aggregates every
-two, due slots and housekeeping twice a minute.
+two, what is to be said to platforms every two, due slots and housekeeping twice a minute.
 """
 
 import logging
@@ -21,6 +21,8 @@ from store.opening import Store
 SYNC_SECONDS = 1
 SETTLE_SECONDS = 2
 SCHEDULE_SECONDS = 30
+OUTBOX_SECONDS = 2
+FOLLOW_SECONDS = 30
 DRAIN_SECONDS = 25.0
 #: A busy thread keeps the interpreter this long at most; the default of 5 ms makes routes wait.
 SWITCH_SECONDS = 0.0005
@@ -55,8 +57,9 @@ def start(settings: Settings, _store: Store) -> Clock:
         return Clock(None, None)
     logging.getLogger("apscheduler.scheduler").addFilter(_is_news)
     logging.getLogger("apscheduler.executors.default").addFilter(_shorten)
-    # One process more than syncs, so that aggregates and slots never wait for a long sync.
-    pool = WorkerPool(settings.workers + 1, settings)
+    # Two processes more than syncs, so that aggregates and slots wait neither for a long sync nor for a platform that
+    # takes its time with a posting. They are started when they are needed.
+    pool = WorkerPool(settings.workers + 2, settings)
     scheduler = BackgroundScheduler(
         executors={"default": pool},
         job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
@@ -67,6 +70,8 @@ def start(settings: Settings, _store: Store) -> Clock:
         _tick(scheduler, ticks.sync_task, f"sync {number + 1}", SYNC_SECONDS)
     _tick(scheduler, ticks.settle_task, "settle", SETTLE_SECONDS)
     _tick(scheduler, ticks.schedule_task, "schedule", SCHEDULE_SECONDS)
+    _tick(scheduler, ticks.outbox_task, "outbox", OUTBOX_SECONDS)
+    _tick(scheduler, ticks.follow_task, "follow", FOLLOW_SECONDS)
     scheduler.start()
     return Clock(scheduler, pool)
 

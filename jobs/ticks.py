@@ -13,9 +13,13 @@ from connectors.registry import find_source
 from jobs import supervise
 from jobs.aggregate import aggregate_due
 from jobs.enqueue import request_sync
+from jobs.outbox import send_next
+from jobs.outcomes import collect_outcomes
 from jobs.project import project_due
 from jobs.retention import tidy
 from jobs.schedule import Slot, latest_slot
+from jobs.standings import refresh_standings
+from jobs.track import track_due
 from jobs.worker import run_once
 from settings import Settings
 from store.engine import checkpoint, is_sqlite, naming_errors, run_writing
@@ -90,7 +94,7 @@ def sync_task() -> None:
 
 
 def settle_task() -> None:
-    """In a worker process: bring facts of applications and aggregates up to date."""
+    """In a worker process: bring facts of what was tracked, of applications, and aggregates up to date."""
     supervise.in_child(_settle)
 
 
@@ -99,12 +103,35 @@ def schedule_task() -> None:
     supervise.in_child(_schedule)
 
 
+def outbox_task() -> None:
+    """In a worker process: say to platforms what is due, until nothing is."""
+    supervise.in_child(_send_all)
+
+
+def follow_task() -> None:
+    """In a worker process: find what became of platforms' applicants, and ask how published postings stand."""
+    supervise.in_child(_follow)
+
+
+def _send_all(store: Store, settings: Settings, worker: str, is_stopping: Callable[[], bool]) -> None:
+    while not is_stopping() and send_next(store, settings, worker, now=utc_now) is not None:
+        pass
+
+
+def _follow(store: Store, settings: Settings, _worker: str, is_stopping: Callable[[], bool]) -> None:
+    collect_outcomes(store, utc_now())
+    if not is_stopping():
+        refresh_standings(store, settings, now=utc_now)
+
+
 def _sync_all(store: Store, settings: Settings, worker: str, is_stopping: Callable[[], bool]) -> None:
     while not is_stopping() and run_once(store, settings, worker, is_stopping=is_stopping) is not None:
         pass
 
 
 def _settle(store: Store, _settings: Settings, _worker: str, is_stopping: Callable[[], bool]) -> None:
+    # Before the projection: applications that the site names become facts with the others.
+    track_due(store, utc_now())
     project_due(store, utc_now())
     if not is_stopping():
         aggregate_due(store, utc_now())

@@ -35,6 +35,7 @@ class Application(SQLModel, table=True):
         Index("ix_applications_posting", "posting_id", "applied_at"),
         Index("ix_applications_email", "company_id", "email_index"),
         Index("ix_applications_import", "import_id"),
+        Index("ix_applications_updated", "company_id", "updated_at"),
     )
 
     id: uuid.UUID = id_field()

@@ -175,12 +175,12 @@ def test_workers_end_when_their_parent_is_killed(settings: Settings, store: Stor
         assert parent.stdout is not None
         pids = [int(word) for word in parent.stdout.readline().split()]
         parent.kill()
-    assert len(pids) == 2
+    assert len(pids) >= 2
     until(lambda: not any(psutil.pid_exists(pid) for pid in pids), 60)
 
 
 def test_workers_import_no_pages_and_no_data_frames(ticking: clock.Clock) -> None:
-    until(lambda: len(ticking.worker_pids()) == 3)
+    until(lambda: len(ticking.worker_pids()) >= 3)
 
     def libraries() -> str:
         return "".join(Path(f"/proc/{pid}/maps").read_text() for pid in ticking.worker_pids())

@@ -399,6 +399,8 @@ def _add_columns() -> None:
     op.drop_index("ix_applications_applied", "applications")
     op.create_index("ix_applications_applied", "applications", ["company_id", "applied_at", "posting_id"], unique=False)
 
+    op.create_index("ix_applications_updated", "applications", ["company_id", "updated_at"], unique=False)
+
     # Both need a table made anew on SQLite; nothing refers to either.
     with op.batch_alter_table("website_analytics") as table:
         table.add_column(sa.Column("link_id", sa.Uuid(), nullable=True))
