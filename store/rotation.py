@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import CursorResult, Table, select, tuple_, update
 from sqlmodel import Session, SQLModel, col
 
-from store.errors import StoreError
 from store.tables import (
     Application,
     AppMeta,
@@ -38,10 +37,6 @@ SEALED: tuple[tuple[type[SQLModel], tuple[str, ...]], ...] = (
 )
 #: What an import of applications replaced holds these, sealed for the application's row.
 _REPLACED = ("candidate_name", "candidate_email")
-
-
-class KeyInUse(StoreError):
-    """A key cannot be retired while values are sealed with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +90,6 @@ def rotate(store: "Store", batch: int = 500) -> dict[str, int]:
             break
     with store.reading() as session:
         return count_kids(session)
-
-
-def check_retirable(session: Session, kid: str) -> None:
-    """Refuse to let go of a key that values still need. Raises KeyInUse."""
-    used = count_kids(session).get(kid, 0)
-    if used:
-        raise KeyInUse(f"{used} values are still sealed with the key {kid}. Rotate first. Backups may need it too.")
 
 
 def _columns() -> list[_Column]:

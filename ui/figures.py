@@ -1,6 +1,6 @@
 """Numbers, money, days and times as the screen spells them. Missing is a dash, never a zero."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from domain.money import Money
@@ -158,11 +158,6 @@ def lasting(seconds: float | None) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s"
     return f"{minutes // 60} h {minutes % 60} min"
-
-
-def zone_now(zone: str, now: datetime | None = None) -> datetime:
-    """The clock on the wall of a zone. Screens take their day from here."""
-    return (now or datetime.now(UTC)).astimezone(ZoneInfo(zone))
 
 
 def last_day(end: date) -> date:

@@ -10,7 +10,6 @@ Color = Literal["green", "orange", "red", "gray", "blue"]
 
 #: The number of days a custom period may reach back.
 LONGEST_DAYS = 5 * 365
-NO_DATA = "No data"
 
 
 @dataclass(frozen=True, slots=True)
