@@ -115,6 +115,7 @@ def bucket(period: Period) -> str:
 def moment(at: datetime | None, now: datetime, zone: str) -> str:
     """An instant as a person says it: minutes, the time of today or yesterday, else the day and time.
 
+    >>> from datetime import UTC
     >>> now = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
     >>> moment(datetime(2026, 3, 10, 11, 59, 30, tzinfo=UTC), now, "UTC")
     'just now'
