@@ -70,7 +70,8 @@ def test_workers_at_once_do_every_day_once_and_right(scene, engine, database_url
     assert done <= 30 + 24 + 2 * 36
 
 
-def test_a_platform_that_the_database_refuses_does_not_hold_up_the_others(store, scene, engine):
+@pytest.mark.parametrize(("origin", "covered"), [(2, 2), (1, 1)], ids=["in the total", "by posting"])
+def test_a_platform_that_the_database_refuses_does_not_hold_up_the_others(store, scene, engine, origin, covered):
     largest = 9 * 10**14
     with engine.begin() as connection:
         rows = [
@@ -81,11 +82,11 @@ def test_a_platform_that_the_database_refuses_does_not_hold_up_the_others(store,
             text(
                 "INSERT INTO platform_analytics_raw (company_no, config_no, day, metric, scope, external_posting, "
                 "breakdown, origin, hour, currency, value, provisional, seen) "
-                "VALUES (:no, :config, 20481, 1, 2, :posting, 0, 2, -1, '', :value, 0, 1)"
+                f"VALUES (:no, :config, 20481, 1, 2, :posting, 0, {origin}, -1, '', :value, 0, 1)"
             ),
             rows,
         )
-    scene.cover("indeed", 0, "impressions", scope=2, origin=2)
+    scene.cover("indeed", 0, "impressions", scope=covered, origin=origin)
     scene.dirty("indeed", 0)
     scene.told("linkedin", 0, "clicks", 7, origin=2)
     aggregate_due(store, NOW, DECLARED)
