@@ -10,15 +10,21 @@ from starlette.requests import Request
 from starlette.types import Message, Receive, Scope
 
 from api.addressed import header
+from connectors.webhooks.registry import most_bytes
 
 MAX_BYTES = 64 * 1024
 MAX_SECONDS = 10.0
+MAX_SECONDS_LARGE = 30.0
 MAX_DEPTH = 20
 
 
 def bounded(receive: Receive, scope: Scope) -> Receive:
-    """`receive` that raises 413 above 64 kB, told or counted, and 408 when the body takes longer than 10 seconds."""
-    deadline = time.monotonic() + MAX_SECONDS
+    """`receive` that raises 413 above the path's cap, told or counted, and 408 when the body takes too long.
+
+    The cap is 64 kB and the time 10 seconds, but for webhooks that may bring more.
+    """
+    cap = most_bytes(scope["path"]) or MAX_BYTES
+    deadline = time.monotonic() + (MAX_SECONDS if cap == MAX_BYTES else MAX_SECONDS_LARGE)
     told = header(scope, b"content-length")
     seen = 0
     is_done = False
@@ -27,8 +33,8 @@ def bounded(receive: Receive, scope: Scope) -> Receive:
         nonlocal seen, is_done
         if is_done:
             return await receive()
-        if told.isdecimal() and int(told) > MAX_BYTES:
-            raise HTTPException(413, "The body is larger than 64 kB.")
+        if told.isdecimal() and int(told) > cap:
+            raise HTTPException(413, f"The body is larger than {cap // 1024} kB.")
         try:
             async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
                 message = await receive()
@@ -36,8 +42,8 @@ def bounded(receive: Receive, scope: Scope) -> Receive:
             raise HTTPException(408, "The body took too long.") from None
         seen += len(message.get("body", b""))
         is_done = not message.get("more_body", False)
-        if seen > MAX_BYTES:
-            raise HTTPException(413, "The body is larger than 64 kB.")
+        if seen > cap:
+            raise HTTPException(413, f"The body is larger than {cap // 1024} kB.")
         return message
 
     return next_message

@@ -9,11 +9,25 @@ from sqlmodel import Session, SQLModel, col
 from jobs.lease import long_ago
 from store.engine import Urgency, run_writing
 from store.opening import Store
-from store.tables import ApiKey, ClockSlot, ErrorLog, SessionRow, SetupLink, SignInAttempt, SignInTicket, WorkerBeat
+from store.tables import (
+    ApiKey,
+    ClockSlot,
+    ErrorLog,
+    SessionRow,
+    SetupLink,
+    SignInAttempt,
+    SignInTicket,
+    WebhookDelivery,
+    WebhookInbox,
+    WorkerBeat,
+)
 
 SIGN_IN_DAYS = 1
 SLOT_DAYS = 35
 ERROR_LOG_DAYS = 396
+#: Thirteen months, so that a repeat after a year is still known; the inbox, with what waits in it, a month.
+DELIVERY_DAYS = 396
+INBOX_DAYS = 30
 #: Rows a transaction: far under 50 ms.
 SLICE = 500
 
@@ -32,6 +46,8 @@ def tidy(store: Store, now: datetime) -> dict[str, int]:
         (SignInAttempt, SignInAttempt.id, col(SignInAttempt.at) < now - SIGN_IN_DAYS * day),
         (ApiKey, ApiKey.id, (col(ApiKey.kind) == "token") & (col(ApiKey.expires_at) < now - day)),
         (WorkerBeat, WorkerBeat.worker, col(WorkerBeat.beat_at) < long_ago(now)),
+        (WebhookDelivery, WebhookDelivery.delivery_ref, col(WebhookDelivery.received_at) < now - DELIVERY_DAYS * day),
+        (WebhookInbox, WebhookInbox.id, col(WebhookInbox.received_at) < now - INBOX_DAYS * day),
         (ErrorLog, ErrorLog.id, col(ErrorLog.at) < now - ERROR_LOG_DAYS * day),
         (ClockSlot, ClockSlot.slot, col(ClockSlot.taken_at) < now - SLOT_DAYS * day),
     ]

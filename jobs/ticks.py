@@ -12,12 +12,14 @@ from sqlmodel import Session, col
 from connectors.registry import find_source
 from jobs import supervise
 from jobs.aggregate import aggregate_due
+from jobs.apply import apply_due
 from jobs.enqueue import request_sync
 from jobs.outbox import send_next
 from jobs.outcomes import collect_outcomes
 from jobs.project import project_due
 from jobs.retention import tidy
 from jobs.schedule import Slot, latest_slot
+from jobs.silence import watch_silence
 from jobs.standings import refresh_standings
 from jobs.track import track_due
 from jobs.worker import run_once
@@ -94,12 +96,12 @@ def sync_task() -> None:
 
 
 def settle_task() -> None:
-    """In a worker process: bring facts of what was tracked, of applications, and aggregates up to date."""
+    """In a worker process: apply deliveries, bring facts of events and applications, and aggregates, up to date."""
     supervise.in_child(_settle)
 
 
 def schedule_task() -> None:
-    """In a worker process: take due slots, take back imports whose process died, keep house."""
+    """In a worker process: take due slots, take back imports whose process died, notice silent senders, keep house."""
     supervise.in_child(_schedule)
 
 
@@ -130,7 +132,8 @@ def _sync_all(store: Store, settings: Settings, worker: str, is_stopping: Callab
 
 
 def _settle(store: Store, _settings: Settings, _worker: str, is_stopping: Callable[[], bool]) -> None:
-    # Before the projection: applications that the site names become facts with the others.
+    # Before the projection: applications that deliveries and the site name become facts with the others.
+    apply_due(store, utc_now())
     track_due(store, utc_now())
     project_due(store, utc_now())
     if not is_stopping():
@@ -141,6 +144,7 @@ def _schedule(store: Store, _settings: Settings, worker: str, _is_stopping: Call
     now = utc_now()
     request_due_syncs(store, now, worker)
     undo_dead_imports(store, now=now)
+    watch_silence(store, now)
     tidy_daily(store, now, worker)
     try:
         with naming_errors():
