@@ -104,17 +104,17 @@ def run(scale: Scale) -> list[Figure]:
 
 def _measure(kind: str, port: int, pages: int, rounds: int) -> Iterator[Figure]:
     ours: tuple[list[float], list[float]] = ([], [])
-    bare: tuple[list[float], list[float]] = ([], [])
+    loops: tuple[list[float], list[float]] = ([], [])
     for _ in range(rounds):
         with fresh_store(kind) as (store, settings), fresh_store(kind) as (other, _):
             config = connect(store)
             place = toward(settings, port)
             for again in (0, 1):
-                bare[again].append(_bare(other, port, pages))
+                loops[again].append(bare(other, port, pages))
                 ours[again].append(sync(store, place, config, pages))
     facts = pages * PAGE_FACTS
     for again, name in enumerate(("first load", "again")):
-        mine, loop = p50(ours[again]), p50(bare[again])
+        mine, loop = p50(ours[again]), p50(loops[again])
         note = f"{facts / mine:,.0f} facts/s against {facts / loop:,.0f}".replace(",", " ")
         yield Figure(
             f"{LABELS[kind]}: {name}, against the bare loop", loop / mine, "×", LEAST_RATIO, at_least=True, note=note
@@ -154,7 +154,7 @@ def sync(store: Store, settings: Settings, config_id: uuid.UUID, pages: int) -> 
     return seconds
 
 
-def _bare(store: Store, port: int, pages: int) -> float:
+def bare(store: Store, port: int, pages: int) -> float:
     """Seconds of the least that can be done: GET, decode, upsert, commit. No fence, no coverage, no dirty days."""
     numbers = {name: BY_NAME[name].number for name in METRICS}
     days = {FIRST + timedelta(days=number): day_number(FIRST) + number for number in range(pages)}
