@@ -7,39 +7,24 @@ https://docs.indeed.com/sponsored-jobs-api
 """
 
 import json
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from msgspec import Struct
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field
 
-from connectors import auth, indeed_stats
-from connectors.contract import (
-    Account,
-    Closed,
-    ConnectorConfig,
-    Limits,
-    MetricsSource,
-    OAuth,
-    Offered,
-    Page,
-    Token,
-    Wait,
-)
-from connectors.errors import ConfigError, ConnectorError, SchemaDrift, Transient
-from connectors.http import Ask
+from connectors import indeed_stats
+from connectors.contract import Account, Closed, Limits, MetricsSource, Offered, Page, Wait
+from connectors.errors import ConfigError, SchemaDrift, Transient
+from connectors.indeed_account import IndeedAccount, IndeedSignIn, grant_of
 from connectors.indeed_csv import parse_report
 from connectors.indeed_stats import Campaign, Campaigns, Entries, Envelope, Sums
 from connectors.paging import LinkPages, within
-from connectors.wording import clean
 from domain.facts import Breakdown, Scope, Window
 
 API = "https://apis.indeed.com/ads"
-TOKEN_URL = "https://apis.indeed.com/oauth/v2/tokens"  # noqa: S105 an address
-APP_URL = "https://secure.indeed.com/v2/api/appinfo"
 SCOPE = "employer_access employer.advertising.campaign.read employer.advertising.campaign_report.read"
 REPORT_VERSION = "8"
 SPAN_DAYS = 366
@@ -54,53 +39,15 @@ TYPICAL_POLLS = 2
 GONE = "\0gone"
 
 
-class IndeedConfig(ConnectorConfig):
+class IndeedConfig(IndeedSignIn):
     """What an admin fills in to connect an Indeed advertiser."""
 
-    client_id: str = Field(
-        title="Client ID",
-        description="Of your app in Indeed's Partner Console.",
-        min_length=1,
-        max_length=200,
-        json_schema_extra={"group": "Sign-in"},
-    )
-    client_secret: SecretStr = Field(
-        title="Client secret",
-        description="Shown once when the app's credentials are made.",
-        min_length=1,
-        json_schema_extra={"group": "Sign-in"},
-    )
-    refresh_token: SecretStr | None = Field(
-        None,
-        title="Refresh token",
-        description="Comes with “Connect with Indeed”. Empty: the app signs in for itself.",
-        json_schema_extra={"group": "Sign-in"},
-    )
-    employer_id: str = Field(
-        title="Employer ID",
-        description="The advertiser the app acts for.",
-        min_length=1,
-        max_length=200,
-        json_schema_extra={"group": "Account"},
-    )
     per_posting: bool = Field(
         True,
         title="Numbers per posting",
         description="Fetches a report for each of the last seven days. Without it: fewer calls, totals only.",
         json_schema_extra={"group": "Account"},
     )
-
-    @field_validator("refresh_token")
-    @classmethod
-    def _is_filled(cls, secret: SecretStr | None) -> SecretStr | None:
-        return secret if secret is not None and secret.get_secret_value().strip() else None
-
-    @field_validator("client_id", "employer_id")
-    @classmethod
-    def _is_one_word(cls, text: str) -> str:
-        if any(letter.isspace() for letter in text):
-            raise ValueError("no spaces")
-        return text
 
 
 @dataclass(frozen=True)
@@ -142,7 +89,7 @@ class Cursor:
 Steps = Generator[Page | Wait, None, Cursor]
 
 
-class Indeed(MetricsSource[IndeedConfig]):
+class Indeed(IndeedAccount[IndeedConfig], MetricsSource[IndeedConfig]):
     """Reads campaign by campaign, then sums, then the reports by posting."""
 
     key = "indeed"
@@ -160,15 +107,8 @@ class Indeed(MetricsSource[IndeedConfig]):
         Offered("applications", postings=True, words="Indeed's Conversions: applications after a sponsored click."),
         Offered("spend", postings=True, words="Indeed's Cost of sponsored placements."),
     )
-    oauth = OAuth(
-        authorize_url="https://secure.indeed.com/oauth/v2/authorize",
-        token_url=TOKEN_URL,
-        scopes=(*SCOPE.split(), "offline_access"),
-        client_env="INDEED",
-        uses_pkce=False,
-        extra=(("prompt", "select_employer"),),
-        refresh_days=60,
-    )
+    scope = SCOPE
+    oauth = grant_of(SCOPE)
     limits = Limits(requests=60, seconds=60, cost_minor=300)
     lookback_days = 7
     interval = "daily"
@@ -180,7 +120,7 @@ class Indeed(MetricsSource[IndeedConfig]):
         """The token for the employer, its name, and the list of campaigns, which is what a read starts with."""
         with self.session.http.hurried(10):
             campaigns = self._campaigns()
-            label = self._employer_name() or f"Employer {self.config.employer_id}"
+            label = self.employer_name() or f"Employer {self.config.employer_id}"
         notes = () if campaigns else ("This employer has no campaigns, so there is nothing to report yet.",)
         return Account(self.config.employer_id, label, self.time_zone, notes=notes, items=len(campaigns))
 
@@ -279,7 +219,7 @@ class Indeed(MetricsSource[IndeedConfig]):
     def _order(self, day: date) -> str:
         """Where the report of a day will be. https://docs.indeed.com/sponsored-jobs-api/stats"""
         params = {"startDate": f"{day}", "endDate": f"{day + timedelta(days=1)}", "v": REPORT_VERSION}
-        answer = self.session.http.get(f"{API}/v1/stats", params, bearer=self._bearer())
+        answer = self.session.http.get(f"{API}/v1/stats", params, bearer=self.bearer())
         told = answer.peek()
         data = told.get("data") if isinstance(told, dict) else None
         location = answer.headers.get("location") or (data.get("location") if isinstance(data, dict) else None)
@@ -290,50 +230,15 @@ class Indeed(MetricsSource[IndeedConfig]):
     def _report(self, location: str) -> str | None:
         """The report's CSV, None while it is being made, GONE when a long pause has outlived it."""
         try:
-            answer = self.session.http.get(location, {"v": REPORT_VERSION}, bearer=self._bearer(), accept="csv")
+            answer = self.session.http.get(location, {"v": REPORT_VERSION}, bearer=self.bearer(), accept="csv")
         except ConfigError as error:
             if error.cause != "account_unknown":
                 raise
             return GONE
         return None if answer.status == 202 else answer.text()
 
-    def _employer_name(self) -> str:
-        """The employer's name, "" where the app may not see it. https://docs.indeed.com/authorization"""
-        try:
-            answer = self.session.http.send(Ask("GET", APP_URL, bearer=self._bearer(), spends=False))
-            found = answer.decode(_AppInfo).employers
-        except ConnectorError:
-            return ""
-        return next((clean(each.name, 200) for each in found if each.id == self.config.employer_id), "")
-
     def _get(self, url: str, shape: type[Envelope[Any]]) -> Envelope[Any]:
-        return self.session.http.get(url, bearer=self._bearer()).decode(shape)
-
-    def _bearer(self) -> auth.CachedBearer:
-        return auth.CachedBearer(self.session.tokens, self._fetch_token)
-
-    @classmethod
-    def redirected(cls, query: Mapping[str, str]) -> dict[str, object]:
-        """The employer that was chosen on the consent page."""
-        return {"employer_id": query["employer"]} if query.get("employer") else {}
-
-    def _fetch_token(self, stored: Token | None) -> Token:
-        """https://docs.indeed.com/authorization/oauth-reference"""
-        client = auth.Client(self.config.client_id, self.config.client_secret)
-        if self.config.refresh_token is not None:
-            granted = (stored.refresh_token if stored else "") or self.config.refresh_token.get_secret_value()
-            return auth.refresh_token(self.session.http, TOKEN_URL, client, granted)
-        fields = {"scope": SCOPE, "employer": self.config.employer_id}
-        return auth.client_token(self.session.http, TOKEN_URL, client, fields)
-
-
-class _Employer(Struct):
-    id: str
-    name: str = ""
-
-
-class _AppInfo(Struct):
-    employers: list[_Employer] = []
+        return self.session.http.get(url, bearer=self.bearer()).decode(shape)
 
 
 def _spans(window: Window) -> Iterator[tuple[date, date]]:
