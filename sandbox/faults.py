@@ -48,6 +48,7 @@ ACTED = {
     "blocked",
     "credits_gone",
     "queued",
+    "bare_list",
 }
 KINDS = ANSWERED | MANGLED | ACTED | {"hang", "swallowed"}
 
@@ -169,8 +170,9 @@ def _retry_after(kind: str, step: dict[str, Any], now: datetime) -> dict[str, st
 def _spoken(code: str, path: str, step: dict[str, Any], headers: dict[str, str]) -> Answer:
     """A failure in the words of the platform whose route it is."""
     status, payload = spoken(code, path)
-    is_xml = isinstance(payload, str)
-    kind = "text/xml; charset=utf-8" if is_xml else "application/json"
+    kind = "application/json"
+    if isinstance(payload, str):
+        kind = "text/html; charset=utf-8" if payload.startswith("<html") else "text/xml; charset=utf-8"
     headers = {"content-type": kind, **headers, **step.get("headers", {})}
     return Answer(
         status, list(headers.items()), (payload if isinstance(payload, str) else json.dumps(payload)).encode()

@@ -131,12 +131,12 @@ class LinkedInStory:
         return total
 
     def _presses(self) -> dict[str, Counter[date]]:
-        """Presses of Apply by requisition and day. Each who arrives at the company stands for one to four of them."""
+        """Presses of Apply by requisition and day. Each who arrives at the company stands for one to seven of them."""
         arrived = self.company.arrived("linkedin")
         if len(arrived) != self._counted:
             pressed: dict[str, Counter[date]] = defaultdict(Counter)
             for each in arrived:
-                pressed[each.requisition][each.applied_at.astimezone(UTC).date()] += 1 + each.mark % 4
+                pressed[each.requisition][each.applied_at.astimezone(UTC).date()] += 1 + each.mark % 7
             self._pressed, self._counted = pressed, len(arrived)
         return self._pressed
 

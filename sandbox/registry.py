@@ -8,13 +8,17 @@ from starlette.routing import BaseRoute
 
 from sandbox import (
     control,
+    enrich_layer,
     facebook,
     ga4,
+    glassdoor,
     indeed,
     linkedin_page,
+    lix,
     oauth_google,
     oauth_indeed,
     oauth_linkedin,
+    scrapingbee,
     ziprecruiter,
 )
 from sandbox.world import World
@@ -25,6 +29,10 @@ PLATFORMS: tuple[Callable[[World], Sequence[BaseRoute]], ...] = (
     ga4.routes,
     linkedin_page.routes,
     oauth_linkedin.routes,
+    enrich_layer.routes,
+    glassdoor.routes,
+    lix.routes,
+    scrapingbee.routes,
     oauth_indeed.routes,
     indeed.routes,
     facebook.routes,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-#: A status with a JSON body, or with XML as text.
+#: A status with a JSON body, or with XML or a web page as text.
 Spoken = tuple[int, dict[str, Any] | str]
 
 GOOGLE = {
@@ -97,12 +97,17 @@ def _monster(code: str) -> Spoken:
     )
 
 
+def _glassdoor(code: str) -> Spoken:
+    return int(code), f"<html><head><title>{code}</title></head><body><center>cloudfront</center></body></html>"
+
+
 #: (starts of paths, voice), the more particular first.
 VOICES: tuple[tuple[tuple[str, ...], Callable[[str], Spoken]], ...] = (
     (("/rest/", "/oauth/v2/accessToken", "/oauth/v2/introspectToken"), _linkedin),
     (("/v1/li/", "/v1/enrich/", "/v1/account/"), _lix),
     (("/api/v2/", "/proxycurl/"), _enrich_layer),
     (("/api/v1",), _scrapingbee),
+    (("/api/api.htm",), _glassdoor),
     (("/ads", "/oauth/v2"), _indeed),
     (("/partner/v0", "/hiring-signal"), _ziprecruiter),
     (("/graphql",), _graphql),
