@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Dialect, delete
+from sqlalchemy import Connection, Dialect, delete
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
@@ -60,32 +60,41 @@ def cover(
     if not wanted:
         return set()
     days, metrics = sorted({day for day, _ in wanted}), sorted({metric for _, metric in wanted})
-    before = _found(session, place, (days, metrics), origin)
     connection = session.connection()
-    if any(state == Coverage.FAILED for state, _ in before.values()):
-        connection.execute(
-            delete(_TABLE).where(*_ours(place, days, metrics, origin), _TABLE.c.state == Coverage.FAILED)
-        )
-    changed = [
-        (day, metric, provisional)
-        for (day, metric), provisional in wanted.items()
-        if before.get((day, metric, int(scope))) != (Coverage.READ, provisional)
-    ]
-    stamp = now.astimezone(UTC)
     whose = (place.company_no, place.config_no, int(scope), int(origin))
+    stored = _cover(connection, (whose, wanted), _before(place, (days, metrics), origin), now.astimezone(UTC))
+    if any(state == Coverage.FAILED for state, _ in stored.values()):
+        failed = _TABLE.c.state == Coverage.FAILED
+        connection.execute(delete(_TABLE).where(*_ours(place, days, metrics, origin), failed))
+    return {
+        day
+        for (day, metric), provisional in wanted.items()
+        if stored.get((day, metric, int(scope))) != (Coverage.READ, provisional)
+    }
+
+
+def _cover(
+    connection: Connection,
+    told: tuple[tuple[int, int, int, int], dict[tuple[int, int], int]],
+    before: str,
+    now: datetime,
+) -> dict[tuple[int, int, int], tuple[int, int]]:
+    """Write the rows; what the query `before` finds without them."""
+    whose, wanted = told
     if is_sqlite(connection):
-        rows = [
-            (*whose, *key, provisional, stamp.isoformat(timespec="microseconds")) for key, provisional in wanted.items()
-        ]
+        stored = _as_found(connection.exec_driver_sql(before))
+        stamp = now.isoformat(timespec="microseconds")
+        rows = [(*whose, *key, provisional, stamp) for key, provisional in wanted.items()]
         connection.exec_driver_sql(_COVER.format(told="VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, '')"), rows)
-    else:
-        columns = [list(column) for column in zip(*((*key, late) for key, late in wanted.items()), strict=True)]
-        given = (
-            "SELECT %s, %s, %s, %s, d, m, 1, p, %s, '' "
-            "FROM unnest(%s::integer[], %s::smallint[], %s::smallint[]) AS v (d, m, p)"
-        )
-        connection.exec_driver_sql(_COVER.format(told=given), (*whose, stamp, *columns))
-    return {day for day, _, _ in changed}
+        return stored
+    columns = [list(column) for column in zip(*((*key, late) for key, late in wanted.items()), strict=True)]
+    given = (
+        "SELECT %s, %s, %s, %s, d, m, 1, p, %s, '' "
+        "FROM unnest(%s::integer[], %s::smallint[], %s::smallint[]) AS v (d, m, p)"
+    )
+    # One round trip; its two parts both see what was there before it.
+    statement = f"WITH written AS ({_COVER.format(told=given)}) {before}"
+    return _as_found(connection.exec_driver_sql(statement, (*whose, now, *columns)))
 
 
 def mark_failed(
@@ -103,7 +112,9 @@ def mark_failed(
     """
     if not days or not metrics:
         return 0
-    before = _found(session, place, (sorted(days), sorted(metrics)), Origin.POLL)
+    before = _as_found(
+        session.connection().exec_driver_sql(_before(place, (sorted(days), sorted(metrics)), Origin.POLL))
+    )
     read = {(day, metric) for (day, metric, _), (state, _) in before.items() if state == Coverage.READ}
     rows = [
         _row(place, (day, metric, int(Scope.TOTAL), Origin.POLL), (Coverage.FAILED, 0, cause, now))
@@ -117,16 +128,19 @@ def mark_failed(
     return len(rows)
 
 
-def _found(
-    session: Session, place: "Place", asked: tuple[list[int], list[int]], origin: Origin
-) -> dict[tuple[int, int, int], tuple[int, int]]:
+def _before(place: "Place", asked: tuple[list[int], list[int]], origin: Origin) -> str:
+    """The query for what is written down of days and metrics, in every scope."""
     days, numbers = asked
-    rows = session.connection().exec_driver_sql(
+    return (
         "SELECT day, metric, scope, state, provisional FROM read_coverage "  # noqa: S608 -- integers of ours
         f"WHERE company_no = {place.company_no:d} AND config_no = {place.config_no:d} "
         f"AND day BETWEEN {days[0]:d} AND {days[-1]:d} AND metric IN ({', '.join(str(int(one)) for one in numbers)}) "
         f"AND origin = {int(origin)}"
     )
+
+
+def _as_found(rows: Iterable[Any]) -> dict[tuple[int, int, int], tuple[int, int]]:
+    """(state, provisional) by day, metric and scope."""
     return {(day, metric, scope): (state, provisional) for day, metric, scope, state, provisional in rows}
 
 

@@ -13,6 +13,7 @@ from operator import itemgetter
 
 from sqlalchemy import Connection, select, tuple_
 
+from domain.facts import Origin
 from store.engine import is_sqlite, naming_errors
 from store.tables import RawFact
 from store.writes.merge_postgresql import PostgresqlTable
@@ -33,7 +34,8 @@ def merge_page(connection: Connection, stamp: Stamp, page: Page) -> Merged:
     merged = Merged()
     if not page:
         return merged
-    lock_facts(connection, stamp.config_no)
+    if stamp.origin != Origin.POLL:
+        lock_facts(connection, stamp.config_no)
     scattered: Page = {}
     with naming_errors(), _table(connection, stamp) as table:
         for shared, rows in page.items():
@@ -52,7 +54,8 @@ def merge_page(connection: Connection, stamp: Stamp, page: Page) -> Merged:
 
 def lock_facts(connection: Connection, config_no: int) -> None:
     """Keep others from writing the connection's facts until the transaction ends: what was compared must still stand
-    when the difference is written. SQLite's writers are alone anyway.
+    when the difference is written. Polls need it not: a connection has one sync job, whose row its holder has locked.
+    SQLite's writers are alone anyway.
     """
     if not is_sqlite(connection):
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s, %s)", (_LOCK_SPACE, config_no))

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session
 
+from domain.facts import Origin
 from store.engine import is_sqlite, run_writing
 from store.opening import Store
 from store.writes.merge import Key, Merged, Page, Row, Shared, Stamp, merge_page
@@ -118,7 +119,7 @@ def test_two_that_write_one_page_at_once_make_it_once(store: Store) -> None:
     def write(session: Session) -> Merged:
         if not is_sqlite(session):  # SQLite lets one in at a time
             together.wait()
-        return merge_page(session.connection(), Stamp(1, 1, 1, 7), page)
+        return merge_page(session.connection(), Stamp(1, 1, Origin.IMPORT, 7), page)
 
     with ThreadPoolExecutor(2) as pool:
         done = [pool.submit(run_writing, store.engine, write) for _ in range(2)]
