@@ -18,7 +18,7 @@ import anyio.to_thread
 import streamlit
 import structlog
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import config
 from streamlit import logger as streamlit_logger
@@ -34,9 +34,11 @@ from api.auth_routes import AUTH_ROUTES
 from api.browser_policy import security_headers
 from api.gate import Gate, House
 from api.health import HEALTH_ROUTES
+from api.links import LINK_ROUTES, REFERRAL_ROUTES
 from api.oauth_routes import OAUTH_ROUTES
 from api.preloading import Preloading, preload_header
 from api.sockets import SESSION_HEADER
+from api.tracker import track, track_script
 from settings import Settings, SettingsError, current
 from store.errors import DatabaseUnreachable, StartError
 from store.opening import Store
@@ -52,9 +54,13 @@ _LOG = structlog.get_logger(__name__)
 def routes() -> list[BaseRoute]:
     """Our routes, all under mounts: an unknown path beside them would be answered with the page."""
     return [
+        Route("/api/track", track),
         Mount("/api", app=api()),
         Mount("/auth", routes=[*AUTH_ROUTES, *OAUTH_ROUTES]),
         Mount("/health", routes=HEALTH_ROUTES),
+        Route("/track.js", track_script),
+        Mount("/l", routes=LINK_ROUTES),
+        Mount("/r", routes=REFERRAL_ROUTES),
     ]
 
 

@@ -18,9 +18,14 @@ _LOG = structlog.get_logger(__name__)
 #: Headers only we may set, or that proxies set and we have read.
 _STRIPPED = (SESSION_HEADER, b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"forwarded")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_OWN_MOUNTS = ("/api", "/auth", "/health")
+_OWN_MOUNTS = ("/api", "/auth", "/health", "/l", "/r", "/track.js")
 #: Called by programs and browsers of other sites, each with a check of its own: signature, tracker key.
 _OPEN_TO_OTHERS = ("/api/webhooks", "/api/track")
+#: Loaded by pages of other sites, and kept by browsers as long as the answer itself says.
+_FOR_OTHERS = ("/track.js", "/api/track")
+_KEPT = ("/track.js",)
+#: Strangers pass here on their way: they get no cookie of ours.
+_ON_THE_WAY = ("/l", "/r")
 _UPLOADS = "/_stcore/upload_file"
 _SIGNED_IN_ONLY = ("/media/", _UPLOADS)
 _CLOSED = ("/_stcore/agent",)
@@ -164,12 +169,17 @@ class _Answer:
         is_page = kind.startswith(b"text/html")
         ours = [*self._house.headers, (b"x-request-id", self.request_id.encode())]
         path = self._scope["path"]
-        is_private = is_page or _is_below(path, _OWN_MOUNTS) or path.startswith(_SIGNED_IN_ONLY)
+        is_own = _is_below(path, _OWN_MOUNTS) and not _is_below(path, _KEPT)
+        is_private = is_page or is_own or path.startswith(_SIGNED_IN_ONLY)
+        if _is_below(path, _FOR_OTHERS):
+            ours = [pair for pair in ours if pair[0] != b"cross-origin-resource-policy"]
+        if _is_below(path, _ON_THE_WAY):
+            ours = [pair for pair in ours if pair[0] != b"referrer-policy"]
         set_by_us = {key for key, _ in ours} | {b"server"}
         if is_private and not any(key.lower() == b"cache-control" and b"no-store" in value for key, value in given):
             ours.append((b"cache-control", b"no-store"))
             set_by_us.add(b"cache-control")
-        if is_page and not self._has_visit:
+        if is_page and not self._has_visit and not _is_below(path, _ON_THE_WAY):
             settings = self._house.settings
             line = cookie_line(settings, visit_cookie_name(settings), new_visit(), seconds=VISIT_HOURS * 3600)
             ours.append((b"set-cookie", line.encode()))

@@ -1,0 +1,184 @@
+"""Set the career-site tracker up, and keep what it hears."""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session
+
+from actions.gathering import gathering
+from actions.viewer import NotFound, Viewer, deed, require_admin
+from actions.visitors import Visitor
+from domain.text import clean_text, key_text
+from domain.visits import (
+    LONGEST_WORD,
+    Source,
+    checked_pattern,
+    plain_host,
+    plain_path,
+    posting_page,
+    posting_part,
+    resolve_source,
+    site_origin,
+)
+from store.engine import Urgency
+from store.opening import Store
+from store.reports.tracker import TrackedSite, find_tracked_site, list_heard_origins
+from store.tables.columns import new_id
+from store.writes.audit import append_audit
+from store.writes.tracked_names import with_names
+from store.writes.tracker import find_site, insert_events, save_site
+
+KEY_BYTES = 12
+MOST_ORIGINS = 50
+#: A change of settings or a new posting is known everywhere after so many seconds.
+CACHE_SECONDS = 5.0
+_MOST_CACHED = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedEvent:
+    """One event as a page tells it; nothing of it is believed."""
+
+    kind: str
+    path: str
+    referrer: str = ""
+    source: str = ""
+    medium: str = ""
+    campaign: str = ""
+    link: str = ""
+    posting: str = ""
+    application: str = ""
+
+
+def save_tracker(store: Store, viewer: Viewer, sites: Sequence[str], pattern: str, *, now: datetime) -> None:
+    """Keep from which sites the tracker is heard, and how a path names a posting. The first time makes the site's key.
+
+    Raises NotAllowed, and ValueError with words for the form.
+    """
+    require_admin(store, viewer, "tracker.save", now=now)
+    origins = checked_origins(sites)
+    settings: dict[str, object] = {"origins": origins, "path_pattern": checked_pattern(pattern)}
+    with store.writing(Urgency.EVENT) as session:
+        held = find_site(session, viewer.company_id)
+        kept = {**held.settings, **settings} if held else settings
+        save_site(session, viewer.company_id, secrets.token_urlsafe(KEY_BYTES), kept, now=now)
+        append_audit(session, deed(viewer, "tracker.save", sites=origins, pattern=settings["path_pattern"]), now=now)
+
+
+def switch_tracker(store: Store, viewer: Viewer, *, is_on: bool, now: datetime) -> None:
+    """Switch the tracker on or off; off, nothing is kept. Raises NotAllowed, and NotFound before it was set up."""
+    require_admin(store, viewer, "tracker.switch", now=now)
+    with store.writing(Urgency.EVENT) as session:
+        site = find_site(session, viewer.company_id)
+        if site is None:
+            raise NotFound("The tracker is not set up yet.")
+        site.disabled_at = None if is_on else site.disabled_at or now
+        session.add(site)
+        append_audit(session, deed(viewer, "tracker.switch", on=is_on), now=now)
+
+
+def checked_origins(sites: Sequence[str]) -> list[str]:
+    """Origins of the sites' addresses, in order, each once. Raises ValueError naming the first that is none.
+
+    >>> checked_origins(["jobs.acme.example/careers", " https://acme.example ", ""])
+    ['https://acme.example', 'https://jobs.acme.example']
+    """
+    told = [site.strip() for site in sites if site.strip()]
+    wrong = next((site for site in told if not site_origin(site)), "")
+    if wrong:
+        raise ValueError(f"{wrong[:100]} is not the address of a site. Write it like https://jobs.acme.example.")
+    if not told:
+        raise ValueError("Name at least one site, such as https://jobs.acme.example.")
+    found = sorted({site_origin(site) for site in told})
+    if len(found) > MOST_ORIGINS:
+        raise ValueError(f"At most {MOST_ORIGINS} sites can be named.")
+    return found
+
+
+class Sites:
+    """The tracked sites as this process remembers them, for a few seconds. Unknown keys are remembered too."""
+
+    def __init__(self, store: Callable[[], Store]) -> None:
+        self._store = store
+        self._known: dict[str, tuple[float, TrackedSite | None]] = {}
+        self._origins: tuple[float, frozenset[str]] = (0.0, frozenset())
+        self._lock = threading.Lock()
+
+    def recall(self, key: str) -> tuple[bool, TrackedSite | None]:
+        """Whether the key's site is remembered, and the site."""
+        held = self._known.get(key)
+        return (False, None) if held is None or held[0] < time.monotonic() else (True, held[1])
+
+    def find(self, key: str) -> TrackedSite | None:
+        """The site with this key, from the database; None for an unknown one."""
+        with self._store().reading() as session:
+            site = find_tracked_site(session, key)
+        with self._lock:
+            if len(self._known) >= _MOST_CACHED:
+                self._known.clear()
+            self._known[key] = (time.monotonic() + CACHE_SECONDS, site)
+        return site
+
+    def recall_origin(self, origin: str) -> bool | None:
+        """Whether some company's tracker is heard from this origin; None where that must be looked up."""
+        until, origins = self._origins
+        return origin in origins if until >= time.monotonic() else None
+
+    def find_origin(self, origin: str) -> bool:
+        """The same from the database."""
+        with self._store().reading() as session:
+            origins = list_heard_origins(session)
+        self._origins = (time.monotonic() + CACHE_SECONDS, origins)
+        return origin in origins
+
+
+async def keep_event(
+    site: TrackedSite, told: TrackedEvent, visitor: Visitor, *, now: datetime, foreign: str = ""
+) -> None:
+    """Keep an event; returns once it is on the disk. `foreign` is an origin that is not the company's: never counted.
+
+    Raises NotStored.
+    """
+    await gathering().put(write_events, row_of(site, told, visitor, now=now, foreign=foreign))
+
+
+def row_of(
+    site: TrackedSite, told: TrackedEvent, visitor: Visitor, *, now: datetime, foreign: str = ""
+) -> dict[str, Any]:
+    """The event's row; `name` in it is the link or referral code that its visitor came by, resolved when written."""
+    path = plain_path(told.path)
+    page = posting_page(path, site.pattern)
+    referrer = plain_host(told.referrer)
+    named = Source(told.source, told.medium, told.campaign)
+    # Who asks not to be followed is counted, and nothing else.
+    is_anonymous = not visitor.hash and not visitor.reason
+    source = Source() if is_anonymous else resolve_source(named, referrer, site.hosts)
+    return {
+        "id": new_id(),
+        "company_id": site.company_id,
+        "at": now,
+        "kind": told.kind,
+        "posting_id": site.find_posting(clean_text(told.posting), page, posting_part(path, site.pattern), path),
+        "path": path,
+        "source": source.source,
+        "medium": source.medium,
+        "campaign": source.campaign,
+        "referrer_host": plain_host(foreign.partition("://")[2]) if foreign else referrer if visitor.hash else "",
+        "visitor": visitor.hash,
+        "country": visitor.country,
+        "agent": visitor.agent,
+        "filtered_reason": visitor.reason or ("origin" if foreign else ""),
+        "application_ref": key_text(told.application) if told.kind == "apply_complete" else "",
+        "name": "" if is_anonymous else clean_text(told.link, LONGEST_WORD),
+    }
+
+
+def write_events(session: Session, rows: Sequence[dict[str, Any]]) -> list[None]:
+    """Rows of `row_of`, written in the gathering's transaction."""
+    insert_events(session, with_names(session, rows))
+    return [None] * len(rows)

@@ -1,0 +1,187 @@
+"""The career-site tracker: its script, and the events that pages of the company's sites send.
+
+Whoever asks learns nothing from the answer: an unknown key, a page of another site and a crawler get the same 204 as
+everybody else. The script is allowed on any page; what counts is decided here.
+"""
+
+import re
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any
+
+import anyio.to_thread
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from actions.gathering import RETRY_SECONDS, NotStored
+from actions.running import StoreUnavailable, running_store
+from actions.tracker import Sites, TrackedEvent, keep_event
+from actions.visitors import Headers, Visitors
+from api.bodies import parse_object
+from api.limits import meter
+from api.problems import problem
+from domain.visits import KINDS, LONGEST_PATH
+from settings import current
+from store.errors import StoreError
+from store.tables.columns import utc_now
+
+SCRIPT_SECONDS = 3600
+_FILE = Path(__file__).with_name("track.js")
+#: Any page may load the script, and any page's event is taken: which site counts is looked up, not asked of browsers.
+_ANYWHERE = {"Cross-Origin-Resource-Policy": "cross-origin"}
+_COMMENT = re.compile(r"^\s*//.*$", re.MULTILINE)
+_BEACONS = {"text/plain", "application/json", ""}
+
+Word = Annotated[str, msgspec.Meta(max_length=200)]
+
+
+class Beacon(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """What the script sends: key, event, path, referring host, UTM source, medium and campaign, utm_id, posting, and
+    what the site calls the application."""
+
+    k: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    e: str
+    p: Annotated[str, msgspec.Meta(min_length=1, max_length=4 * LONGEST_PATH)]
+    r: Annotated[str, msgspec.Meta(max_length=260)] = ""
+    s: Word = ""
+    m: Word = ""
+    c: Word = ""
+    i: Word = ""
+    j: Word = ""
+    a: Word = ""
+
+
+@lru_cache(maxsize=1)
+def script() -> tuple[bytes, str]:
+    """The script without its comments and indentation, and its tag."""
+    lines = (line.strip() for line in _COMMENT.sub("", _FILE.read_text("utf-8")).splitlines())
+    body = "\n".join(line for line in lines if line).encode()
+    return body, f'"{sha256(body).hexdigest()[:16]}"'
+
+
+async def track_script(request: Request) -> Response:
+    """GET /track.js."""
+    body, tag = script()
+    headers = {"Cache-Control": f"public, max-age={SCRIPT_SECONDS}", "ETag": tag, **_ANYWHERE}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="text/javascript", headers=headers)
+
+
+class Track:
+    """POST /api/track, as a bare ASGI application: it is asked more often than anything else."""
+
+    def __init__(self) -> None:
+        self._sites = Sites(running_store)
+        self._visitors: Visitors | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers with 204 once the event is on the disk, or with what is wrong with the request."""
+        request = Request(scope, receive)
+        try:
+            answer = await self._answer(request)
+        except HTTPException as error:
+            answer = problem(error.status_code, error.detail, dict(error.headers or {}))
+        except (NotStored, StoreUnavailable, StoreError, TimeoutError):
+            answer = problem(503, "The event was not kept. Try again in a moment.", {"Retry-After": str(RETRY_SECONDS)})
+        for name, value in (await self._cors(request)).items():
+            answer.headers[name] = value
+        await answer(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return Response(status_code=204)
+        if request.method != "POST":
+            return PlainTextResponse("Method not allowed", 405, {"Allow": "POST, OPTIONS"})
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() not in _BEACONS:
+            raise HTTPException(415, "Send JSON, as text/plain or application/json.")
+        headers = sender_of(request)
+        require_measure(headers.address)
+        beacon = _beacon(await request.body())
+        is_known, site = self._sites.recall(beacon.k)
+        if not is_known:
+            site = await anyio.to_thread.run_sync(self._sites.find, beacon.k)
+        if site is None:
+            return Response(status_code=204)
+        now = utc_now()
+        origin = request.headers.get("origin", "")
+        visitors = self._visitors = self._visitors or Visitors(running_store, current().maxmind_db)
+        if visitors.knows(site.company_id, now):
+            visitor = visitors.see(site.company_id, site.key, headers, now=now)
+        else:
+            visitor = await anyio.to_thread.run_sync(lambda: visitors.see(site.company_id, site.key, headers, now=now))
+        foreign = "" if origin in site.origins else origin[:300] or "unknown"
+        await keep_event(site, _event(beacon), visitor, now=now, foreign=foreign)
+        return Response(status_code=204)
+
+    async def _cors(self, request: Request) -> dict[str, str]:
+        """What lets pages of the companies' sites read the answer; beacons need none of it."""
+        origin = request.headers.get("origin", "")
+        if not origin or len(origin) > 300:
+            return _ANYWHERE
+        is_heard = self._sites.recall_origin(origin)
+        try:
+            if is_heard is None:
+                is_heard = await anyio.to_thread.run_sync(self._sites.find_origin, origin)
+        except (StoreUnavailable, StoreError):
+            return _ANYWHERE
+        if not is_heard:
+            return _ANYWHERE
+        told = {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
+        if request.method == "OPTIONS":
+            told |= {
+                "Access-Control-Allow-Methods": "POST",
+                "Access-Control-Allow-Headers": "Content-Type",
+                "Access-Control-Max-Age": "86400",
+            }
+        return _ANYWHERE | told
+
+
+def sender_of(request: Request) -> Headers:
+    """What a request says about who sends it. DNT and Sec-GPC are asked for what they are: not to be followed."""
+    told = request.headers
+    purpose = told.get("sec-purpose", "") or told.get("purpose", "") or told.get("x-purpose", "")
+    return Headers(
+        address=request.client.host if request.client else "",
+        agent=told.get("user-agent", "")[:1000],
+        purpose=purpose if purpose.lower().startswith(("prefetch", "preview", "prerender")) else "",
+        refuses=told.get("sec-gpc") == "1" or told.get("dnt") == "1",
+    )
+
+
+def require_measure(address: str) -> None:
+    """Raises 429 for an address that sends more than it may."""
+    left, seconds = meter(current().track_events_per_minute).take(f"track:{address}")
+    if left < 0:
+        raise HTTPException(429, "Too many events in this minute.", {"Retry-After": str(seconds)})
+
+
+def _beacon(body: bytes) -> Beacon:
+    try:
+        found = msgspec.convert(parse_object(body), Beacon)
+    except msgspec.ValidationError as error:
+        raise HTTPException(400, f"This is no event: {str(error)[:200]}") from None
+    if found.e not in KINDS:
+        raise HTTPException(400, f"The event must be one of {', '.join(KINDS)}.")
+    return found
+
+
+def _event(told: Beacon) -> TrackedEvent:
+    return TrackedEvent(
+        kind=told.e,
+        path=told.p,
+        referrer=told.r,
+        source=told.s,
+        medium=told.m,
+        campaign=told.c,
+        link=told.i,
+        posting=told.j,
+        application=told.a,
+    )
+
+
+track: Any = Track()
