@@ -201,10 +201,11 @@ class TokenCache(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What a connector is given to work with."""
+    """What a connector is given to work with. `flags` are the `Page.quality` flags of the last completed sync."""
 
     http: "Http"
     tokens: TokenCache
+    flags: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +215,8 @@ class OAuth:
     `client_env` is the prefix of the settings that hold the client (`INDEED` for INDEED_CLIENT_ID and
     INDEED_CLIENT_SECRET). `client_in` says where the token address wants the client's secret. `refresh_days` is how
     long a refresh token lives at most, None where it does not end by itself, 0 where the platform gives none.
-    `client_fields` are the form's fields for the client, for a company that brings its own.
+    `client_fields` are the form's fields for the client, for a company that brings its own. `lasts_days` is how long a
+    grant without a refresh token lasts, where that is longer than the first access token's life.
     """
 
     authorize_url: str
@@ -226,6 +228,7 @@ class OAuth:
     extra: tuple[tuple[str, str], ...] = ()
     refresh_days: int | None = None
     client_fields: tuple[str, str] = ("client_id", "client_secret")
+    lasts_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)

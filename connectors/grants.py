@@ -99,5 +99,5 @@ def _refresh_end(spec: OAuth, told: Mapping[str, Any], token: Token, now: dateti
     if isinstance(seconds, int) and seconds > 0:
         return now + timedelta(seconds=seconds)
     if spec.refresh_days == 0:
-        return token.expires_at
+        return now + timedelta(days=spec.lasts_days) if spec.lasts_days else token.expires_at
     return now + timedelta(days=spec.refresh_days) if spec.refresh_days else None

@@ -83,19 +83,27 @@ class LinkPages:
 
 
 class TokenPages:
-    """Page tokens that mean something to the platform only."""
+    """Page tokens that mean something to the platform only.
+
+    A page that names its own token is asked for once more, as platforms do serve a page twice; then it is a loop.
+    """
 
     def __init__(self, max_pages: int = MAX_PAGES) -> None:
         self._seen = _Seen(max_pages)
+        self._repeated = False
         self.token = ""
         self.is_done = False
 
     def advance(self, token: str) -> None:
         """Go on to the page of `token`, "" for none. Raises SchemaDrift for a loop."""
+        before, self.token = self.token, token
         self.is_done = not token
+        if token and token == before and not self._repeated:
+            self._repeated = True
+            return
+        self._repeated = False
         if token:
             self._seen.add(token)
-        self.token = token
 
 
 def within(root: str, href: str) -> str:

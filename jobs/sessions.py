@@ -53,7 +53,14 @@ def open_connector(
         http = stack.enter_context(open_http(kind, spend=budget.spend, pause=pause, sandbox_url=settings.sandbox_url))
         stack.callback(lambda: note_answers(store, config.number, http.usage, budget.spent, http.now()))
         tokens = StoredTokens(store, config, pause=pause)
-        yield Opened(kind(filled, Session(http=http, tokens=tokens)), config, company_no, http, budget)
+        session = Session(http=http, tokens=tokens, flags=_flags(config))
+        yield Opened(kind(filled, session), config, company_no, http, budget)
+
+
+def _flags(config: PlatformConfig) -> frozenset[str]:
+    """What the last completed sync said of the numbers."""
+    told = config.quality.get("flags")
+    return frozenset(map(str, told)) if isinstance(told, list) else frozenset()
 
 
 def _load(session: Rows, config_id: uuid.UUID) -> tuple[PlatformConfig, int]:
