@@ -55,6 +55,10 @@ class Settings:
     maxmind_db: str = _setting(
         "MAXMIND_DB", "", "MaxMind file (.mmdb) that tells the country of tracked visits; empty leaves it out."
     )
+    smtp_url: str = _setting("SMTP_URL", "", "Mail server: smtp://user:password@host:587, or smtps:// for TLS at once.")
+    mail_from: str = _setting("MAIL_FROM", "", "Sender of mails; empty means noreply at the host of PUBLIC_URL.")
+    alert_webhook_url: str = _setting("ALERT_WEBHOOK_URL", "", "Address that gets alerts as JSON by POST.")
+    sentry_dsn: str = _setting("SENTRY_DSN", "", "Sentry project that gets alerts.")
     google_client_id: str = _setting("GOOGLE_CLIENT_ID", "", "OAuth client of “Connect with Google”.")
     google_client_secret: str = _setting("GOOGLE_CLIENT_SECRET", "", "Its secret.")
     indeed_client_id: str = _setting("INDEED_CLIENT_ID", "", "OAuth client of “Connect with Indeed”.")
@@ -135,13 +139,10 @@ class Settings:
     def secrets(self) -> tuple[str, ...]:
         """What must never be written down: passwords, tokens and keys among the settings."""
         keys = [part.strip().partition(":")[2] for part in self.encryption_key.split(",")]
-        try:
-            password = urlsplit(self.database_url).password or ""
-        except ValueError:
-            password = ""
+        password = _password(self.database_url)
         clients = [getattr(self, item.name) for item in fields(self) if item.name.endswith("_client_secret")]
         told = (self.encryption_key, *keys, password, unquote(password), self.demo_password, self.metrics_token)
-        told = (*told, *clients)
+        told = (*told, *clients, _password(self.smtp_url), self.alert_webhook_url, self.sentry_dsn)
         return tuple(dict.fromkeys(secret for secret in told if secret))
 
     def oauth_client(self, prefix: str) -> tuple[str, str] | None:
@@ -160,6 +161,14 @@ class Settings:
         if not value.strip().isascii() or not value.strip().isdecimal() or not low <= int(value) <= high:
             raise SettingsError(f"{variable} must be a whole number from {low} to {high}, not {value!r}.")
         return int(value)
+
+
+def _password(url: str) -> str:
+    """The password in an address, "" where there is none."""
+    try:
+        return urlsplit(url).password or ""
+    except ValueError:
+        return ""
 
 
 def load(environment: Mapping[str, str]) -> Settings:
@@ -188,11 +197,20 @@ def load(environment: Mapping[str, str]) -> Settings:
     for origin in settings.cors_origins:
         if not re.fullmatch(r"https?://[^/\s?#@*]+", origin):
             raise SettingsError(f"API_CORS_ORIGINS holds {origin!r}, which is no origin like https://reports.example.")
+    _require_channels(settings)
     if settings.redis_url:
         raise SettingsError("REDIS_URL is set, but this version runs its jobs without Redis. Unset it.")
     if settings.log_level not in {"debug", "info", "warning", "error"}:
         raise SettingsError(f"LOG_LEVEL must be debug, info, warning or error, not {settings.log_level!r}.")
     return settings
+
+
+def _require_channels(settings: Settings) -> None:
+    if settings.smtp_url and not re.fullmatch(r"smtps?://[^\s/]+/?", settings.smtp_url):
+        raise SettingsError("SMTP_URL must look like smtp://user:password@mail.example:587.")
+    for variable, url in (("ALERT_WEBHOOK_URL", settings.alert_webhook_url), ("SENTRY_DSN", settings.sentry_dsn)):
+        if url and not re.fullmatch(r"https?://[^\s]+", url):
+            raise SettingsError(f"{variable} must be an address that begins with https://.")
 
 
 def _require_network(text: str) -> None:

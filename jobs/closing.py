@@ -18,6 +18,7 @@ from store.engine import run_writing
 from store.opening import Store
 from store.tables import ErrorLog, PlatformConfig
 from store.tables import PlatformSyncJob as Job
+from store.writes.alerts import Trouble, raise_alert, settle_alerts
 from store.writes.coverage import mark_failed
 from store.writes.facts import place_of
 
@@ -45,6 +46,7 @@ def complete(store: Store, claim: Claim, quality: list[str], now: datetime) -> O
             .where(col(ErrorLog.config_id) == claim.config_id, col(ErrorLog.resolved_at).is_(None))
             .values(resolved_at=now)
         )
+        settle_alerts(session, claim.config_id, now=now)
 
     holding(
         store.engine,
@@ -121,6 +123,10 @@ def fail(store: Store, claim: Claim, error: ConnectorError, now: datetime, backo
 
     def work(session: Session) -> None:
         session.add(_entry(claim, error, now))
+        severity = CAUSES[error.cause].severity
+        if severity == "critical":
+            trouble = Trouble(claim.company_id, claim.config_id, error.cause, severity, error.detail)
+            raise_alert(session, trouble, now=now)
         if not again:
             _mark_gaps(session, claim, remaining or [(job.window_start, job.window_end)], error.cause, now)
 

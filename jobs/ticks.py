@@ -10,8 +10,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
 from connectors.registry import find_source
-from jobs import supervise
+from jobs import mail, supervise
 from jobs.aggregate import aggregate_due
+from jobs.alerts import tell_alerts
 from jobs.apply import apply_due
 from jobs.enqueue import request_sync
 from jobs.outbox import send_next
@@ -111,7 +112,8 @@ def outbox_task() -> None:
 
 
 def follow_task() -> None:
-    """In a worker process: find what became of platforms' applicants, and ask how published postings stand."""
+    """In a worker process: tell people of troubles, find what became of platforms' applicants, and ask how published
+    postings stand."""
     supervise.in_child(_follow)
 
 
@@ -121,6 +123,9 @@ def _send_all(store: Store, settings: Settings, worker: str, is_stopping: Callab
 
 
 def _follow(store: Store, settings: Settings, _worker: str, is_stopping: Callable[[], bool]) -> None:
+    tell_alerts(store, settings, utc_now())
+    while not is_stopping() and mail.send_next(store, settings, now=utc_now) is not None:
+        pass
     collect_outcomes(store, utc_now())
     if not is_stopping():
         refresh_standings(store, settings, now=utc_now)
