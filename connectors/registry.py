@@ -4,7 +4,9 @@ from typing import Any
 
 from connectors.company_website import CompanyWebsite
 from connectors.contract import Connector, MetricsSource
+from connectors.facebook import Facebook
 from connectors.indeed import Indeed
+from connectors.indeed_job_sync import IndeedJobSync
 from connectors.linkedin_page import LinkedInPage
 from connectors.ziprecruiter import ZipRecruiter
 
@@ -12,7 +14,9 @@ CONNECTORS: dict[str, type[Connector[Any]]] = {
     connector.key: connector
     for connector in (
         CompanyWebsite,
+        Facebook,
         Indeed,
+        IndeedJobSync,
         LinkedInPage,
         ZipRecruiter,
     )

@@ -13,6 +13,7 @@ from sandbox import (
     ga4,
     glassdoor,
     indeed,
+    indeed_graphql,
     linkedin_page,
     lix,
     oauth_google,
@@ -35,6 +36,7 @@ PLATFORMS: tuple[Callable[[World], Sequence[BaseRoute]], ...] = (
     scrapingbee.routes,
     oauth_indeed.routes,
     indeed.routes,
+    indeed_graphql.routes,
     facebook.routes,
     ziprecruiter.routes,
 )

@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any
 
 from connectors.publishing import Draft
+from connectors.registry import CONNECTORS
 from domain.adverts import Advert, Question
 from sandbox.launch import Sandbox
 
@@ -37,11 +38,11 @@ def draft_with(draft: Draft = DRAFT, **changes: Any) -> Draft:
 
 
 def ads(sandbox: Sandbox, key: str) -> dict[str, dict[str, Any]]:
-    """What stands on a platform's board, by our reference."""
-    return {ad["ref"]: ad for ad in sandbox.control("boards")[key]["ads"]}
+    """What stands on the board of a connector's platform, by our reference."""
+    return {ad["ref"]: ad for ad in sandbox.control("boards")[CONNECTORS[key].platform]["ads"]}
 
 
 def told(sandbox: Sandbox, key: str) -> list[dict[str, Any]]:
     """What a platform was told of its applicants."""
-    found: list[dict[str, Any]] = sandbox.control("boards")[key]["told"]
+    found: list[dict[str, Any]] = sandbox.control("boards")[CONNECTORS[key].platform]["told"]
     return found

@@ -92,10 +92,8 @@ def test_a_closed_one_can_be_published_again(sandbox: Sandbox, key: str):
     assert [(ad["is_open"], ad["made"]) for ad in ads(sandbox, key).values()] == [(True, 1)]
 
 
-@publishers
+@pytest.mark.parametrize("key", [key for key in PUBLISHERS if publisher(key).finds])
 def test_what_it_publishes_can_be_found_where_it_says_so(sandbox: Sandbox, key: str):
-    if not publisher(key).finds:
-        pytest.skip("the platform has no look-up: sending again is one")
     with publishing(sandbox, key) as reader:
         assert reader.source.find(DRAFT) is None
         published = reader.source.publish(DRAFT)
@@ -107,7 +105,7 @@ def test_it_tells_how_a_posting_stands_or_that_nobody_knows(sandbox: Sandbox, ke
     with publishing(sandbox, key) as reader:
         handles = reader.source.publish(DRAFT).handles
         status = reader.source.status(DRAFT, handles)
-    assert status is None or status.status == "live"
+    assert status is None or status.status in {"pending", "live"}
 
 
 @publishers
