@@ -2,6 +2,7 @@
 
 import argparse
 import getpass
+import json
 import os
 import signal
 import subprocess
@@ -19,8 +20,13 @@ from sqlmodel import col, select
 import logs
 from actions import demo as seeds
 from actions import operations, syncs, users
+from actions.export import open_export
 from actions.ports import require_free_port
 from actions.viewer import ADMIN, NotAllowed, NotFound, Viewer
+from api.app import ENDPOINTS
+from api.openapi import document
+from api.reference import markdown
+from domain.periods import Period
 from jobs.aggregate import rebuild as rebuild_aggregates
 from jobs.enqueue import SyncType
 from sandbox.launch import SandboxFailedError
@@ -28,6 +34,7 @@ from sandbox.launch import running as imitate
 from settings import Settings, current, load
 from store.errors import StoreError
 from store.opening import Store, open_store
+from store.reports.export import DATASETS
 from store.rotation import rotate
 from store.tables import Company, PlatformConfig, User
 from store.tables.people import ROLES
@@ -245,6 +252,27 @@ def export_audit(settings: Settings, given: argparse.Namespace) -> int:
     return 0
 
 
+def openapi(_settings: Settings, given: argparse.Namespace) -> int:
+    """Print the API's OpenAPI document, or its page."""
+    told = document(ENDPOINTS)
+    tools = frozenset(endpoint.name for endpoint in ENDPOINTS if endpoint.is_tool)
+    _say(markdown(told, tools).rstrip() if given.markdown else json.dumps(told, indent=2))
+    return 0
+
+
+def export(settings: Settings, given: argparse.Namespace) -> int:
+    """Write numbers into a file: CSV, or Parquet where its name ends so."""
+    form = "parquet" if given.into.suffix == ".parquet" else "csv"
+    with _Opened(settings) as store, given.into.open("wb") as out:
+        company = _company(store, given)
+        file = open_export(store, company.id, given.dataset, Period(given.start, given.end), form)
+        try:
+            out.writelines(file)
+        finally:
+            file.close()
+    return 0
+
+
 class _Opened:
     """The store for one command."""
 
@@ -323,6 +351,13 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--platform", required=True)
     command.add_argument("--from", dest="start", type=date.fromisoformat, required=True, metavar="YYYY-MM-DD")
     command.add_argument("--to", dest="end", type=date.fromisoformat, required=True, metavar="YYYY-MM-DD")
+    add(openapi).add_argument("--markdown", action="store_true", help="docs/api.md instead")
+    command = add(export)
+    command.add_argument("dataset", choices=sorted(DATASETS))
+    command.add_argument("--company", default="")
+    command.add_argument("--from", dest="start", type=date.fromisoformat, required=True, metavar="YYYY-MM-DD")
+    command.add_argument("--to", dest="end", type=date.fromisoformat, required=True, metavar="YYYY-MM-DD")
+    command.add_argument("--into", type=Path, required=True, help="the file to write")
     add(backup).add_argument("--to", type=Path, help="folder for the copy")
     add(restore).add_argument("file", type=Path)
     add(export_audit).add_argument("--to", type=Path, help="file to write; standard output without it")

@@ -38,8 +38,8 @@ from api.links import LINK_ROUTES, REFERRAL_ROUTES
 from api.oauth_routes import OAUTH_ROUTES
 from api.preloading import Preloading, preload_header
 from api.sockets import SESSION_HEADER
-from api.webhooks import webhooks
 from api.tracker import track, track_script
+from api.webhooks import webhooks
 from settings import Settings, SettingsError, current
 from store.errors import DatabaseUnreachable, StartError
 from store.opening import Store
@@ -55,9 +55,9 @@ _LOG = structlog.get_logger(__name__)
 def routes() -> list[BaseRoute]:
     """Our routes, all under mounts: an unknown path beside them would be answered with the page."""
     return [
-        Route("/api/track", track),
         Mount("/api/webhooks", app=webhooks),
-        Mount("/api", app=api()),
+        Route("/api/track", track),
+        Mount("/api", app=api(_settings_or_exit().cors_origins)),
         Mount("/auth", routes=[*AUTH_ROUTES, *OAUTH_ROUTES]),
         Mount("/health", routes=HEALTH_ROUTES),
         Route("/track.js", track_script),

@@ -5,6 +5,7 @@ The types are the documentation too: OpenAPI's schemas are made from them.
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from typing import TypeVar
 
 import msgspec
 
@@ -16,6 +17,14 @@ from store.reports.sources import SourceBreakdown
 
 class Answer(msgspec.Struct, rename="camel", kw_only=True):
     """Base of all answers."""
+
+
+Shown = TypeVar("Shown", bound=Answer)
+
+
+def shown(row: object, kind: type[Shown]) -> Shown:
+    """A report's row as an answer that has fields of the same names."""
+    return msgspec.convert(row, kind, from_attributes=True)
 
 
 class PeriodAnswer(Answer):
@@ -246,10 +255,7 @@ def breakdown_answer(
 
 def funnel_steps(steps: Iterable[FunnelStep]) -> list[FunnelStepAnswer]:
     """The funnel's stages."""
-    return [
-        FunnelStepAnswer(stage=step.stage, label=step.label, value=step.value, rate=step.rate, platforms=step.platforms)
-        for step in steps
-    ]
+    return [shown(step, FunnelStepAnswer) for step in steps]
 
 
 def performance_answer(found: Performance) -> PerformanceAnswer:

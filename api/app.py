@@ -1,16 +1,41 @@
-"""The application under /api: its routes, and its errors as problem documents."""
+"""The application under /api: its routes, its errors as problem documents, and which other sites may call it."""
+
+from collections.abc import Sequence
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 
 from api.analytics import ANALYTICS
+from api.configs import CONFIGS
+from api.docs import docs_routes
 from api.endpoints import Endpoint
+from api.exports import EXPORTS
+from api.mcp import mcp_routes
 from api.problems import HANDLERS
+from api.queries import QUERIES
+from api.records import RECORDS
 from api.syncs import SYNCS
 from api.tokens import TOKENS
 
-ENDPOINTS: tuple[Endpoint, ...] = (*ANALYTICS, *SYNCS, *TOKENS)
+ENDPOINTS: tuple[Endpoint, ...] = (*ANALYTICS, *QUERIES, *RECORDS, *SYNCS, *CONFIGS, *EXPORTS, *TOKENS)
+_ASKED = ("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match")
+_TOLD = ("ETag", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After", "Idempotency-Replayed")
 
 
-def api() -> Starlette:
-    """The sub-application mounted at /api."""
-    return Starlette(routes=[endpoint.route() for endpoint in ENDPOINTS], exception_handlers=HANDLERS)
+def api(cors_origins: Sequence[str] = ()) -> Starlette:
+    """The sub-application mounted at /api. Pages of `cors_origins` may call it, with a key: never with the cookie."""
+    others = Middleware(
+        CORSMiddleware,
+        allow_origins=list(cors_origins),
+        allow_methods=["GET", "POST"],
+        allow_headers=list(_ASKED),
+        expose_headers=list(_TOLD),
+        allow_credentials=False,
+        max_age=600,
+    )
+    return Starlette(
+        routes=[*(endpoint.route() for endpoint in ENDPOINTS), *docs_routes(ENDPOINTS), *mcp_routes(ENDPOINTS)],
+        middleware=[others] if cors_origins else [],
+        exception_handlers=HANDLERS,
+    )

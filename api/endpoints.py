@@ -80,7 +80,8 @@ class Endpoint:
     """One operation. `ask` gets a Reading (GET) or an Asking (POST) and the question, and runs in a thread.
 
     `stamp` names everything but the question that a GET's answer depends on; its tag is then known before the answer
-    is made. `handle` replaces the machinery where an answer is no JSON document. `refusals` are statuses of its own.
+    is made. `handle` replaces the machinery where an answer is no JSON document. `refusals` are statuses of its own,
+    `other_statuses` further ones with the same body. `is_tool` offers it to language models too.
     """
 
     method: str
@@ -99,6 +100,7 @@ class Endpoint:
     refusals: Mapping[int, str] | None = None
     media: tuple[str, ...] = ("application/json",)
     is_tool: bool = False
+    other_statuses: tuple[int, ...] = ()
 
     def route(self) -> Route:
         """The route that carries it."""

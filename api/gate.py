@@ -115,14 +115,18 @@ class Gate:
         return None if self._is_known(path) else (404, "Not found")
 
     def _is_foreign(self, scope: Scope, host: str) -> bool:
+        origin = header(scope, b"origin")
+        if origin in self.house.settings.cors_origins and _is_below(scope["path"], ("/api",)):
+            return False
         if header(scope, b"sec-fetch-site") == "cross-site":
             return True
-        origin = header(scope, b"origin")
         return bool(origin) and not self.house.names.is_own_origin(origin, host)
 
     def _is_known(self, path: str) -> bool:
         """Streamlit answers unknown paths with its page and 200; we say that there is nothing."""
         if _is_below(path, _CLOSED) or "\\" in path or ".." in path:
+            return False
+        if path in _ON_THE_WAY or path.startswith("/track.js/"):
             return False
         return (
             path.strip("/") in self.house.pages

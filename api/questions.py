@@ -49,7 +49,7 @@ def _day(value: Any) -> Any:
     return value
 
 
-def _parted(value: Any) -> Any:
+def parted(value: Any) -> Any:
     """Repeated parameters, each of which may hold several values with commas; every value once."""
     if not isinstance(value, list | tuple):
         return value
@@ -69,7 +69,7 @@ class OneOf:
 Day = Annotated[date, BeforeValidator(_day)]
 PlatformKey = Annotated[str, OneOf(*BY_KEY)]
 MetricName = Annotated[str, OneOf(*BY_NAME)]
-Platforms = Annotated[tuple[PlatformKey, ...], BeforeValidator(_parted)]
+Platforms = Annotated[tuple[PlatformKey, ...], BeforeValidator(parted)]
 Plain = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 Ref = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from actions.syncs import sync_all
 from actions.viewer import NotFound
 from api.answers import Answer
-from api.cursors import read_cursor, write_cursor
+from api.cursors import Pager
 from api.endpoints import Asking, Endpoint, Reading
 from api.questions import Nothing, OneOf, PageQuestion, PlatformKey, SyncQuestion
 from store.reports.sync_jobs import SyncJobRow, find_sync_job, list_sync_jobs
@@ -84,22 +84,17 @@ def sync(asking: Asking, question: SyncQuestion) -> SyncAnswer:
 
 def sync_jobs(reading: Reading, question: SyncJobsQuestion) -> SyncJobsAnswer:
     """The history of sync jobs."""
-    about = f"syncs {reading.company.id}"
-    after = read_cursor(reading.store, about, question)
+    pager = Pager(reading.store, question, "syncs", reading.company.id)
     rows = list_sync_jobs(
         reading.session,
         reading.company,
         state=question.status or "",
         platform=question.platform or "",
-        before=after[0] if after else None,
-        limit=question.limit + 1,
+        before=pager.after[0] if pager.after else None,
+        limit=pager.wanted,
     )
-    page = rows[: question.limit]
-    is_more = len(rows) > len(page)
-    return SyncJobsAnswer(
-        sync_jobs=[sync_job_answer(row) for row in page],
-        next_cursor=write_cursor(reading.store, about, question, (page[-1].number,)) if is_more else None,
-    )
+    page, following = pager.cut(rows, lambda row: (row.number,))
+    return SyncJobsAnswer(sync_jobs=[sync_job_answer(row) for row in page], next_cursor=following)
 
 
 def sync_job(reading: Reading, _question: Nothing) -> SyncJobAnswer:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from sqlalchemy import func, text
+from sqlalchemy import func, text, tuple_
 from sqlmodel import Session, col, or_, select
 
 from domain.facts import day_number
@@ -68,8 +68,13 @@ def list_postings(
     *,
     status: str = "",
     search: str = "",
+    after: tuple[str, int] | None = None,
+    limit: int = MOST_ROWS,
 ) -> list[PostingRow]:
-    """Postings with their numbers in `period`, by title, at most MOST_ROWS. `search` is literal text."""
+    """Postings with their numbers in `period`, by title, at most `limit`. `search` is literal text.
+
+    `after` is title and number of the last posting of the page before.
+    """
     query = select(JobPosting).where(JobPosting.company_id == company.id)
     if status:
         query = query.where(JobPosting.status == status)
@@ -83,7 +88,9 @@ def list_postings(
                 func.lower(JobPosting.location).contains(wanted, autoescape=True),
             )
         )
-    postings = session.exec(query.order_by(JobPosting.title, col(JobPosting.number)).limit(MOST_ROWS)).all()
+    if after is not None:
+        query = query.where(tuple_(col(JobPosting.title), col(JobPosting.number)) > after)
+    postings = session.exec(query.order_by(JobPosting.title, col(JobPosting.number)).limit(limit)).all()
     rows = {posting.number: _row(posting) for posting in postings}
     _fill(session, company, period, filters.numbers, rows)
     return list(rows.values())
