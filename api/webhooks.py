@@ -98,7 +98,7 @@ async def _answer(scope: Scope, receive: Receive) -> Reply:
     parts = scope["path"].split("/")[3:]
     method = scope["method"]
     receiver = find_receiver(parts[0]) if 2 <= len(parts) <= 3 else None
-    if receiver is None or any(len(part) > _LONGEST_NAME for part in parts):
+    if receiver is None or any(len(part) > _LONGEST_NAME or "\x00" in part for part in parts):
         raise _Refusal(_NOWHERE)
     key = parts[2] if len(parts) == 3 else ""
     if key and not receiver.has_key_in_url:
