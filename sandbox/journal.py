@@ -12,7 +12,9 @@ from typing import Any
 KEPT = 10_000
 BODY_KEPT = 8_000
 SECRET_HEADERS = {"authorization", "cookie"}
-SECRET_FIELDS = re.compile(r"\b(client_secret|assertion|refresh_token|access_token)=[^&\s]+")
+SECRET_FIELDS = re.compile(
+    r"\b(client_secret|assertion|refresh_token|access_token|input_token|fb_exchange_token|code_verifier)=[^&\s]+"
+)
 # What Indeed may charge for one call to its advertising API, in cents.
 WORST_CALL_MINOR = 300
 
@@ -52,7 +54,7 @@ class Journal:
             monotonic=time.monotonic(),
             method=scope["method"],
             path=scope["path"],
-            query=scope["query_string"].decode("latin-1"),
+            query=SECRET_FIELDS.sub(r"\1=[redacted]", scope["query_string"].decode("latin-1")),
             headers={n: "[redacted]" if n in SECRET_HEADERS else v for n, v in headers.items()},
             body=SECRET_FIELDS.sub(r"\1=[redacted]", body[:BODY_KEPT].decode("utf-8", "replace")),
         )
