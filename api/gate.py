@@ -128,6 +128,8 @@ class Gate:
             return False
         if path in _ON_THE_WAY or path.startswith("/track.js/"):
             return False
+        if path in _ON_THE_WAY or path.startswith("/track.js/"):
+            return False
         return (
             path.strip("/") in self.house.pages
             or path in self.house.files
