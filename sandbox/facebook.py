@@ -119,7 +119,8 @@ class Graph:
 
     def insights(self, request: Request) -> dict[str, Any]:
         """Lifetime numbers of a post, or the page's days."""
-        metrics = [name for name in request.query_params.get("metric", "").split(",") if name]
+        # Lists may be JSON too.
+        metrics = re.findall(r"\w+", request.query_params.get("metric", ""))
         if not metrics:
             raise GraphError(3001, "(#3001) No metric was specified to be fetched.")
         node = request.path_params["node"]
