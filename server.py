@@ -35,6 +35,7 @@ from api.browser_policy import security_headers
 from api.gate import Gate, House
 from api.health import HEALTH_ROUTES
 from api.links import LINK_ROUTES, REFERRAL_ROUTES
+from api.metrics import metrics
 from api.oauth_routes import OAUTH_ROUTES
 from api.preloading import Preloading, preload_header
 from api.sockets import SESSION_HEADER
@@ -60,6 +61,7 @@ def routes() -> list[BaseRoute]:
         Mount("/api", app=api(_settings_or_exit().cors_origins)),
         Mount("/auth", routes=[*AUTH_ROUTES, *OAUTH_ROUTES]),
         Mount("/health", routes=HEALTH_ROUTES),
+        Route("/metrics", metrics),
         Route("/track.js", track_script),
         Mount("/l", routes=LINK_ROUTES),
         Mount("/r", routes=REFERRAL_ROUTES),

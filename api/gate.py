@@ -18,7 +18,7 @@ _LOG = structlog.get_logger(__name__)
 #: Headers only we may set, or that proxies set and we have read.
 _STRIPPED = (SESSION_HEADER, b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"forwarded")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_OWN_MOUNTS = ("/api", "/auth", "/health", "/l", "/r", "/track.js")
+_OWN_MOUNTS = ("/api", "/auth", "/health", "/l", "/r", "/track.js", "/metrics")
 #: Called by programs and browsers of other sites, each with a check of its own: signature, tracker key.
 _OPEN_TO_OTHERS = ("/api/webhooks", "/api/track")
 #: Loaded by pages of other sites, and kept by browsers as long as the answer itself says.
@@ -110,7 +110,7 @@ class Gate:
         is_open = _is_below(path, _OPEN_TO_OTHERS)
         if method not in _SAFE_METHODS and not is_open and self._is_foreign(scope, host):
             return 403, "Requests from other sites are not accepted"
-        if _is_below(path, ("/_stcore/metrics",)) and not metrics:
+        if _is_below(path, ("/_stcore/metrics", "/metrics")) and not metrics:
             return 404, "Not found"
         return None if self._is_known(path) else (404, "Not found")
 
@@ -125,8 +125,6 @@ class Gate:
     def _is_known(self, path: str) -> bool:
         """Streamlit answers unknown paths with its page and 200; we say that there is nothing."""
         if _is_below(path, _CLOSED) or "\\" in path or ".." in path:
-            return False
-        if path in _ON_THE_WAY or path.startswith("/track.js/"):
             return False
         if path in _ON_THE_WAY or path.startswith("/track.js/"):
             return False

@@ -40,6 +40,7 @@ MENU = (
     Entry("pages/Postings.py", "Postings", ":material/work:"),
     Entry("pages/Platforms.py", "Platforms", ":material/hub:", ADMIN),
     Entry("pages/Sync_jobs.py", "Sync jobs", ":material/history:", ADMIN),
+    Entry("pages/Platform_health.py", "Platform health", ":material/monitor_heart:", ADMIN),
     Entry("pages/Import.py", "Import", ":material/upload_file:", ADMIN),
 )
 

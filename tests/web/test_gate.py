@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.launch import RunningApp, running_app
 from tests.people import ADMIN, MANAGER, PASSWORD, seed_data_dir
@@ -61,7 +62,6 @@ def test_static_files_may_be_kept(client: httpx.Client) -> None:
     [
         "/_stcore/agent",
         "/_stcore/agent/openapi.json",
-        "/metrics",
         "/docs",
         "/openapi.json",
         "/.git/config",
@@ -80,9 +80,20 @@ def test_what_is_not_there_says_so(client: httpx.Client, path: str) -> None:
     assert "<html" not in answer.text
 
 
-def test_metrics_are_closed_from_outside(client: httpx.Client) -> None:
-    assert client.get("/_stcore/metrics").status_code == 200
-    assert client.get("/_stcore/metrics", headers={"X-Forwarded-For": "203.0.113.9"}).status_code == 404
+@pytest.mark.parametrize("path", ["/_stcore/metrics", "/metrics"])
+def test_metrics_are_closed_from_outside(client: httpx.Client, path: str) -> None:
+    assert client.get(path).status_code == 200
+    assert client.get(path, headers={"X-Forwarded-For": "203.0.113.9"}).status_code == 404
+
+
+def test_metrics_are_what_prometheus_reads(client: httpx.Client) -> None:
+    families = {family.name for family in text_string_to_metric_families(client.get("/metrics").text)}
+    assert {
+        "sourceboard_sync_jobs",
+        "sourceboard_waiting",
+        "sourceboard_workers",
+        "sourceboard_open_alerts",
+    } <= families
 
 
 def test_trace_is_refused(app: RunningApp) -> None:
