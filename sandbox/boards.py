@@ -66,8 +66,8 @@ class Boards:
     indeed: Board = field(default_factory=Board)
     ziprecruiter: Board = field(default_factory=Board)
     monster: Board = field(default_factory=Board)
-    #: How many postings Monster sells; None for no end.
-    credits: int | None = INVENTORY
+    #: How many more postings Monster takes.
+    credits: int = INVENTORY
     #: Job Sync calls an Indeed client has made, by the second and the size of the call.
     calls: dict[tuple[int, str], int] = field(default_factory=dict)
 

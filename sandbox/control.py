@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from sandbox import ats, company, ziprecruiter
+from sandbox import ats, company, monster, ziprecruiter
 from sandbox.company import ATS_SOURCES, CAREERS_PATH, SOURCE_PLATFORMS
 from sandbox.faults import BadPlanError
 from sandbox.ga4 import account_view
@@ -114,6 +114,7 @@ class Control:
                     "time_zone": company.INDEED_ZONE.key,
                 },
                 "ziprecruiter": ziprecruiter.account_view(self.world),
+                "monster": monster.account_view(self.world),
                 **linkedin_credentials(self.world),
                 **self.world.social.credentials(),
                 "ats": {
@@ -207,6 +208,8 @@ class Control:
         """New limits for the property's buckets; {"indeedReportPolls": n} sets how often a report is not ready.
         {"xWindow": n, "xCredits": n, "xCap": n} are X's requests in 15 minutes, and posts that may still be read."""
         order = await _order(request)
+        if "monsterCredits" in order:
+            self.world.boards.credits = int(order.pop("monsterCredits"))
         if "indeedReportPolls" in order:
             self.world.reports.polls = int(order.pop("indeedReportPolls"))
         try:

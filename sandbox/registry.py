@@ -16,6 +16,7 @@ from sandbox import (
     indeed_graphql,
     linkedin_page,
     lix,
+    monster,
     oauth_google,
     oauth_indeed,
     oauth_linkedin,
@@ -39,4 +40,5 @@ PLATFORMS: tuple[Callable[[World], Sequence[BaseRoute]], ...] = (
     indeed_graphql.routes,
     facebook.routes,
     ziprecruiter.routes,
+    monster.routes,
 )
