@@ -38,9 +38,11 @@ MENU = (
     Entry("Home.py", "Dashboard", ":material/monitoring:"),
     Entry("pages/Sources.py", "Sources", ":material/account_tree:"),
     Entry("pages/Postings.py", "Postings", ":material/work:"),
+    Entry("pages/Links.py", "Links", ":material/link:"),
     Entry("pages/Platforms.py", "Platforms", ":material/hub:", ADMIN),
     Entry("pages/Sync_jobs.py", "Sync jobs", ":material/history:", ADMIN),
     Entry("pages/Platform_health.py", "Platform health", ":material/monitor_heart:", ADMIN),
+    Entry("pages/Tracker.py", "Tracker", ":material/sensors:", ADMIN),
     Entry("pages/Import.py", "Import", ":material/upload_file:", ADMIN),
 )
 
