@@ -34,8 +34,11 @@ def api(cors_origins: Sequence[str] = ()) -> Starlette:
         allow_credentials=False,
         max_age=600,
     )
-    return Starlette(
+    app = Starlette(
         routes=[*(endpoint.route() for endpoint in ENDPOINTS), *docs_routes(ENDPOINTS), *mcp_routes(ENDPOINTS)],
         middleware=[others] if cors_origins else [],
         exception_handlers=HANDLERS,
     )
+    # A path is right or it is not: no redirects that the document does not tell of.
+    app.router.redirect_slashes = False
+    return app

@@ -90,14 +90,15 @@ def parameters_of(question: type[Strict]) -> list[dict[str, Any]]:
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
     is_get = endpoint.method == "GET"
     inputs = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1, "maxLength": 100}}
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
         for name in re.findall(r"{(\w+)}", endpoint.path)
     ]
     inputs += parameters_of(endpoint.question) if is_get else []
     if is_get:
-        inputs.append(_header("If-None-Match", "Tag of an answer that is known.", 200))
+        inputs.append(_header("If-None-Match", "Tag of an answer that is known.", {}))
     elif endpoint.scope and endpoint.handle is None:
-        inputs.append(_header("Idempotency-Key", "A name for this request, so that it may be sent twice.", 255))
+        words = "A name for this request, so that it may be sent twice."
+        inputs.append(_header("Idempotency-Key", words, {"minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}))
     told: dict[str, Any] = {
         "operationId": endpoint.name,
         "summary": endpoint.title,
@@ -115,10 +116,14 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     return told
 
 
-def _header(name: str, words: str, longest: int) -> dict[str, Any]:
-    pattern = "^[!-~]+$" if name == "Idempotency-Key" else "^[ -~]*$"
-    schema = {"type": "string", "minLength": 1, "maxLength": longest, "pattern": pattern}
-    return {"name": name, "in": "header", "required": False, "description": words, "schema": schema}
+def _header(name: str, words: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "header",
+        "required": False,
+        "description": words,
+        "schema": {"type": "string", **schema},
+    }
 
 
 def _responses(endpoint: Endpoint) -> dict[str, Any]:

@@ -28,7 +28,7 @@ After = tuple[datetime, uuid.UUID]
 
 @dataclass(frozen=True, slots=True)
 class ApplicantRow:
-    """One application. `reached` has the instant of each stage that was reached."""
+    """One application. `reached_at` has the instant of each stage that was reached."""
 
     id: uuid.UUID
     external_ref: str
@@ -41,7 +41,7 @@ class ApplicantRow:
     told_by: str
     stage: str
     applied_at: datetime
-    reached: dict[str, datetime]
+    reached_at: dict[str, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ def _applicant(row: Application, title: str | None, opener: Opener) -> Applicant
         told_by=row.told_by,
         stage=row.stage,
         applied_at=row.applied_at,
-        reached={stage: at for stage, at in reached.items() if at is not None},
+        reached_at={stage: at for stage, at in reached.items() if at is not None},
     )
 
 
