@@ -20,7 +20,9 @@ from sandbox import (
     oauth_google,
     oauth_indeed,
     oauth_linkedin,
+    oauth_x,
     scrapingbee,
+    x_api,
     ziprecruiter,
 )
 from sandbox.world import World
@@ -39,6 +41,8 @@ PLATFORMS: tuple[Callable[[World], Sequence[BaseRoute]], ...] = (
     indeed.routes,
     indeed_graphql.routes,
     facebook.routes,
+    oauth_x.routes,
+    x_api.routes,
     ziprecruiter.routes,
     monster.routes,
 )

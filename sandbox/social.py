@@ -56,7 +56,7 @@ class Social:
             "x": {
                 "client_id": self.x_client,
                 "client_secret": self.secret("x secret", 50),
-                "refresh_token": self.x_refresh_token,
+                "refresh_token": self.x_refresh(0),
                 "user_id": X_USER_ID,
                 "username": X_USERNAME,
                 "app_bearer": self.x_app_bearer,
@@ -83,10 +83,15 @@ class Social:
         """The app's client id."""
         return self.secret("x client", 34)
 
-    @property
-    def x_refresh_token(self) -> str:
-        """The grant that exists from the start. Good once, like all of them."""
-        return f"bWRW{self.secret('x refresh', 60)}"
+    def x_refresh(self, number: int) -> str:
+        """A refresh token of the grant that exists from the start; each is good once, and 0 is the first."""
+        return f"bWRW{number}-{self.secret(f'x refresh {number}', 60)}"
+
+    def number_of(self, value: str) -> int | None:
+        """Which of these a token is; None where it is none."""
+        number = value.removeprefix("bWRW").partition("-")[0]
+        known = number.isdecimal() and len(number) < 10 and value == self.x_refresh(int(number))
+        return int(number) if known else None
 
     @property
     def x_app_bearer(self) -> str:

@@ -37,6 +37,8 @@ class World:
     x_limits: XLimits = field(default_factory=XLimits)
     #: Metrics of Facebook's that have been switched off.
     dead_metrics: set[str] = field(default_factory=set)
+    #: Which of X's refresh tokens is good now, None until one was used.
+    x_number: int | None = None
     base_url: str = ""
 
     @cached_property
@@ -65,4 +67,5 @@ class World:
         self.boards.reset()
         self.x_limits.reset()
         self.dead_metrics.clear()
+        self.x_number = None
         self.clock.offset = self.clock.offset * 0
