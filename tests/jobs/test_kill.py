@@ -28,10 +28,10 @@ from tests.jobs.tables import contents
 WINDOW = (date(2025, 1, 1), date(2025, 1, 13))
 Connect = Callable[..., PlatformConfig]
 
-#: A sync of 3 chunks of 3 pages: 9 answers, 18 commits, about 100 statements.
+#: A sync of 3 chunks of 3 pages: 9 answers, 19 commits, about 100 statements.
 _ALL = (
     [f"answer {number}" for number in range(1, 10)]
-    + [f"{side} {number}" for number in range(1, 18) for side in ("before", "after")]
+    + [f"{side} {number}" for number in range(1, 19) for side in ("before", "after")]
     + [f"statement {number}" for number in range(4, 96, 9)]
 )
 _ALWAYS = {"answer 2", "before 4", "after 4", "answer 7", "after 7", "before 16"}
@@ -149,7 +149,8 @@ def test_an_undisturbed_run_of_the_same_worker_reaches_every_point(
     worker.join(60)
     assert worker.exitcode == 0
     assert reached["answer"] == 9
-    assert reached["before"] == reached["after"] == 18
+    # More where it took so long that the lease was prolonged.
+    assert reached["before"] == reached["after"] >= 19
     assert reached["statement"] >= 95
     assert stored(store) == expected(platform)
 
