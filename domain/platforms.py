@@ -33,6 +33,9 @@ PLATFORMS: tuple[Platform, ...] = (
     Platform(99, "other", "Other sources", ("agency", "other")),
 )
 
+#: Connectors that report no numbers themselves: nothing of theirs is synced, so nothing of theirs gets old.
+SILENT_CONNECTORS = frozenset({"glassdoor", "indeed_job_sync", "monster", "ziprecruiter"})
+
 BY_KEY = {platform.key: platform for platform in PLATFORMS}
 BY_NUMBER = {platform.number: platform for platform in PLATFORMS}
 _BY_SPELLING = {

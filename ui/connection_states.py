@@ -8,8 +8,8 @@ from ui.shell import View
 
 
 def pills(view: View) -> None:
-    """One pill for each connection: name, state and time."""
-    shown = [pair for pair in view.states if pair[0].connector]
+    """One pill for each connection that brings numbers: name, state and time."""
+    shown = [pair for pair in view.states if pair[0].connector and pair[0].state != "connected"]
     if not shown:
         return
     with st.container(horizontal=True, gap="xsmall", key="connection_pills"):

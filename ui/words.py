@@ -35,6 +35,9 @@ STATES: dict[str, StateWords] = {
     ),
     "failed": StateWords("Failed", "red", ":material/error:", "The last sync failed; the last good numbers stay."),
     "stale": StateWords("Stale", "red", ":material/schedule:", "The last sync is older than it should be."),
+    "connected": StateWords(
+        "Connected", "green", ":material/link:", "The platform accepted the connection; it reports no numbers itself."
+    ),
     "never": StateWords("Never synced", "gray", ":material/radio_button_unchecked:", "Connected, nothing read yet."),
     "inactive": StateWords("Inactive", "gray", ":material/block:", "Switched off: it is not synced."),
     "fed": StateWords("From files", "blue", ":material/upload_file:", "Fed by imported files and referrals."),

@@ -12,7 +12,7 @@ from domain.facts import day_number
 from domain.filters import Filters
 from domain.metrics import BY_NAME, FUNNEL
 from domain.periods import Comparison, Grain, Period, buckets, fair_comparison, local_day, span
-from domain.platforms import BY_KEY, BY_NUMBER
+from domain.platforms import BY_KEY, BY_NUMBER, SILENT_CONNECTORS
 from domain.shares import shares
 from store.reports.cards import CARD_METRICS, Figures, build_cards
 from store.reports.freshness import list_freshness
@@ -122,7 +122,7 @@ def _sources(
     """A row for every platform that has applications or a connection, most applications first."""
     found = {key[1]: entry for key, entry in sums.items() if key[0] == _APPLICATIONS}
     previous = compared.get(comparison.previous, {}) if comparison.previous else {}
-    connected = {entry.platform for entry, _ in freshness if entry.connector}
+    connected = {entry.platform for entry, _ in freshness if _reports(entry)}
     numbers = sorted(set(found) | {BY_KEY[key].number for key in connected})
     counted = [number for number in numbers if number in found]
     parts = shares([found[number].value for number in counted])
@@ -136,8 +136,8 @@ def _source_row(
 ) -> SourceRow:
     platform = BY_NUMBER[number]
     held = [pair for pair in freshness if pair[0].platform == platform.key]
-    live = [connection for connection, _ in held if connection.connector]
-    state, cause = next(((pair[0].state, pair[1]) for pair in held if pair[0].connector), ("fed", ""))
+    live = [connection for connection, _ in held if _reports(connection)]
+    state, cause = next(((pair[0].state, pair[1]) for pair in held if _reports(pair[0])), ("fed", ""))
     before = previous.get((_APPLICATIONS, number, ""))
     return SourceRow(
         platform=platform.key,
@@ -152,6 +152,11 @@ def _source_row(
         state=state,
         reason=cause,
     )
+
+
+def _reports(entry: Freshness) -> bool:
+    """Whether numbers of the platform come by this connection."""
+    return bool(entry.connector) and entry.connector not in SILENT_CONNECTORS
 
 
 def _wanted(entry: Freshness, filters: Filters) -> bool:

@@ -7,7 +7,7 @@ from sqlalchemy import Boolean, Uuid, bindparam, text
 from sqlmodel import Session
 
 from domain.facts import Scope, day_of
-from domain.platforms import BY_KEY
+from domain.platforms import BY_KEY, SILENT_CONNECTORS
 from store.reports.scope import CompanyScope
 from store.reports.shapes import Freshness
 from store.tables.columns import UtcInstant
@@ -27,12 +27,15 @@ class LastJob(NamedTuple):
 def connection_state(
     connector: str, is_active: bool, synced_at: datetime | None, last: LastJob | None, now: datetime
 ) -> str:
-    """One of inactive, fed, never, syncing, paused, failed, partial, stale, completed.
+    """One of inactive, fed, connected, never, syncing, paused, failed, partial, stale, completed.
 
-    `fed`: no connector, numbers come from files and from what we project ourselves.
+    `fed`: no connector, numbers come from files and from what we project ourselves. `connected`: a connector that
+    reports no numbers.
     """
     if not connector:
         return "fed"
+    if connector in SILENT_CONNECTORS:
+        return "connected" if is_active else "inactive"
     if last is not None and last.state in {"pending", "running"}:
         return "syncing"
     if not is_active:

@@ -120,7 +120,7 @@ def list_linkable(session: Session, company: CompanyScope) -> list[LinkablePosti
         .order_by(col(JobPosting.title), col(JobPosting.number))
         .limit(MOST_POSTINGS)
     )
-    return [LinkablePosting(row.id, row.title, row.requisition_ref, _address(row, origins)) for row in rows.scalars()]
+    return [LinkablePosting(row.id, row.title, row.requisition_ref, own_address(row, origins)) for row in rows.scalars()]
 
 
 def find_link(session: Session, slug: str) -> Leads | None:
@@ -152,7 +152,7 @@ def find_referral(session: Session, code: str) -> Leads | None:
     origins = list_origins(session, referral.company_id)
     return Leads(
         company_id=referral.company_id,
-        target_url=_address(posting, sorted(origins)) if posting else "",
+        target_url=own_address(posting, sorted(origins)) if posting else "",
         platform="referrals",
         campaign="",
         origins=origins,
@@ -161,7 +161,8 @@ def find_referral(session: Session, code: str) -> Leads | None:
     )
 
 
-def _address(posting: JobPosting, origins: list[str]) -> str:
+def own_address(posting: JobPosting, origins: list[str]) -> str:
+    """Where one applies: the posting's apply URL, else its path on the company's one site; "" where nobody told."""
     if posting.apply_url:
         return posting.apply_url
     return f"{origins[0]}/{posting.path.lstrip('/')}" if posting.path and len(origins) == 1 else ""

@@ -22,6 +22,7 @@ from store.tables import (
     PostingLinkRule,
     RawFact,
     ReadCoverage,
+    TrackingLink,
 )
 from store.writes.coverage import mark_dirty
 from store.writes.facts import Place, place_of
@@ -43,7 +44,7 @@ _LENGTHS = {
 _MOST_LINKS, _LONGEST_LINK = 20, 1000
 _EDITABLE = frozenset(
     "title requisition_ref slug path department location recruiter hiring_manager apply_url status opened_on closed_on "
-    "target_hires".split()
+    "target_hires advert".split()
 )
 
 
@@ -298,7 +299,10 @@ def _link(session: Session, company_id: uuid.UUID, externals: Iterable[ExternalP
         return 0
     postings = select_rows(JobPosting).where(JobPosting.company_id == company_id, JobPosting.status != "archived")
     rules = select_rows(PostingLinkRule).where(PostingLinkRule.company_id == company_id)
-    linker = Linker(session.exec(postings), session.exec(rules).all())
+    tracked = select_rows(TrackingLink).where(
+        TrackingLink.company_id == company_id, col(TrackingLink.posting_id).is_not(None)
+    )
+    linker = Linker(session.exec(postings), session.exec(rules).all(), session.exec(tracked))
     linked = []
     for external in open_ones:
         posting_id = linker.find(external)
