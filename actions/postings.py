@@ -19,7 +19,7 @@ from store.writes.audit import append_audit
 LONGEST_TITLE = 500
 MOST_HIRES = 10_000
 LONGEST_PATTERN = 300
-RULE_FIELDS = ("requisition_ref", "title", "path", "external_ref")
+RULE_FIELDS = ("requisition_ref", "title", "path", "external_ref", "link", "campaign")
 RULE_MATCHES = ("equals", "starts_with", "contains")
 
 

@@ -62,7 +62,7 @@ def _answers(rows: Sequence[Health], view: View) -> None:
         help="Answers that were no failure, of all requests. A platform that asks us to wait has not failed.",
     )
     waited = sum(row.waited_ms for row in rows) / 1000
-    right.metric("Waited", figures.lasting(waited) if waited else "–", border=True, help=_WAITED)
+    right.metric("Waited", figures.lasting(waited or None), border=True, help=_WAITED)
     table = answers_table(rows)
     tables.show(table, key="health", alt="Answers by connection", zone=view.company.time_zone)
     export.download(table, name=export.file_name("platform health", view.company.name), key="download_health")

@@ -8,6 +8,7 @@ import streamlit as st
 from actions import postings
 from actions.running import running_store
 from domain.filters import Filters
+from store.reports.inbox import list_decisions, list_suggestions, preview_rule
 from store.reports.link_rules import LinkRule, list_link_rules
 from store.reports.postings import WaitingPosting, list_postings
 from ui import data, palette, shell, tables, toasts, words
@@ -15,7 +16,22 @@ from ui.posting_forms import tried
 from ui.shell import View
 from ui.tables import Column, Table
 
-_FIELDS = {"requisition_ref": "Requisition", "title": "Title", "path": "Path", "external_ref": "Platform's id"}
+_FIELDS = {
+    "requisition_ref": "Requisition",
+    "title": "Title or text",
+    "path": "Path",
+    "external_ref": "Platform's id",
+    "link": "Any link in it",
+    "campaign": "UTM campaign",
+}
+_DEEDS = {
+    "posting.link": "linked",
+    "posting.ignore": "put aside or back",
+    "posting.rule": "made a rule for",
+    "posting.rule_delete": "deleted the rule",
+}
+#: Rows of a preview; the number above them counts all.
+MOST_PREVIEWED = 50
 _MATCHES = {"equals": "is", "starts_with": "starts with", "contains": "contains"}
 
 
@@ -45,9 +61,10 @@ def waiting_table(rows: list[WaitingPosting]) -> Table:
     """External postings as a table."""
     columns = (
         Column("Platform"),
+        Column("Kind"),
         Column("Title", width="medium"),
         Column("Requisition"),
-        Column("Path"),
+        Column("Path or link"),
         Column("Platform's id"),
         Column("First seen", "instant"),
     )
@@ -56,9 +73,10 @@ def waiting_table(rows: list[WaitingPosting]) -> Table:
         tuple(
             (
                 palette.label(row.platform),
+                row.kind.capitalize(),
                 row.title or None,
                 row.requisition_ref or None,
-                row.path or None,
+                row.path or next(iter(row.links), None),
                 row.external_ref,
                 row.first_seen_at,
             )
@@ -78,6 +96,9 @@ def _link(view: View, row: WaitingPosting) -> None:
     targets = _targets(view)
     with st.container(border=True, key="link_one"):
         st.text(f"{palette.label(row.platform)}: {row.title or row.external_ref}")
+        for link in row.links:
+            st.caption(words.plain(link))
+        _suggested(view, row, targets)
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             name = st.selectbox(
                 "Belongs to",
@@ -98,6 +119,23 @@ def _link(view: View, row: WaitingPosting) -> None:
             )
             if st.button("Put aside", key=f"aside_{row.number}", icon=":material/visibility_off:"):
                 _put(view, row, is_ignored=True)
+
+
+def _suggested(view: View, row: WaitingPosting, targets: dict[str, uuid.UUID]) -> None:
+    """Postings that may be meant, one press away."""
+    names = {posting_id: name for name, posting_id in targets.items()}
+    with data.session() as session:
+        found = list_suggestions(session, view.company, row)
+    for each in found:
+        if each.key in names:
+            st.button(
+                f"{words.plain(names[each.key])}?",
+                key=f"suggest_{row.number}_{each.key}",
+                icon=":material/lightbulb:",
+                help=f"Because of {each.reason}.",
+                on_click=_link_to,
+                args=(view, row, each.key),
+            )
 
 
 def _link_to(view: View, row: WaitingPosting, posting_id: uuid.UUID | None) -> None:
@@ -135,20 +173,52 @@ def rules(view: View) -> None:
     if not targets:
         shell.nothing_here("**A rule needs a posting.** Make a posting first.")
         return
-    with st.form("new_rule", clear_on_submit=True):
+    with st.form("new_rule", clear_on_submit=False):
         st.markdown("**New rule**")
         left, middle, right = st.columns(3)
         field = left.selectbox("Field", list(_FIELDS), format_func=_FIELDS.__getitem__, key="rule_field")
         match = middle.selectbox("Compared", list(_MATCHES), format_func=_MATCHES.__getitem__, key="rule_match")
         pattern = right.text_input("Text", key="rule_pattern", max_chars=postings.LONGEST_PATTERN)
         name = st.selectbox("Belongs to", list(targets), key="rule_target")
-        if st.form_submit_button("Add the rule", icon=":material/add:") and tried(
-            lambda: postings.add_rule(
-                running_store(), view.viewer, targets[name], field, match, pattern, now=datetime.now(UTC)
-            )
-        ):
-            toasts.later("The rule is added and was tried on what waits.", icon=":material/rule:")
-            st.rerun()
+        with st.container(horizontal=True, gap="small"):
+            adds = st.form_submit_button("Add the rule", icon=":material/add:", type="primary")
+            previews = st.form_submit_button("Preview", icon=":material/visibility:")
+    if adds and tried(
+        lambda: postings.add_rule(
+            running_store(), view.viewer, targets[name], field, match, pattern, now=datetime.now(UTC)
+        )
+    ):
+        toasts.later("The rule is added and was tried on what waits.", icon=":material/rule:")
+        st.rerun()
+    if previews:
+        _preview(view, field, match, pattern)
+    _history(view)
+
+
+def _preview(view: View, field: str, match: str, pattern: str) -> None:
+    """What the rule would link, before it is added."""
+    if not pattern.strip():
+        st.warning("Write the text that the rule looks for.")
+        return
+    with data.session() as session:
+        found = preview_rule(session, view.company, field, match, pattern)
+    others = f" {words.counted(found.others, 'other')} it fits are linked or put aside already." if found.others else ""
+    st.info(f"The rule would link {words.counted(len(found.fits), 'waiting posting')}.{others}")
+    if found.fits:
+        table = waiting_table(list(found.fits[:MOST_PREVIEWED]))
+        tables.show(table, key="rule_preview", alt="What the rule would link", zone=view.company.time_zone)
+
+
+def _history(view: View) -> None:
+    """What was decided about external postings, and by whom."""
+    with data.session() as session:
+        decisions = list_decisions(session, view.company)
+    if not decisions:
+        return
+    with st.expander(f"History ({len(decisions)})", icon=":material/history:"):
+        for each in decisions:
+            what = each.facts.get("pattern") or each.target
+            st.text(f"{view.moment(each.at)}: {each.actor} {_DEEDS[each.action]} {what}")
 
 
 def _rule(view: View, rule: LinkRule) -> None:

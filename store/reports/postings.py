@@ -58,6 +58,11 @@ class WaitingPosting:
     url: str
     first_seen_at: datetime
     is_ignored: bool
+    kind: str = "posting"
+    links: tuple[str, ...] = ()
+    campaign: str = ""
+    location: str = ""
+    posted_at: datetime | None = None
 
 
 def list_postings(
@@ -123,21 +128,28 @@ def list_waiting(session: Session, company: CompanyScope, *, ignored: bool = Fal
         .order_by(col(ExternalPosting.first_seen_at).desc(), col(ExternalPosting.number))
         .limit(MOST_ROWS)
     )
-    return [
-        WaitingPosting(
-            number=external.number or 0,
-            platform=config.platform,
-            connection=config.name,
-            external_ref=external.external_ref,
-            title=external.title,
-            requisition_ref=external.requisition_ref,
-            path=external.path,
-            url=external.url,
-            first_seen_at=external.first_seen_at,
-            is_ignored=external.is_ignored,
-        )
-        for external, config in found
-    ]
+    return [waiting_row(external, config) for external, config in found]
+
+
+def waiting_row(external: ExternalPosting, config: PlatformConfig) -> WaitingPosting:
+    """An external posting as a screen shows it."""
+    return WaitingPosting(
+        number=external.number or 0,
+        platform=config.platform,
+        connection=config.name,
+        external_ref=external.external_ref,
+        title=external.title,
+        requisition_ref=external.requisition_ref,
+        path=external.path,
+        url=external.url,
+        first_seen_at=external.first_seen_at,
+        is_ignored=external.is_ignored,
+        kind=external.kind,
+        links=tuple(external.links),
+        campaign=external.campaign,
+        location=external.location,
+        posted_at=external.posted_at,
+    )
 
 
 _SAME = (

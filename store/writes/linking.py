@@ -5,9 +5,9 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Protocol
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
-from store.tables import JobPosting, PostingLinkRule
+from store.tables import JobPosting, PostingLinkRule, TrackingLink
 
 
 class Seen(Protocol):
@@ -18,6 +18,8 @@ class Seen(Protocol):
     requisition_ref: str
     path: str
     url: str
+    links: list[str]
+    campaign: str
 
 
 def plain_title(title: str) -> str:
@@ -44,8 +46,11 @@ def plain_path(address: str) -> str:
 class Linker:
     """Decides for one company. Something that two postings have in common links to neither."""
 
-    def __init__(self, postings: Iterable[JobPosting], rules: Sequence[PostingLinkRule]) -> None:
+    def __init__(
+        self, postings: Iterable[JobPosting], rules: Sequence[PostingLinkRule], tracked: Iterable[TrackingLink] = ()
+    ) -> None:
         self._rules = sorted(rules, key=lambda rule: (rule.position, rule.created_at))
+        self._tracked = {link.slug: link.posting_id for link in tracked if link.posting_id is not None}
         self._by: dict[str, dict[str, set[uuid.UUID]]] = defaultdict(lambda: defaultdict(set))
         for posting in postings:
             self._enter("requisition", posting.requisition_ref.strip().casefold(), posting.id)
@@ -57,12 +62,17 @@ class Linker:
     def find(self, seen: Seen) -> uuid.UUID | None:
         """The posting that `seen` is, None when nothing says so."""
         for rule in self._rules:
-            if _matches(rule, str(getattr(seen, rule.field))):
+            if matches(rule.field, rule.match, rule.pattern, seen):
                 return rule.posting_id
-        paths = [path for path in (plain_path(seen.path), plain_path(seen.url)) if path.strip("/")]
+        for link in seen.links:
+            if (tracked := self._tracked.get(slug_in(link))) is not None:
+                return tracked
+        addresses = (seen.path, seen.url, *seen.links)
+        paths = [path for path in map(plain_path, addresses) if path.strip("/")]
         marks = [("requisition", seen.requisition_ref.strip().casefold())]
         marks += [("path", path) for path in paths]
         marks += [("slug", path.rsplit("/", 1)[-1]) for path in paths]
+        marks += [(book, seen.campaign.strip().casefold()) for book in ("requisition", "slug")]
         marks += [("title", plain_title(seen.title))]
         for book, mark in marks:
             found = self._by[book].get(mark, set()) if mark else set()
@@ -75,10 +85,31 @@ class Linker:
             self._by[book][mark].add(posting_id)
 
 
-def _matches(rule: PostingLinkRule, text: str) -> bool:
-    told, pattern = text.strip().casefold(), rule.pattern.strip().casefold()
-    if not pattern or not told:
+def matches(field: str, match: str, pattern: str, seen: Seen) -> bool:
+    """Whether a rule's text is found in that field of `seen`, whatever the case. `link` means any of its links."""
+    texts = seen.links if field == "link" else [str(getattr(seen, field))]
+    wanted = pattern.strip().casefold()
+    return any(_is_found(match, wanted, text.strip().casefold()) for text in texts)
+
+
+def _is_found(match: str, wanted: str, told: str) -> bool:
+    if not wanted or not told:
         return False
-    if rule.match == "equals":
-        return told == pattern
-    return told.startswith(pattern) if rule.match == "starts_with" else pattern in told
+    if match == "equals":
+        return told == wanted
+    return told.startswith(wanted) if match == "starts_with" else wanted in told
+
+
+def slug_in(link: str) -> str:
+    """The slug of a tracked link, from its own address or from the `utm_id` it was redirected with; "" for others.
+
+    >>> slug_in("https://hiring.example/l/ab3de5gh7"), slug_in("https://acme.example/jobs/7?utm_id=ab3de5gh7")
+    ('ab3de5gh7', 'ab3de5gh7')
+    >>> slug_in("https://acme.example/jobs/7")
+    ''
+    """
+    parts = urlsplit(link.strip())
+    *before, last = parts.path.rstrip("/").split("/")
+    if before[-1:] == ["l"]:
+        return last
+    return next(iter(parse_qs(parts.query).get("utm_id", [])), "")

@@ -1,6 +1,7 @@
 """Postings and their links: by rule, by hand, and the days a changed link makes dirty."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -10,7 +11,9 @@ from sqlmodel import select
 from connectors.contract import Closed, PostingSeen
 from domain.facts import Fact, Origin, Scope, day_number
 from store.opening import Store
-from store.tables import Company, DataVersion, ExternalPosting, JobPosting
+from store.reports.inbox import preview_rule
+from store.reports.scope import find_company
+from store.tables import Company, DataVersion, ExternalPosting, JobPosting, TrackingLink
 from store.writes.facts import FactWriter, Place
 from store.writes.postings import (
     PostingUnknown,
@@ -74,6 +77,61 @@ def test_what_two_postings_have_in_common_links_them(
     posting = make(store, company, **{"title": "Another", **ours})
     assert see(store, place, PostingSeen("job-1", **theirs)) == (1, 0, 0, 1)
     assert (external(store, "job-1").posting_id, external(store, "job-1").linked_by) == (posting.id, "rule")
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ({"path": "/jobs/welder"}, {"links": ("https://careers.example/jobs/welder?utm_source=facebook",)}),
+        (
+            {"apply_url": "https://apply.example/7/form"},
+            {"links": ("https://x.example/", "https://apply.example/7/form")},
+        ),
+        ({"requisition_ref": "REQ-7"}, {"campaign": "req-7"}),
+        ({"slug": "welder-7"}, {"campaign": "welder-7"}),
+    ],
+)
+def test_a_post_belongs_to_the_posting_that_its_link_leads_to(
+    store: Store, company: Company, place: Place, ours: dict[str, str], theirs: dict[str, Any]
+) -> None:
+    posting = make(store, company, **{"title": "Another", **ours})
+    see(store, place, PostingSeen("post-1", title="We are hiring!", kind="post", **theirs))
+    found = external(store, "post-1")
+    assert (found.posting_id, found.kind) == (posting.id, "post")
+
+
+@pytest.mark.parametrize("link", ["https://hiring.example/l/ab3de5gh7", "https://a.example/jobs?utm_id=ab3de5gh7"])
+def test_a_post_with_a_tracked_link_belongs_to_its_posting(
+    store: Store, company: Company, place: Place, link: str
+) -> None:
+    posting = make(store, company, title="Welder")
+    with store.writing() as session:
+        session.add(TrackingLink(company_id=company.id, slug="ab3de5gh7", posting_id=posting.id, platform="facebook"))
+    see(store, place, PostingSeen("post-1", kind="post", links=(link,)))
+    assert external(store, "post-1").posting_id == posting.id
+
+
+def test_a_rule_by_link_or_campaign_links_posts_and_its_preview_told_so(
+    store: Store, company: Company, place: Place
+) -> None:
+    posting = make(store, company, title="Welder")
+    see(store, place, PostingSeen("p1", kind="post", links=("https://a.example/", "https://b.example/fair")))
+    see(store, place, PostingSeen("p2", kind="post", campaign="fair-2026"), PostingSeen("p3", kind="post"))
+    with store.reading() as session:
+        scope = find_company(session, company.id)
+        assert scope is not None
+        by_link = preview_rule(session, scope, "link", "contains", "/FAIR")
+        by_campaign = preview_rule(session, scope, "campaign", "starts_with", "fair")
+    assert [row.external_ref for row in by_link.fits] == ["p1"]
+    assert [row.external_ref for row in by_campaign.fits] == ["p2"]
+    for field, pattern in (("link", "/fair"), ("campaign", "fair")):
+        with store.writing() as session:
+            add_rule(
+                session, company.id, posting.id, {"field": field, "match": "contains", "pattern": pattern}, now=NOW
+            )
+    assert [external(store, ref).posting_id for ref in ("p1", "p2", "p3")] == [posting.id, posting.id, None]
+    with store.reading() as session:
+        assert preview_rule(session, scope, "link", "contains", "/fair").others == 1
 
 
 def test_a_title_that_two_postings_bear_links_to_neither(store: Store, company: Company, place: Place) -> None:
