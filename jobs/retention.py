@@ -13,18 +13,22 @@ from store.tables import (
     ApiKey,
     ClockSlot,
     ErrorLog,
+    LinkClick,
     SessionRow,
     SetupLink,
     SignInAttempt,
     SignInTicket,
     WebhookDelivery,
     WebhookInbox,
+    WebsiteAnalytics,
     WorkerBeat,
 )
 
 SIGN_IN_DAYS = 1
 SLOT_DAYS = 35
 ERROR_LOG_DAYS = 396
+#: Raw events of the tracker and clicks on links: 25 months. The numbers made of them stay.
+EVENT_DAYS = 760
 #: Thirteen months, so that a repeat after a year is still known; the inbox, with what waits in it, a month.
 DELIVERY_DAYS = 396
 INBOX_DAYS = 30
@@ -49,6 +53,8 @@ def tidy(store: Store, now: datetime) -> dict[str, int]:
         (WebhookDelivery, WebhookDelivery.delivery_ref, col(WebhookDelivery.received_at) < now - DELIVERY_DAYS * day),
         (WebhookInbox, WebhookInbox.id, col(WebhookInbox.received_at) < now - INBOX_DAYS * day),
         (ErrorLog, ErrorLog.id, col(ErrorLog.at) < now - ERROR_LOG_DAYS * day),
+        (WebsiteAnalytics, WebsiteAnalytics.id, col(WebsiteAnalytics.at) < now - EVENT_DAYS * day),
+        (LinkClick, LinkClick.id, col(LinkClick.at) < now - EVENT_DAYS * day),
         (ClockSlot, ClockSlot.slot, col(ClockSlot.taken_at) < now - SLOT_DAYS * day),
     ]
     return {table.__tablename__: _delete(store, table, key, which) for table, key, which in doomed}  # type: ignore[misc]

@@ -33,7 +33,7 @@ from store.writes.tracked_targets import (
     raw_days,
     target_of,
 )
-from store.writes.tracker import enter_days
+from store.writes.tracker import delete_old_salts, enter_days, has_old_salts
 
 #: UTC days settled at a time, and days of facts deleted at a time where they move to another connection.
 _AT_ONCE = 7
@@ -48,8 +48,10 @@ def track_due(store: Store, now: datetime) -> int:
     3. Days on which something was heard: counted from one moment of the database, without holding up any writer;
        then written, unless somebody else settled the same entries meanwhile, and their entries deleted with that.
     4. Today is covered for whoever is still heard: nothing tracked is 0.
+    Salts of visitors' hashes that have served their time are deleted first.
     A kill at any instant leaves the entries of what is not committed.
     """
+    _forget_salts(store, now)
     _tell(store, now)
     done = 0
     for company_id in _companies(store):
@@ -60,6 +62,13 @@ def track_due(store: Store, now: datetime) -> int:
         done += _settle(store, company, now)
         _cover_today(store, company, now)
     return done
+
+
+def _forget_salts(store: Store, now: datetime) -> None:
+    with store.reading() as session:
+        are_old = has_old_salts(session, now=now)
+    if are_old:
+        run_writing(store.engine, partial(delete_old_salts, now=now), Urgency.PAGE)
 
 
 def _tell(store: Store, now: datetime) -> None:

@@ -22,6 +22,7 @@ def back_up(database: Path, folder: Path, revision: str) -> Path:
         os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(unfinished)) as target:
             source.backup(target, pages=4096)
+            _forget_salts(target)
             # A copy in WAL mode would need its own -wal file beside it.
             target.execute("PRAGMA journal_mode = DELETE")
         with unfinished.open("rb") as written:
@@ -32,3 +33,11 @@ def back_up(database: Path, folder: Path, revision: str) -> Path:
     for old in sorted(folder.glob("sourceboard-*.db"))[:-KEPT]:
         old.unlink(missing_ok=True)
     return copy
+
+
+def _forget_salts(copy: sqlite3.Connection) -> None:
+    """The salts of visitors' hashes live for two days; in a copy they would live as long as the copy."""
+    if copy.execute("SELECT 1 FROM sqlite_master WHERE name = 'visitor_salts'").fetchone():
+        copy.execute("PRAGMA secure_delete = ON")
+        copy.execute("DELETE FROM visitor_salts")
+        copy.commit()

@@ -99,6 +99,20 @@ def salt_of(session: Session, vault: Vault, company_id: uuid.UUID, day: int, *, 
     raise VaultError("A fresh salt cannot be opened.")
 
 
+def has_old_salts(session: Session, *, now: datetime) -> bool:
+    """Whether there are salts that have served their time."""
+    return session.execute(select(_SALTS.c.day).where(_SALTS.c.day <= _last_past(now)).limit(1)).first() is not None
+
+
+def delete_old_salts(session: Session, *, now: datetime) -> None:
+    """Delete salts of days that ended a day ago or longer: none is ever older than 48 hours."""
+    session.execute(delete(_SALTS).where(_SALTS.c.day <= _last_past(now)))
+
+
+def _last_past(now: datetime) -> int:
+    return day_number(now.astimezone(UTC).date()) - 2
+
+
 def save_site(session: Session, company_id: uuid.UUID, key: str, settings: Row, *, now: datetime) -> TrackerSite:
     """The company's site with these settings, made with `key` where there is none."""
     site = find_site(session, company_id)
