@@ -43,6 +43,7 @@ MENU = (
     Entry("pages/Sync_jobs.py", "Sync jobs", ":material/history:", ADMIN),
     Entry("pages/Platform_health.py", "Platform health", ":material/monitor_heart:", ADMIN),
     Entry("pages/Tracker.py", "Tracker", ":material/sensors:", ADMIN),
+    Entry("pages/Webhooks.py", "Webhooks", ":material/webhook:", ADMIN),
     Entry("pages/Import.py", "Import", ":material/upload_file:", ADMIN),
 )
 
