@@ -2,7 +2,8 @@
 
 Rows explain a platform's numbers and need not sum to them. Where the platform is counted by its sources (the career
 site), a source that names another platform is that platform's wherever it reports the metric itself: such rows are
-marked with their owner. Only facts of the platform's own reports are shown, not files or projections.
+marked with their owner. Shown is what the platform's own reports say of a metric, and where they say nothing what the
+tracker and the tracked links heard; neither files nor projections.
 """
 
 from dataclasses import dataclass, replace
@@ -39,21 +40,29 @@ def list_breakdowns(
     session: Session, company: CompanyScope, period: Period, platform: str, kind: str
 ) -> list[SourceBreakdown]:
     """Breakdown rows of `kind` (source, campaign, paid) of one platform, busiest first, at most MOST_ROWS."""
-    rows = session.connection().execute(
-        _BELOW,
-        {
-            "company": company.number,
-            "company_id": company.id,
-            "platform": platform,
-            "kind": kind,
-            "start": day_number(period.start),
-            "end": day_number(period.end),
-            "scope": int(Scope.TOTAL),
-            "origin": int(Origin.POLL),
-        },
+    rows = (
+        session.connection()
+        .execute(
+            _BELOW,
+            {
+                "company": company.number,
+                "company_id": company.id,
+                "platform": platform,
+                "kind": kind,
+                "start": day_number(period.start),
+                "end": day_number(period.end),
+                "scope": int(Scope.TOTAL),
+                "poll": int(Origin.POLL),
+                "event": int(Origin.EVENT),
+            },
+        )
+        .all()
     )
+    polled = {metric for *_, origin, metric, _, _ in rows if origin == Origin.POLL}
     found: dict[tuple[str, str, str, int, str], SourceBreakdown] = {}
-    for source, medium, campaign, owner, metric, currency, value in rows:
+    for source, medium, campaign, owner, origin, metric, currency, value in rows:
+        if origin == Origin.EVENT and metric in polled:
+            continue
         label = PLATFORMS[owner].key if owner in PLATFORMS and PLATFORMS[owner].key != platform else ""
         key = (source, medium, campaign, owner, "")
         entry = found.setdefault(key, SourceBreakdown(kind, source, medium, campaign, label, {}))
@@ -69,13 +78,13 @@ def list_breakdowns(
 
 
 _BELOW = text("""
-SELECT b.source, b.medium, b.campaign, b.source_platform, f.metric, f.currency, SUM(f.value)
+SELECT b.source, b.medium, b.campaign, b.source_platform, f.origin, f.metric, f.currency, SUM(f.value)
 FROM platform_configs c
 JOIN breakdowns b ON b.config_no = c.number AND b.kind = :kind
 JOIN platform_analytics_raw f
   ON f.company_no = :company AND f.config_no = c.number AND f.day >= :start AND f.day < :end
- AND f.scope = :scope AND f.origin = :origin AND f.breakdown = b.number
+ AND f.scope = :scope AND f.origin IN (:poll, :event) AND f.breakdown = b.number
 WHERE c.company_id = :company_id AND c.platform = :platform
-GROUP BY b.source, b.medium, b.campaign, b.source_platform, f.metric, f.currency
+GROUP BY b.source, b.medium, b.campaign, b.source_platform, f.origin, f.metric, f.currency
 ORDER BY f.currency
 """).bindparams(bindparam("company_id", type_=Uuid()))

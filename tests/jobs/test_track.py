@@ -11,6 +11,7 @@ from sqlmodel import select
 from domain.counting import TRACKED
 from domain.facts import Coverage, Origin, Scope, day_number
 from domain.metrics import BY_NAME, BY_NUMBER
+from domain.periods import Period
 from domain.platforms import BY_KEY
 from domain.platforms import BY_NUMBER as PLATFORMS
 from jobs import track
@@ -18,9 +19,12 @@ from jobs.aggregate import aggregate_due
 from jobs.project import project_due
 from jobs.track import track_due
 from store.engine import writing
+from store.reports.scope import find_company
+from store.reports.sources import list_breakdowns
 from store.tables import (
     Application,
     ApplicationTouch,
+    BreakdownRow,
     Company,
     EventDirtyDay,
     ExternalPosting,
@@ -195,6 +199,30 @@ def sources(site, metric):
     with site.engine.connect() as connection:
         rows = connection.execute(text(query), {"no": site.company.number, "metric": BY_NAME[metric].number})
         return {tuple(row[:3]): int(row[3]) for row in rows}
+
+
+def test_sources_show_what_was_tracked_until_the_site_s_own_report_says_it(site):
+    site.hear(at(3), source="indeed")
+    site.hear(at(3), source="newsletter", visitor="ben")
+    site.settle()
+    assert below(site) == {"indeed": {"views": 1, "sessions": 1}, "newsletter": {"views": 1, "sessions": 1}}
+    config = site.connect("company_website", zone=ZONE.key)
+    site.settle()
+    with writing(site.engine) as session:
+        cut = session.exec(
+            select(BreakdownRow).where(BreakdownRow.config_no == config.number, BreakdownRow.source == "indeed")
+        ).one()
+        whose = {"company_no": site.company.number, "config_no": config.number, "day": number_of(3)}
+        what = {"metric": BY_NAME["views"].number, "scope": 1, "origin": int(Origin.POLL), "breakdown": cut.number}
+        session.add(RawFact(**whose, **what, value=40, seen=1))
+    assert below(site) == {"indeed": {"views": 40, "sessions": 1}, "newsletter": {"sessions": 1}}
+
+
+def below(site):
+    with site.store.reading() as session:
+        company = find_company(session, site.company.id)
+        rows = list_breakdowns(session, company, Period(FIRST, date(2026, 4, 1)), "company_website", "source")
+    return {row.source: row.values for row in rows}
 
 
 def test_a_form_sent_twice_is_one_application_and_another_posting_s_is_another(site):
