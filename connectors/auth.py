@@ -121,13 +121,13 @@ def service_account_token(http: Http, url: str, account: ServiceAccount, scope: 
     return grant.fetch(url, JWTBearerGrant.GRANT_TYPE, {"assertion": assertion})
 
 
-def refresh_token(http: Http, url: str, client: "Client", stored: str) -> Token:
+def refresh_token(http: Http, url: str, client: "Client", stored: str, *, in_header: bool = False) -> Token:
     """A token for a refresh token; the reply's own refresh token, or the one we have where it carries none.
 
     Not repeated after an unknown outcome: where refresh tokens are single-use, a second try would burn the family.
     """
     http.conceal(stored)
-    grant = _Grant(http, refused=AuthExpired, refused_cause="auth_revoked", client=client, safe=False)
+    grant = _Grant(http, AuthExpired, "auth_revoked", client=client, safe=False, in_header=in_header)
     token = grant.fetch(url, "refresh_token", {"refresh_token": stored})
     return Token(token.access_token, token.expires_at, token.refresh_token or stored)
 

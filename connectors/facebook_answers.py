@@ -141,7 +141,7 @@ def days_of(told: Insights, start: date, end: date) -> Days:
             if not is_count(each.value):
                 days.rejected["not_a_count"] = days.rejected.get("not_a_count", 0) + 1
                 continue
-            days.facts.append(Fact(metric, day, each.value))
+            days.facts += [Fact(metric, day, each.value)] if each.value else []
             days.good.setdefault(metric, set()).add(day)
     return days
 

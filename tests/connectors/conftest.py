@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from sandbox.launch import Sandbox, running
+from tests.connectors.rig import forget_tokens
 
 _RESULTS = pytest.StashKey[dict[tuple[str, str], str]]()
 
@@ -19,6 +20,7 @@ def _sandbox_process() -> Iterator[Sandbox]:
 def sandbox(_sandbox_process: Sandbox) -> Sandbox:
     """The sandbox without faults, tokens and log of the test before."""
     _sandbox_process.reset()
+    forget_tokens()
     return _sandbox_process
 
 

@@ -25,9 +25,9 @@ class Traits:
 
     `wrong` is a config that cannot work and `wrong_cause` what is said of it; `data` and `paged` are routes of the
     sandbox (`paged` None where nothing is paged); `grant` is what a revocation takes back, `access` what ends the
-    access token ("" where there is none). `account` is the field that holds the account's ref, "" for none.
-    `plain_parks` tells whether a "slow down" without a time still says how long. `small_pages` is a subclass that
-    needs several pages for a week.
+    access token ("" where there is none), and `rotates` says that refresh tokens are good once. `account` is the field
+    that holds the account's ref, "" for none. `plain_parks` tells whether a "slow down" without a time still says how
+    long. `small_pages` is a subclass that needs several pages for a week.
 
     `long_days` is a window of several steps, `posting_days` one whose postings are all told of. `requisition` finds a
     posting of ours in what was told of one there. `owns` leaves out facts that another connected platform reports
@@ -50,6 +50,7 @@ class Traits:
     grant: str
     paged: str | None = None
     access: str = ""
+    rotates: bool = False
     account: str = ""
     plain_parks: bool = False
     small_pages: type[Any] | None = None
