@@ -8,6 +8,7 @@ from connectors.facebook import Facebook
 from connectors.indeed import Indeed
 from connectors.indeed_job_sync import IndeedJobSync
 from connectors.linkedin_page import LinkedInPage
+from connectors.x import X
 from connectors.ziprecruiter import ZipRecruiter
 
 CONNECTORS: dict[str, type[Connector[Any]]] = {
@@ -18,6 +19,7 @@ CONNECTORS: dict[str, type[Connector[Any]]] = {
         Indeed,
         IndeedJobSync,
         LinkedInPage,
+        X,
         ZipRecruiter,
     )
 }
