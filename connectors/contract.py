@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from domain.facts import Fact, Scope, Window
 
@@ -30,6 +30,24 @@ class ConnectorConfig(BaseModel):
 
     # A validation error would otherwise quote what was typed, secrets included.
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, hide_input_in_errors=True)
+
+
+class TermsConfig(ConnectorConfig):
+    """Base of the configs of connectors with a `terms_warning`: nothing is saved before somebody agrees to it."""
+
+    accepts_terms: bool = Field(
+        False,
+        validate_default=True,
+        title="I have read the warning and answer for it",
+        description="Without it nothing is connected. Who agreed, and when, is written into the audit log.",
+    )
+
+    @field_validator("accepts_terms")
+    @classmethod
+    def _is_accepted(cls, value: bool) -> bool:
+        if not value:
+            raise ValueError("read the warning and agree to it, or do not connect")
+        return value
 
 
 ConfigT = TypeVar("ConfigT", bound=ConnectorConfig)
@@ -245,8 +263,8 @@ class Connector(ABC, Generic[ConfigT]):
 
     What it can do beyond `check` is said by the capabilities it inherits: `MetricsSource` here, others in
     `connectors/publishing.py` and `connectors/webhooks.py`. `cannot` says plainly what the platform does not give and
-    what to do instead; `terms_warning` is agreed to before connecting, where using the platform this way may break
-    somebody's terms. Both are sentences for the form, the card and the docs.
+    what to do instead; `terms_warning` is agreed to before connecting (`TermsConfig`), where using the platform this
+    way may break somebody's terms. Both are sentences for the form, the card and the docs.
     """
 
     key: ClassVar[str]

@@ -4,10 +4,14 @@ from typing import Any
 
 from connectors.company_website import CompanyWebsite
 from connectors.contract import Connector, MetricsSource
+from connectors.enrich_layer import EnrichLayer
 from connectors.facebook import Facebook
+from connectors.glassdoor import Glassdoor
 from connectors.indeed import Indeed
 from connectors.indeed_job_sync import IndeedJobSync
 from connectors.linkedin_page import LinkedInPage
+from connectors.lix import Lix
+from connectors.scrapingbee import ScrapingBee
 from connectors.x import X
 from connectors.ziprecruiter import ZipRecruiter
 
@@ -19,9 +23,21 @@ CONNECTORS: dict[str, type[Connector[Any]]] = {
         Indeed,
         IndeedJobSync,
         LinkedInPage,
+        ScrapingBee,
+        Lix,
+        Glassdoor,
+        EnrichLayer,
         X,
         ZipRecruiter,
     )
+}
+
+#: Names that stand for a service that is no more, and what to tell who still uses them.
+RETIRED = {
+    "proxycurl": (
+        "Proxycurl was shut down in July 2025. Connect Enrich Layer (enrich_layer) instead: it takes the same settings,"
+        " with a key of its own."
+    ),
 }
 
 

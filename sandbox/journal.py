@@ -13,7 +13,7 @@ KEPT = 10_000
 BODY_KEPT = 8_000
 SECRET_HEADERS = {"authorization", "cookie"}
 SECRET_FIELDS = re.compile(
-    r"\b(client_secret|assertion|refresh_token|access_token|input_token|fb_exchange_token|code_verifier)=[^&\s]+"
+    r"\b(api_key|t\.k|client_secret|assertion|refresh_token|access_token|input_token|fb_exchange_token|code_verifier)=[^&\s]+"
 )
 # What Indeed may charge for one call to its advertising API, in cents.
 WORST_CALL_MINOR = 300

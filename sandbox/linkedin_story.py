@@ -77,7 +77,8 @@ class LinkedInStory:
         self._posts: list[PagePost] = []
         self._told = company.season.first_day
         self._pressed: dict[str, Counter[date]] = {}
-        self._counted = -1
+        self._counted_on: date | None = None
+        self._drawn: dict[str, tuple[random.Random, list[int]]] = {}
 
     def today(self) -> date:
         """Today at LinkedIn."""
@@ -114,30 +115,38 @@ class LinkedInStory:
         return sum(count for day, count in self._presses()[posting.requisition].items() if day <= today)
 
     def viewed_on(self, posting: Posting, day: date) -> int:
-        """Views of the advert on a day: some for each who pressed Apply, and some besides."""
-        if day > self.today() or not posting.is_open(day):
+        """Views of the advert on a day: some for each who pressed Apply, and some besides while it is open."""
+        age = (day - self.company.season.first_day).days
+        if day > self.today() or age < 0:
             return 0
-        besides = poisson(
-            random.Random(f"{self.company.seed}:linkedin:{posting.requisition}:{day}"), 3 * posting.weight
-        )
+        besides = self._besides(posting, age)[age] if posting.is_open(day) else 0
         return besides + 7 * self.applied_on(posting, day)
 
     def views(self, posting: Posting) -> int:
         """Views of the advert up to today."""
-        day, total = max(posting.opened_on, self.company.season.first_day), 0
-        while day <= self.today():
-            total += self.viewed_on(posting, day)
-            day += timedelta(days=1)
-        return total
+        first = self.company.season.first_day
+        days = (self.today() - first).days + 1
+        return sum(self.viewed_on(posting, first + timedelta(days=age)) for age in range(days))
+
+    def _besides(self, posting: Posting, age: int) -> list[int]:
+        """Views that led to nothing, by the day's age in the story; drawn in order, and only once."""
+        rng, drawn = self._drawn.setdefault(
+            posting.requisition, (random.Random(f"{self.company.seed}:linkedin views:{posting.requisition}"), [])
+        )
+        while len(drawn) <= age:
+            drawn.append(poisson(rng, 3 * posting.weight))
+        return drawn
 
     def _presses(self) -> dict[str, Counter[date]]:
-        """Presses of Apply by requisition and day. Each who arrives at the company stands for one to seven of them."""
-        arrived = self.company.arrived("linkedin")
-        if len(arrived) != self._counted:
+        """Presses of Apply by requisition and day. Each who arrives at the company stands for one to seven of them.
+
+        The story is told a day ahead, so what is counted once holds until tomorrow.
+        """
+        if self._counted_on != self.today():
             pressed: dict[str, Counter[date]] = defaultdict(Counter)
-            for each in arrived:
+            for each in self.company.arrived("linkedin"):
                 pressed[each.requisition][each.applied_at.astimezone(UTC).date()] += 1 + each.mark % 7
-            self._pressed, self._counted = pressed, len(arrived)
+            self._pressed, self._counted_on = pressed, self.today()
         return self._pressed
 
 

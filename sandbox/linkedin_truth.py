@@ -32,6 +32,7 @@ def count_linkedin(company: Company, connected: frozenset[str], days: tuple[date
     if not connected & {*CONNECTIONS}:
         return
     story, (day, end) = LinkedInStory(company), days
+    day = max(day, company.season.first_day)
     while day < end:
         if "linkedin_page" in connected:
             _add_page(story, day, add)

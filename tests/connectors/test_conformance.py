@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from connectors.contract import MetricsSource
+from connectors.contract import MetricsSource, TermsConfig
 from connectors.errors import CAUSES, ConfigError, ConnectorError, RateLimited
 from connectors.http import Options
 from connectors.registry import CONNECTORS, find_connector, find_source
@@ -41,6 +41,7 @@ def test_it_declares_what_the_screens_and_the_clock_need(key: str):
     assert connector.limits.seconds > 0
     assert not connector.cannot or connector.cannot.endswith(".")
     assert not connector.terms_warning or connector.terms_warning.endswith(".")
+    assert bool(connector.terms_warning) == issubclass(connector.config_model, TermsConfig)
     assert (find_source(key) is connector) == issubclass(connector, MetricsSource)
 
 

@@ -64,6 +64,7 @@ TRAITS = Traits(
     fields=fields,
     check_request=check_request,
     today="linkedin_today",
+    account="organization_id",
     wrong={"client_secret": "canary-wrong-secret"},
     wrong_cause="key_invalid",
     data="/rest/",
