@@ -27,6 +27,7 @@ from uvicorn import Config
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 import logs
+from actions.ports import require_free_port
 from actions.running import start_store, stop_store
 from actions.users import has_users, make_setup_link
 from api.app import api
@@ -187,7 +188,7 @@ class Starting:
         if scope["type"] != "lifespan":
             await self.app(scope, receive, send)
             return
-        _put_uvicorn_right(receive)
+        server_config = _put_uvicorn_right(receive)
 
         async def tell(message: Message) -> None:
             error = sys.exception()
@@ -196,25 +197,45 @@ class Starting:
             await send(message)
 
         try:
+            if server_config is not None:
+                _require_port(server_config)
+        except StartError as error:
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": f"Sourceboard cannot start. {error}"})
+            return
+        try:
             await self.app(scope, receive, tell)
         except StartError:
             return
 
 
-def _put_uvicorn_right(receive: Receive) -> None:
+def _require_port(server_config: Config) -> None:
+    """Under uvicorn's own command the port is taken only after the start: too late not to have made a database.
+
+    Raises StartError. Where a parent process or Streamlit has taken the port already, there is nothing to ask.
+    """
+    command = Path(sys.argv[0])
+    is_own_command = "uvicorn" in {command.stem, command.parent.name}
+    is_ours_to_take = server_config.workers == 1 and not server_config.should_reload
+    if is_own_command and is_ours_to_take and server_config.fd is None and server_config.uds is None:
+        require_free_port(server_config.port, host=server_config.host, variable="--port")
+
+
+def _put_uvicorn_right(receive: Receive) -> Config | None:
     """No Server header, no belief in X-Forwarded-For from loopback (TRUSTED_PROXIES says whom to believe), no delay.
 
     All is done below the app; uvicorn's configuration can be reached from an app only through this receive.
     """
     server_config = getattr(getattr(receive, "__self__", None), "config", None)
     if not isinstance(server_config, Config):
-        return
+        return None
     # Started by uvicorn, Streamlit does not know the port that the set-up link names.
     config.set_option("server.port", server_config.port)
     server_config.encoded_headers = [pair for pair in server_config.encoded_headers if pair[0] != b"server"]
     if isinstance(server_config.loaded_app, ProxyHeadersMiddleware):
         server_config.loaded_app = server_config.loaded_app.app
     server_config.http_protocol_class = _without_delay(server_config.http_protocol_class)
+    return server_config
 
 
 def _without_delay(protocol: Any) -> Any:

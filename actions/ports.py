@@ -6,12 +6,12 @@ import socket
 from store.errors import StartError
 
 
-def require_free_port(port: int, *, variable: str = "PORT") -> None:
+def require_free_port(port: int, *, host: str = "0.0.0.0", variable: str = "PORT") -> None:  # noqa: S104 - only asked
     """Raises StartError, with the setting to change, when somebody listens on `port` or it is not ours to open."""
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("0.0.0.0", port))  # noqa: S104 - only to learn whether it is free; nothing is accepted
+            probe.bind((host, port))  # only to learn whether it is free; nothing is accepted
         except OSError as error:
             if error.errno == errno.EACCES:
                 raise StartError(f"Port {port} needs rights this user has not. Set {variable} to another.") from None

