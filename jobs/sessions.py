@@ -53,8 +53,8 @@ def open_connector(
         http = stack.enter_context(open_http(kind, spend=budget.spend, pause=pause, sandbox_url=settings.sandbox_url))
         stack.callback(lambda: note_answers(store, config.number, http.usage, budget.spent, http.now()))
         tokens = StoredTokens(store, config, pause=pause)
-        session = Session(http=http, tokens=tokens, flags=_flags(config))
-        yield Opened(kind(filled, session), config, company_no, http, budget)
+        given = Session(http=http, tokens=tokens, flags=_flags(config))
+        yield Opened(kind(filled, given), config, company_no, http, budget)
 
 
 def _flags(config: PlatformConfig) -> frozenset[str]:
