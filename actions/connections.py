@@ -18,7 +18,7 @@ from connectors.contract import Account, Connector, ConnectorConfig, Token, Toke
 from connectors.contract import Session as ConnectorSession
 from connectors.errors import CAUSES, ConnectorError
 from connectors.http import open_http
-from connectors.registry import find_connector
+from connectors.registry import RETIRED, find_connector
 from jobs.tokens import StoredTokens
 from settings import Settings
 from store.engine import Urgency
@@ -28,6 +28,7 @@ from store.tables.columns import new_id, utc_now
 from store.writes import connections as rows
 from store.writes.audit import append_audit
 from store.writes.credentials import allow_token, forget_token, open_secrets, open_token, seal_secrets, seal_token
+from store.writes.outbox import wake
 
 CHECK_SECONDS = 10.0
 LONGEST_NAME = 120
@@ -91,7 +92,7 @@ def test_and_save(
     require_admin(store, viewer, "connection.save", config_id or connector_key, now=now)
     kind = find_connector(connector_key)
     if kind is None:
-        raise ValueError(f"There is no connector called {connector_key!r}.")
+        raise ValueError(RETIRED.get(connector_key) or f"There is no connector called {connector_key!r}.")
     chosen = _checked_options(options or Options())
     with store.reading() as session:
         stored = _find(session, viewer, config_id) if config_id is not None else None
@@ -269,6 +270,7 @@ def _save(store: Store, viewer: Viewer, form: _Form, stored: PlatformConfig | No
         before = open_secrets(store.vault, config) if stored else {}
         if stored and (config.settings, before) != (plain, secrets):
             rows.restart_active_jobs(session, config.id, now=now)
+            wake(session, config.id, now=now)
         config.settings = plain
         config.credentials = seal_secrets(store.vault, config.id, secrets)
         config.name = options.name.strip() or config.name or kind.label
@@ -288,7 +290,8 @@ def _save(store: Store, viewer: Viewer, form: _Form, stored: PlatformConfig | No
             rows.end_active_jobs(session, config.id, "The connection was switched off.", now=now)
         _recount(session, config, now)
         action = "connection.update" if stored else "connection.create"
-        note = deed(viewer, action, config.id, connector=kind.key, active=config.is_active)
+        agreed = {"accepts_terms": True} if kind.terms_warning else {}
+        note = deed(viewer, action, config.id, connector=kind.key, active=config.is_active, **agreed)
         append_audit(session, note, now=now)
     return config
 

@@ -5,7 +5,7 @@ import uuid
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from store.tables import JobPosting
+from store.tables import ExternalPosting, JobPosting
 
 
 class PostingIndex:
@@ -17,7 +17,16 @@ class PostingIndex:
                 col(JobPosting.company_id) == company_id
             )
         ).all()
-        self._by_ref: dict[str, uuid.UUID] = {folded(ref): posting_id for posting_id, ref, _ in rows if ref}
+        published = session.execute(
+            select(col(ExternalPosting.external_ref), col(ExternalPosting.posting_id)).where(
+                col(ExternalPosting.company_id) == company_id,
+                col(ExternalPosting.status) != "",
+                col(ExternalPosting.posting_id).is_not(None),
+            )
+        ).all()
+        # What we published ourselves is called by the name we gave it; a requisition of ours comes first.
+        self._by_ref: dict[str, uuid.UUID] = {folded(ref): posting_id for ref, posting_id in published if posting_id}
+        self._by_ref |= {folded(ref): posting_id for posting_id, ref, _ in rows if ref}
         titles: dict[str, set[uuid.UUID]] = {}
         for posting_id, _, title in rows:
             titles.setdefault(folded(title), set()).add(posting_id)

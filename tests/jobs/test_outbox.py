@@ -14,6 +14,7 @@ from sandbox.launch import Sandbox, running
 from settings import Settings
 from store.opening import Store
 from store.tables import Company, ErrorLog, ExternalPosting, OutboxEntry, PlatformConfig
+from store.writes.postings_found import PostingIndex
 from tests.connectors.drafts import ads, draft_with
 from tests.jobs.board_scenes import ask, connect_board, draft_of, entry_of, make_posting, standings
 from tests.jobs.conftest import settings_for
@@ -238,3 +239,13 @@ def test_the_platform_is_asked_how_a_posting_stands(store, settings, sandbox, co
     assert refresh_standings(store, settings, now=lambda: NOW + timedelta(hours=9)) == 0
     assert refresh_standings(store, settings, now=lambda: NOW + timedelta(hours=9)) == 0, "asked again at once"
     assert standings(store) == {"REQ-1-0f3a9c": ("live", posting)}
+
+
+def test_an_application_names_the_posting_as_we_called_it_there(store, settings, sandbox, company, board):
+    posting = make_posting(store, company)
+    ask(store, board, posting, draft_of(), now=NOW)
+    send_all(store, settings)
+    with store.reading() as session:
+        assert PostingIndex(session, company.id).find("req-1-0F3A9C", "") == posting
+        assert PostingIndex(session, company.id).find("REQ-1", "") == posting
+        assert PostingIndex(session, company.id).find("REQ-2-0f3a9c", "") is None

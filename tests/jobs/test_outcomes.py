@@ -1,0 +1,146 @@
+"""What becomes of a platform's applicants goes back to it: each stage once, nobody else's, nothing from before."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlmodel import col, select, update
+
+from jobs.outbox import send_next
+from jobs.outcomes import collect_outcomes
+from sandbox.launch import Sandbox, running
+from settings import Settings
+from store.opening import Store
+from store.tables import Application, Company, OutboxEntry, PlatformConfig
+from store.writes.applications_told import PostingIndex, StageTold, Teller, Told, tell_application
+from tests.connectors.drafts import told
+from tests.jobs.board_scenes import connect_board
+from tests.jobs.conftest import settings_for
+
+NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
+APPLIED = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
+REF = "a" * 64
+
+
+@pytest.fixture(scope="module")
+def _process() -> Iterator[Sandbox]:
+    with running() as found:
+        yield found
+
+
+@pytest.fixture
+def sandbox(_process: Sandbox) -> Sandbox:
+    """Empty boards, no faults."""
+    _process.reset()
+    return _process
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path, sandbox: Sandbox) -> Settings:
+    """Settings that lead to the sandbox."""
+    return settings_for(database_url, tmp_path, int(sandbox.url.rpartition(":")[2]))
+
+
+def tell(store: Store, company: Company, scope: str, ref: str, *stages: tuple[str, datetime], now=NOW) -> None:
+    """As the platform's webhook and the applicant system do."""
+    with store.writing() as session:
+        teller = Teller(company.id, store.vault, PostingIndex(session, company.id))
+        told_stages = tuple(StageTold(stage, at) for stage, at in stages)
+        tell_application(session, teller, Told("webhook", told_stages, refs=((scope, ref),)), now=now)
+
+
+def send_all(store: Store, settings: Settings) -> list[str]:
+    states = []
+    while (state := send_next(store, settings, "w1", now=lambda: NOW)) is not None:
+        states.append(state)
+    return states
+
+
+def stages_told(sandbox: Sandbox, key: str) -> list[str]:
+    return [each.get("dispositionStatus") or each["event"] for each in told(sandbox, key)]
+
+
+def test_stages_go_back_to_the_platform_that_sent_the_applicant(store, settings, sandbox, company):
+    connect_board(store, sandbox, company, "indeed_job_sync", 1)
+    connect_board(store, sandbox, company, "ziprecruiter", 2)
+    tell(store, company, "indeed", REF, ("applied", APPLIED), ("interviewed", APPLIED + timedelta(days=3)))
+    tell(store, company, "ziprecruiter", "zr-1", ("applied", APPLIED))
+    tell(store, company, "linkedin", "li-1", ("applied", APPLIED))
+    assert collect_outcomes(store, NOW) == 3
+    assert send_all(store, settings) == ["done", "done"], "Indeed's two went together"
+    assert stages_told(sandbox, "indeed_job_sync") == ["NEW", "INTERVIEW"]
+    assert stages_told(sandbox, "ziprecruiter") == ["received"]
+    assert told(sandbox, "ziprecruiter")[0]["event_timestamp"] == "2026-06-01T09:00:00Z"
+
+
+def test_each_stage_is_told_once_however_often_it_is_looked_for(store, settings, sandbox, company):
+    connect_board(store, sandbox, company, "ziprecruiter")
+    tell(store, company, "ziprecruiter", "zr-1", ("applied", APPLIED))
+    assert [collect_outcomes(store, NOW + timedelta(minutes=minute)) for minute in range(3)] == [1, 0, 0]
+    send_all(store, settings)
+    hired = NOW + timedelta(hours=1)
+    tell(store, company, "ziprecruiter", "zr-1", ("hired", hired), now=hired)
+    assert collect_outcomes(store, hired + timedelta(minutes=1)) == 1
+    send_all(store, settings)
+    with store.reading() as session:
+        entries = session.exec(select(OutboxEntry).order_by(col(OutboxEntry.id))).all()
+    assert [(entry.kind, entry.payload["stage"]) for entry in entries] == [("outcome", "applied"), ("outcome", "hired")]
+
+
+def test_what_happened_before_the_connection_was_made_stays_here(store, settings, sandbox, company):
+    config = connect_board(store, sandbox, company, "ziprecruiter")
+    with store.writing() as session:
+        session.execute(update(PlatformConfig).values(created_at=APPLIED + timedelta(days=1)))
+    tell(store, company, "ziprecruiter", "zr-1", ("applied", APPLIED), ("rejected", APPLIED + timedelta(days=2)))
+    assert collect_outcomes(store, NOW) == 1
+    send_all(store, settings)
+    assert stages_told(sandbox, "ziprecruiter") == ["rejected"]
+    assert config.connector == "ziprecruiter"
+
+
+def test_a_connection_that_does_not_tell_keeps_quiet(store, settings, sandbox, company):
+    config = connect_board(store, sandbox, company, "ziprecruiter")
+    with store.writing() as session:
+        session.get_one(PlatformConfig, config.id).settings = {**config.settings, "tells_outcomes": False}
+    tell(store, company, "ziprecruiter", "zr-1", ("applied", APPLIED))
+    assert collect_outcomes(store, NOW) == 0
+
+
+def test_nothing_of_the_person_is_in_what_is_told(store, settings, sandbox, company):
+    connect_board(store, sandbox, company, "ziprecruiter")
+    with store.writing() as session:
+        teller = Teller(company.id, store.vault, PostingIndex(session, company.id))
+        stages = (StageTold("applied", APPLIED),)
+        person = Told("webhook", stages, refs=(("ziprecruiter", "zr-1"),), name="Canary Person", email="c@a.example")
+        tell_application(session, teller, person, now=NOW)
+    collect_outcomes(store, NOW)
+    send_all(store, settings)
+    assert len(told(sandbox, "ziprecruiter")) == 1
+    everything = str(sandbox.log()) + str(told(sandbox, "ziprecruiter"))
+    assert "Canary" not in everything
+    assert "c@a.example" not in everything
+
+
+def test_an_application_that_is_erased_takes_its_outcomes_along(store, settings, sandbox, company):
+    connect_board(store, sandbox, company, "ziprecruiter")
+    tell(store, company, "ziprecruiter", "zr-1", ("applied", APPLIED))
+    collect_outcomes(store, NOW)
+    with store.writing() as session:
+        session.delete(session.exec(select(Application)).one())
+    with store.reading() as session:
+        assert session.exec(select(OutboxEntry)).all() == []
+
+
+def test_a_batch_that_indeed_does_not_answer_is_told_again(store, settings, sandbox, company):
+    connect_board(store, sandbox, company, "indeed_job_sync")
+    for number in range(30):
+        tell(store, company, "indeed", f"{number:064x}", ("applied", APPLIED + timedelta(minutes=number)))
+    assert collect_outcomes(store, NOW) == 30
+    sandbox.plan("/graphql", {"kind": "reset"}, repeat=2)
+    assert send_all(store, settings)[0] == "unknown"
+    with store.writing() as session:
+        session.execute(update(OutboxEntry).values(next_attempt_at=NOW))
+    send_all(store, settings)
+    assert len(told(sandbox, "indeed_job_sync")) == 30
+    with store.reading() as session:
+        assert {entry.state for entry in session.exec(select(OutboxEntry))} == {"done"}
