@@ -14,6 +14,8 @@ from store.reports.webhooks import EndpointRow
 from ui import own_address, toasts, words
 from ui.shell import View
 
+_COPIED = "webhook_secret_copied"
+
 
 def add(viewer: Viewer, platform: str, config_id: str | None) -> None:
     """Make the address and show it."""
@@ -57,6 +59,8 @@ def _weight(row: EndpointRow) -> Any:
 
 def _secret(view: View, row: EndpointRow) -> None:
     """Take a secret from the platform, or make one and show it this once."""
+    if st.session_state.pop(_COPIED, False):
+        st.rerun()
     receiver = RECEIVERS[row.platform]
     typed = ""
     if receiver.made_by == "platform":
@@ -91,8 +95,12 @@ def _show_once(row: EndpointRow, secret: str) -> None:
     st.success("Copy it now: it is not shown again.", icon=":material/key:")
     base = f"{own_address.base()}/api/webhooks/{row.platform}/{row.hook_id}"
     st.code(f"{base}/{secret}" if receiver.has_key_in_url else secret, language=None, wrap_lines=True)
-    if st.button("I have copied it", key="webhook_secret_done"):
-        st.rerun()
+    # The dialog's next run begins without the button that made the secret: this one has to be remembered.
+    st.button("I have copied it", key="webhook_secret_done", on_click=_remember_copied)
+
+
+def _remember_copied() -> None:
+    st.session_state[_COPIED] = True
 
 
 def _done(do: Callable[[], object], said: str) -> None:

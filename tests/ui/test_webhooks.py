@@ -1,0 +1,88 @@
+"""Webhooks through the screen, in a real browser: an address is made, its secret set, and what comes is shown."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from sandbox.senders import SENDERS
+from tests.api.deliveries import person
+from tests.launch import RunningApp, running_app
+from tests.people import ADMIN, seed_data_dir
+from tests.ui.screens import settle
+
+pytestmark = pytest.mark.browser
+Visit = Callable[..., Page]
+#: From a delivery to what is seen of it: seconds when idle, far less certain on a busy machine.
+PATIENCE = 90_000
+SECRET = "the secret Indeed gave us"
+
+
+@pytest.fixture(scope="module")
+def working_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+    """The product with a worker and nothing connected yet."""
+    data_dir = tmp_path_factory.mktemp("webhooks")
+    seed_data_dir(data_dir)
+    with running_app(data_dir=data_dir, WORKERS="1") as found:
+        yield found
+
+
+def add(page: Page, label: str) -> None:
+    page.get_by_role("button", name="Add an address").click()
+    page.get_by_role("menuitem", name=label).or_(page.get_by_role("option", name=label)).first.click()
+    expect(page.get_by_text("The address is made.")).to_be_visible(timeout=PATIENCE)
+    settle(page)
+
+
+def addresses(page: Page) -> list[str]:
+    return [text.strip() for text in page.locator('[data-testid="stCode"] code').all_inner_texts()]
+
+
+def deliver(name: str, address: str, secret: str, who) -> int:
+    sent = SENDERS[name][1](secret, who, datetime.now(UTC))
+    return httpx.post(
+        address + sent.path, content=sent.body, headers=dict(sent.headers), trust_env=False, timeout=60
+    ).status_code
+
+
+def test_an_address_is_made_and_what_is_delivered_there_is_shown(working_app, visit: Visit):
+    page = visit(working_app, ADMIN, "/Webhooks")
+    expect(page.get_by_text("No platform delivers here yet.")).to_be_visible(timeout=PATIENCE)
+    add(page, "Indeed Apply and partner events")
+    (address,) = addresses(page)
+    assert address.startswith(f"{working_app.url}/api/webhooks/indeed/")
+    assert deliver("indeed_apply", address, SECRET, person()) == 503
+    page.get_by_role("button", name="Set the secret").click()
+    dialog = page.get_by_role("dialog")
+    dialog.locator("input").first.fill(SECRET)
+    dialog.get_by_role("button", name="Save the secret").click()
+    expect(page.get_by_text("The secret is saved.")).to_be_visible(timeout=PATIENCE)
+    settle(page)
+    deadline = PATIENCE // 1000
+    while deliver("indeed_apply", address, SECRET, person("seen", title="<b>Welder</b>")) == 503 and deadline:
+        deadline -= 1
+        page.wait_for_timeout(1000)
+    expect(page.get_by_text("1 delivery", exact=False).first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Delivering").first).to_be_visible(timeout=PATIENCE)
+    assert SECRET not in page.content()
+
+
+def test_a_secret_of_ours_is_shown_once(working_app, visit: Visit):
+    page = visit(working_app, ADMIN, "/Webhooks")
+    add(page, "Anything else (Standard Webhooks)")
+    page.get_by_role("button", name="Make the secret").click()
+    page.get_by_role("dialog").get_by_role("button", name="Make it").click()
+    shown = page.get_by_role("dialog").locator("code").first
+    expect(shown).to_contain_text("whsec_", timeout=PATIENCE)
+    secret = shown.inner_text().strip()
+    page.get_by_role("button", name="I have copied it").click()
+    expect(page.get_by_role("dialog")).to_have_count(0, timeout=PATIENCE)
+    page.reload()
+    settle(page)
+    assert secret not in page.content()
+    (address,) = [one for one in addresses(page) if "/other/" in one]
+    assert deliver("standard", address, secret, person("theirs")) == 200
+    page.goto(working_app.url + "/")
+    expect(page.locator("body")).to_contain_text("Applications", timeout=PATIENCE)
