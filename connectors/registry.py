@@ -11,6 +11,7 @@ from connectors.indeed import Indeed
 from connectors.indeed_job_sync import IndeedJobSync
 from connectors.linkedin_page import LinkedInPage
 from connectors.lix import Lix
+from connectors.monster import Monster
 from connectors.scrapingbee import ScrapingBee
 from connectors.x import X
 from connectors.ziprecruiter import ZipRecruiter
@@ -27,6 +28,7 @@ CONNECTORS: dict[str, type[Connector[Any]]] = {
         Lix,
         Glassdoor,
         EnrichLayer,
+        Monster,
         X,
         ZipRecruiter,
     )
