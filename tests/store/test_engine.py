@@ -190,6 +190,13 @@ def test_lazy_commits_leave_the_log_alone_and_move_it_after_some(sqlite_engine: 
     assert moved == [False] * (LAZY_COMMITS - 1) + [True]
 
 
+@on_postgresql
+def test_postgresql_neither_compiles_statements_nor_starts_workers_for_them(engine: Engine) -> None:
+    with reading(engine) as session:
+        told = [session.execute(text(f"SHOW {name}")).scalar() for name in ("jit", "max_parallel_workers_per_gather")]
+    assert told == ["off", "0"]
+
+
 def test_an_error_does_not_show_what_was_to_be_stored(engine: Engine) -> None:
     def fail() -> None:
         with writing(engine) as session:
