@@ -26,7 +26,6 @@ from connectors.contract import (
     OAuth,
     Offered,
     Page,
-    Session,
     Wait,
 )
 from connectors.errors import ConfigError, ConnectorError
@@ -158,11 +157,6 @@ class Facebook(MetricsSource[FacebookConfig]):
         lasts_days=60,
     )
 
-    def __init__(self, config: FacebookConfig, session: Session) -> None:
-        super().__init__(config, session)
-        app = App(API, config.client_id, config.client_secret)
-        self._graph = PageTokens(session, app, config.page_id, config.access_token.get_secret_value())
-
     def check(self) -> Account:
         """The page's name, its last day and its posts, which is all that a read asks for."""
         with self.session.http.hurried(10):
@@ -213,7 +207,8 @@ class Facebook(MetricsSource[FacebookConfig]):
 
     def choices(self) -> tuple[Choice, ...]:
         """The pages that who granted access may analyse."""
-        pages = self._graph.pages()
+        # The form has no page yet.
+        pages = self._tokens("").pages()
         return tuple(Choice(page.id, clean(page.name, 200) or page.id, {"page_id": page.id}) for page in pages)
 
     def _posts_page(self, at: Cursor) -> Page:
@@ -299,7 +294,12 @@ class Facebook(MetricsSource[FacebookConfig]):
         return tuple(sorted(flag.removeprefix(GONE) for flag in self.session.flags if flag.startswith(GONE)))
 
     def _get(self, edge: str, params: Mapping[str, str]) -> Answer:
-        return self._graph.get(f"{API}/{self.config.page_id}{edge}", params)
+        page = self.config.page_id
+        return self._tokens(page).get(f"{API}/{page}{edge}", params)
+
+    def _tokens(self, page_id: str) -> PageTokens:
+        app = App(API, self.config.client_id, self.config.client_secret)
+        return PageTokens(self.session, app, page_id, self.config.access_token.get_secret_value())
 
     def _today(self) -> date:
         return self.session.http.now().astimezone(PACIFIC).date()
