@@ -43,6 +43,8 @@ def _form(viewer: Viewer, kind: type[Connector[Any]], row: ConnectionRow | None,
     st.markdown(f"{words.plain(kind.summary)} [How to get these values]({kind.docs_url})")
     if kind.cannot:
         st.info(kind.cannot)
+    if kind.terms_warning:
+        st.warning(kind.terms_warning, icon=":material/gavel:")
     key = f"connection_{row.id if row else kind.key}"
     choice = None
     if waiting is None:
@@ -165,7 +167,8 @@ def _thanks(kind: type[Connector[Any]], saved: Saved, options: Options) -> str:
     if saved.account is None:
         return f"{name} is saved, but switched off: the platform refused it."
     account = words.plain(saved.account.label or saved.account.ref)
-    return f"{name} is connected to {account}." + ("" if saved.is_active else " It is switched off.")
+    said = f"{name} is connected to {account}." + ("" if saved.is_active else " It is switched off.")
+    return " ".join([said, *map(words.plain, saved.account.notes)])
 
 
 def _say_refusal(kind: type[Connector[Any]], refusal: Refusal) -> None:

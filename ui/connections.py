@@ -120,7 +120,7 @@ def _state(view: View, config_id: str) -> None:
     ]
     st.text(" · ".join(part for part in parts if part))
     if row.quality:
-        st.caption(f"The platform says of its numbers: {', '.join(words.plain(flag) for flag in row.quality)}")
+        st.caption(f"Of these numbers: {'; '.join(map(words.flag_words, row.quality))}.")
     if kind and kind.cannot:
         st.caption(kind.cannot)
     if row.state == "never" and find_source(row.connector) is not None:

@@ -62,6 +62,22 @@ def cause_words(code: str) -> Cause | None:
     return CAUSES.get(code, _UNFORESEEN) if code else None
 
 
+#: What a connection's flags mean. Those of a platform we have no words for are shown as they are.
+FLAGS = {
+    "thresholded": "small counts are withheld to protect visitors",
+    "other_row": "rare rows are lumped together",
+    "sampled": "counts are made from a sample",
+    "gap": "growth of days without a sync stands on the day it was read",
+    "inexact": "some postings show only a bound, such as “over 200”, which gives no growth",
+    "version_ending": "this version of the platform's API ends soon: choose a newer one in the form",
+}
+
+
+def flag_words(flag: str) -> str:
+    """What a flag on a connection's numbers means."""
+    return FLAGS.get(flag) or plain(flag.replace("_", " "))
+
+
 def plain(text: str) -> str:
     """Foreign text as Markdown that shows it literally: no link, image, HTML, formula or directive survives.
 

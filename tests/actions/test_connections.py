@@ -10,7 +10,9 @@ from sqlmodel import col, select
 from actions import connections, syncs
 from actions.connections import Options, Saved
 from actions.viewer import NotAllowed, NotFound, Viewer
+from connectors.contract import TermsConfig
 from connectors.errors import CAUSES
+from connectors.registry import CONNECTORS
 from jobs.lease import LostLease, beat, claim_next
 from jobs.worker import run_once
 from settings import Settings
@@ -19,7 +21,7 @@ from store.reports.connections import ConnectionRow, list_connections
 from store.reports.scope import find_company
 from store.tables import AuditEntry, DirtyDay, PlatformConfig, PlatformSyncJob, PlatformToken, RawFact, ReadCoverage
 from store.writes.credentials import open_secrets
-from tests.jobs.paced import PacedServer
+from tests.jobs.paced import Paced, PacedConfig, PacedServer
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 FORM = {"account": "acme", "key": "first-secret"}
@@ -291,3 +293,36 @@ def test_the_list_tells_how_each_connection_stands(
     assert told[4].job.cause_code in CAUSES
     assert told[4].has_secrets
     assert "first-secret" not in repr(told)
+
+
+def test_what_may_break_terms_is_saved_only_when_somebody_answers_for_it(
+    store: Store, settings: Settings, admin: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class RiskyConfig(TermsConfig, PacedConfig):
+        """The test platform's form, with an agreement."""
+
+    class Risky(Paced):
+        key = "risky"
+        config_model = RiskyConfig
+        terms_warning = "This may break somebody's terms."
+
+    monkeypatch.setitem(CONNECTORS, "risky", Risky)
+    for told in ({}, {"accepts_terms": False}):
+        refused = connections.test_and_save(store, settings, admin, "risky", {**FORM, **told}, now=NOW, insist=True)
+        assert refused.config_id is None
+        assert refused.refusal is not None
+        assert refused.refusal.fields is not None
+        assert set(refused.refusal.fields) == {"accepts_terms"}
+    assert count(store, PlatformConfig) == 0
+    saved = connections.test_and_save(store, settings, admin, "risky", {**FORM, "accepts_terms": True}, now=NOW)
+    assert saved.is_active
+    assert only(store).settings["accepts_terms"] is True
+    with store.reading() as session:
+        (entry,) = session.exec(select(AuditEntry)).all()
+    assert (entry.action, entry.facts["accepts_terms"]) == ("connection.create", True)
+    assert entry.actor == "ann@harbour.example"
+
+
+def test_a_retired_name_says_what_to_connect_instead(store: Store, settings: Settings, admin: Viewer) -> None:
+    with pytest.raises(ValueError, match="Connect Enrich Layer"):
+        connections.test_and_save(store, settings, admin, "proxycurl", {"api_key": "old"}, now=NOW)

@@ -241,3 +241,17 @@ def test_a_hiring_manager_is_refused(working_app, visit: Visit, path: str):
     page.goto(working_app.url + path)
     expect(page.get_by_text("You are not allowed to see this page.")).to_be_visible(timeout=PATIENCE)
     expect(page.get_by_role("button", name=re.compile("Sync|Connect"))).to_have_count(0)
+
+
+def test_what_may_break_terms_is_connected_only_by_who_answers_for_it(working_app, keys, visit: Visit):
+    page = visit(working_app, ADMIN, "/Platforms")
+    open_form(page, "LinkedIn postings by Lix")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("LinkedIn's user agreement forbids")).to_be_visible()
+    fill(page, "API key", keys["lix"]["api_key"])
+    fill(page, "LinkedIn company ID", keys["lix"]["organization_id"])
+    save(page)
+    expect(dialog.get_by_text("Read the warning and agree to it")).to_be_visible(timeout=PATIENCE)
+    dialog.get_by_text("I have read the warning and answer for it").first.click()
+    save(page)
+    expect(page.get_by_text("is connected to Halden Robotics")).to_be_visible(timeout=PATIENCE)
