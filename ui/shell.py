@@ -44,6 +44,7 @@ MENU = (
     Entry("pages/Platform_health.py", "Platform health", ":material/monitor_heart:", ADMIN),
     Entry("pages/Tracker.py", "Tracker", ":material/sensors:", ADMIN),
     Entry("pages/Webhooks.py", "Webhooks", ":material/webhook:", ADMIN),
+    Entry("pages/API_keys.py", "API keys", ":material/key:", ADMIN),
     Entry("pages/Import.py", "Import", ":material/upload_file:", ADMIN),
 )
 
