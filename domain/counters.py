@@ -1,7 +1,8 @@
 """Running totals into daily values: what a counter grew by, and on which day, by difference of snapshots.
 
 1. A snapshot is the counter's last reading of a day. The growth of a day is its snapshot less that of the last day
-   before it that has one. Reading more often changes the last reading only.
+   before it that has one. Reading more often changes the last reading only. What is read once a day, at night, is a
+   reading of the day that has just ended: `jobs/windows.py` says which day a reading speaks for.
 2. A counter may fall: platforms take back what they find to be spam. A fall is a growth of 0, and the lower value is
    what later growth is measured from. Deducting it from later days would hide views that did happen, and a negative
    day is nothing that anybody saw.

@@ -105,7 +105,9 @@ class _Run:
         self.today = windows.today_in(opened.config.time_zone, now())
         self.final_before = self.today - timedelta(days=self.source.lookback_days)
         self.writer = FactWriter(place, Origin.POLL, claim.number, self.final_before)
-        self.counters = CounterWriter(place, self.writer, self.today, windows.zone_of(opened.config.time_zone))
+        zone = opened.config.time_zone
+        counted_on = windows.counted_on(zone, now(), self.source.interval)
+        self.counters = CounterWriter(place, self.writer, counted_on, windows.zone_of(zone))
         self.counted: dict[str, float] = {}
         self.rejections = {reason: int(str(times)) for reason, times in self.job.rejections.items()}
 

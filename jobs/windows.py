@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 Chunk = tuple[date, date]
-DAY = timedelta(days=1)
+DAY, HALF_A_DAY = timedelta(days=1), timedelta(hours=12)
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -19,6 +20,23 @@ def zone_of(name: str) -> ZoneInfo:
 def today_in(zone: str, now: datetime) -> date:
     """The date in `zone` at the instant `now`."""
     return now.astimezone(zone_of(zone)).date()
+
+
+def counted_on(zone: str, now: datetime, interval: Literal["hourly", "daily"]) -> date:
+    """The day that running totals read at `now` speak for.
+
+    Read every hour, that is the day itself. Read once a day it is the day of which the totals hold more since they were
+    last read: shortly after midnight they tell of the day before.
+
+    >>> from datetime import UTC
+    >>> str(counted_on("UTC", datetime(2026, 3, 15, 1, 30, tzinfo=UTC), "hourly"))
+    '2026-03-15'
+    >>> str(counted_on("UTC", datetime(2026, 3, 15, 1, 30, tzinfo=UTC), "daily"))
+    '2026-03-14'
+    >>> str(counted_on("UTC", datetime(2026, 3, 15, 13, 0, tzinfo=UTC), "daily"))
+    '2026-03-15'
+    """
+    return today_in(zone, now - HALF_A_DAY if interval == "daily" else now)
 
 
 def year_before(day: date) -> date:

@@ -25,7 +25,7 @@ from store.writes.numbers import Numbers
 
 _TABLE = CounterSnapshot.__table__  # type: ignore[attr-defined]
 _KEY = ("config_no", "external_no", "metric", "day")
-#: Days before today in which the last look is searched for, to call it final.
+#: Days before in which the last look is searched for, to call it final.
 _LONGEST_PAUSE = 60
 #: (external posting, metric number)
 _Name = tuple[int, int]
@@ -68,11 +68,11 @@ class Closing:
 
 
 class CounterWriter:
-    """Writes the counters of one read of one connection, all on the day `today` of the connection's zone."""
+    """Writes the counters of one read of one connection, all for the day `told_of` in the connection's zone."""
 
-    def __init__(self, place: Place, facts: FactWriter, today: date, zone: ZoneInfo) -> None:
-        self.place, self._facts, self._today, self._zone = place, facts, today, zone
-        self._day = day_number(today)
+    def __init__(self, place: Place, facts: FactWriter, told_of: date, zone: ZoneInfo) -> None:
+        self.place, self._facts, self._told_of, self._zone = place, facts, told_of, zone
+        self._day = day_number(told_of)
         self._numbers = Numbers(place.company_id, place.company_no, place.config_id, place.config_no)
 
     def take(self, session: Session, told: Sequence[Told], *, now: datetime) -> Taken:
@@ -82,15 +82,15 @@ class CounterWriter:
         taken = Taken()
         snapshots, refs = self._checked(session, told, taken)
         before = self._before(session, snapshots)
-        earlier_today = self._on_the_day(session)
+        earlier = self._on_the_day(session)
         self._keep(session, snapshots, now)
         for name, snapshot in snapshots.items():
             grown = growth(before.get(name), snapshot)
-            was = growth(before.get(name), earlier_today[name]) if name in earlier_today else None
-            # A zero needs no fact, except in the place of one that an earlier reading of today may have left.
+            was = growth(before.get(name), earlier[name]) if name in earlier else None
+            # A zero needs no fact, except in the place of one that an earlier reading for this day has left.
             if grown is not None and (grown.value or (was is not None and was.value)):
                 metric = metrics.BY_NUMBER[name[1]].name
-                taken.facts.append(Fact(metric, self._today, grown.value, Scope.POSTING, refs[name[0]]))
+                taken.facts.append(Fact(metric, self._told_of, grown.value, Scope.POSTING, refs[name[0]]))
         return taken
 
     def close(self, session: Session, totals: Iterable[str], *, now: datetime) -> Closing:
@@ -108,7 +108,7 @@ class CounterWriter:
             return done
         summed = {metrics.metric(name).number for name in totals} & known
         sums = _sums(grown)
-        facts = [Fact(metrics.BY_NUMBER[number].name, self._today, sums[number]) for number in sorted(summed)]
+        facts = [Fact(metrics.BY_NUMBER[number].name, self._told_of, sums[number]) for number in sorted(summed)]
         done.counts.add(self._facts.write(session, facts, now=now))
         dirty = set[int]()
         for scope, numbers in ((Scope.POSTING, known), (Scope.TOTAL, summed)):
@@ -135,7 +135,7 @@ class CounterWriter:
         return snapshots, refs
 
     def _before(self, session: Session, names: Iterable[_Name]) -> dict[_Name, Snapshot]:
-        """The last snapshot before today of each counter, or the zero from which a new one began."""
+        """The last snapshot before the day of each counter, or the zero from which a new one began."""
         columns = _TABLE.c
         earlier = (columns.config_no == self.place.config_no, columns.day < self._day)
         last = (
