@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlmodel import Session
@@ -38,6 +39,7 @@ MOST_ORIGINS = 50
 #: A change of settings or a new posting is known everywhere after so many seconds.
 CACHE_SECONDS = 5.0
 _MOST_CACHED = 1_000
+_MOST_WORDS = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,19 +153,18 @@ def row_of(
     site: TrackedSite, told: TrackedEvent, visitor: Visitor, *, now: datetime, foreign: str = ""
 ) -> dict[str, Any]:
     """The event's row; `name` in it is the link or referral code that its visitor came by, resolved when written."""
-    path = plain_path(told.path)
-    page = posting_page(path, site.pattern)
-    referrer = plain_host(told.referrer)
-    named = Source(told.source, told.medium, told.campaign)
+    path, page, part = _page_of(told.path, site.pattern)
+    referrer = _host_of(told.referrer)
     # Who asks not to be followed is counted, and nothing else.
     is_anonymous = not visitor.hash and not visitor.reason
-    source = Source() if is_anonymous else resolve_source(named, referrer, site.hosts)
+    named = Source(told.source, told.medium, told.campaign)
+    source = Source() if is_anonymous else _source_of(named, referrer, site.hosts)
     return {
         "id": new_id(),
         "company_id": site.company_id,
         "at": now,
         "kind": told.kind,
-        "posting_id": site.find_posting(clean_text(told.posting), page, posting_part(path, site.pattern), path),
+        "posting_id": site.find_posting(clean_text(told.posting), page, part, path),
         "path": path,
         "source": source.source,
         "medium": source.medium,
@@ -176,6 +177,17 @@ def row_of(
         "application_ref": key_text(told.application) if told.kind == "apply_complete" else "",
         "name": "" if is_anonymous else clean_text(told.link, LONGEST_WORD),
     }
+
+
+@lru_cache(maxsize=_MOST_WORDS)
+def _page_of(told: str, pattern: str) -> tuple[str, str, str]:
+    """A path as it is kept, the posting's page in it, and the posting's part. A site has few pages and many visits."""
+    path = plain_path(told)
+    return path, posting_page(path, pattern), posting_part(path, pattern)
+
+
+_host_of = lru_cache(maxsize=_MOST_WORDS)(plain_host)
+_source_of = lru_cache(maxsize=_MOST_WORDS)(resolve_source)
 
 
 def write_events(session: Session, rows: Sequence[dict[str, Any]]) -> list[None]:

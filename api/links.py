@@ -55,7 +55,7 @@ async def follow_referral(request: Request) -> Response:
 
 async def _follow(request: Request, find: _Find, name: str) -> Response:
     try:
-        headers = sender_of(request)
+        headers = sender_of(request.scope, _headers(request))
         require_measure(headers.address)
         leads = await anyio.to_thread.run_sync(lambda: _found(find, name)) if name else None
     except HTTPException as error:
@@ -82,13 +82,17 @@ async def _count(request: Request, leads: Leads) -> None:
     """Keep the click. A visitor is sent on even where it cannot be kept: the number is ours, the way is theirs."""
     now = utc_now()
     visitors = _Visitors.found = _Visitors.found or Visitors(running_store, current().maxmind_db)
-    headers = sender_of(request)
+    headers = sender_of(request.scope, _headers(request))
     try:
         visitor = await anyio.to_thread.run_sync(lambda: visitors.see(leads.company_id, "links", headers, now=now))
         referrer = request.headers.get("referer", "").partition("://")[2].partition("/")[0]
         await keep_click(leads, visitor, referrer, now=now)
     except (NotStored, StoreUnavailable, StoreError, TimeoutError) as error:
         _LOG.warning("a click was not kept", reason=type(error).__name__)
+
+
+def _headers(request: Request) -> dict[bytes, str]:
+    return {name: value.decode("latin-1") for name, value in request.scope["headers"]}
 
 
 def _page(status: int, title: str, words: str, more: dict[str, str]) -> Response:

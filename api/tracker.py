@@ -5,6 +5,7 @@ everybody else. The script is allowed on any page; what counts is decided here.
 """
 
 import re
+import time
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -22,7 +23,6 @@ from actions.running import StoreUnavailable, running_store
 from actions.tracker import Sites, TrackedEvent, keep_event
 from actions.visitors import Headers, Visitors
 from api.bodies import parse_object
-from api.limits import meter
 from api.problems import problem
 from domain.visits import KINDS, LONGEST_PATH
 from settings import current
@@ -36,6 +36,8 @@ _ANYWHERE = {"Cross-Origin-Resource-Policy": "cross-origin"}
 _COMMENT = re.compile(r"^\s*//.*$", re.MULTILINE)
 _BEACONS = {"text/plain", "application/json", ""}
 
+#: The headers of a request by their lower-case name.
+Told = dict[bytes, str]
 Word = Annotated[str, msgspec.Meta(max_length=200)]
 
 
@@ -81,34 +83,36 @@ class Track:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers with 204 once the event is on the disk, or with what is wrong with the request."""
-        request = Request(scope, receive)
+        told = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        origin = told.get(b"origin", "")
         try:
-            answer = await self._answer(request)
+            answer = await self._answer(scope, receive, told)
         except HTTPException as error:
             answer = problem(error.status_code, error.detail, dict(error.headers or {}))
         except (NotStored, StoreUnavailable, StoreError, TimeoutError):
             answer = problem(503, "The event was not kept. Try again in a moment.", {"Retry-After": str(RETRY_SECONDS)})
-        for name, value in (await self._cors(request)).items():
+        for name, value in (await self._cors(origin, is_asking=scope["method"] == "OPTIONS")).items():
             answer.headers[name] = value
         await answer(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Response:
-        if request.method == "OPTIONS":
+    async def _answer(self, scope: Scope, receive: Receive, told: Told) -> Response:
+        if scope["path"] != "/api/track":
+            return problem(404, "There is nothing here.")
+        if scope["method"] == "OPTIONS":
             return Response(status_code=204)
-        if request.method != "POST":
+        if scope["method"] != "POST":
             return PlainTextResponse("Method not allowed", 405, {"Allow": "POST, OPTIONS"})
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() not in _BEACONS:
+        if told.get(b"content-type", "").partition(";")[0].strip().lower() not in _BEACONS:
             raise HTTPException(415, "Send JSON, as text/plain or application/json.")
-        headers = sender_of(request)
+        headers = sender_of(scope, told)
         require_measure(headers.address)
-        beacon = _beacon(await request.body())
+        beacon = _beacon(await _body(receive))
         is_known, site = self._sites.recall(beacon.k)
         if not is_known:
             site = await anyio.to_thread.run_sync(self._sites.find, beacon.k)
         if site is None:
             return Response(status_code=204)
-        now = utc_now()
-        origin = request.headers.get("origin", "")
+        now, origin = utc_now(), told.get(b"origin", "")
         visitors = self._visitors = self._visitors or Visitors(running_store, current().maxmind_db)
         if visitors.knows(site.company_id, now):
             visitor = visitors.see(site.company_id, site.key, headers, now=now)
@@ -118,9 +122,8 @@ class Track:
         await keep_event(site, _event(beacon), visitor, now=now, foreign=foreign)
         return Response(status_code=204)
 
-    async def _cors(self, request: Request) -> dict[str, str]:
+    async def _cors(self, origin: str, *, is_asking: bool) -> dict[str, str]:
         """What lets pages of the companies' sites read the answer; beacons need none of it."""
-        origin = request.headers.get("origin", "")
         if not origin or len(origin) > 300:
             return _ANYWHERE
         is_heard = self._sites.recall_origin(origin)
@@ -131,33 +134,62 @@ class Track:
             return _ANYWHERE
         if not is_heard:
             return _ANYWHERE
-        told = {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
-        if request.method == "OPTIONS":
-            told |= {
+        allowed = {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
+        if is_asking:
+            allowed |= {
                 "Access-Control-Allow-Methods": "POST",
                 "Access-Control-Allow-Headers": "Content-Type",
                 "Access-Control-Max-Age": "86400",
             }
-        return _ANYWHERE | told
+        return _ANYWHERE | allowed
 
 
-def sender_of(request: Request) -> Headers:
-    """What a request says about who sends it. DNT and Sec-GPC are asked for what they are: not to be followed."""
-    told = request.headers
-    purpose = told.get("sec-purpose", "") or told.get("purpose", "") or told.get("x-purpose", "")
+def sender_of(scope: Scope, told: Told) -> Headers:
+    """What a request says about who sends it. DNT and Sec-GPC are a wish not to be followed."""
+    purpose = told.get(b"sec-purpose", "") or told.get(b"purpose", "") or told.get(b"x-purpose", "")
     return Headers(
-        address=request.client.host if request.client else "",
-        agent=told.get("user-agent", "")[:1000],
+        address=scope["client"][0] if scope.get("client") else "",
+        agent=told.get(b"user-agent", "")[:1000],
         purpose=purpose if purpose.lower().startswith(("prefetch", "preview", "prerender")) else "",
-        refuses=told.get("sec-gpc") == "1" or told.get("dnt") == "1",
+        refuses=told.get(b"sec-gpc") == "1" or told.get(b"dnt") == "1",
     )
+
+
+class _Minute:
+    """How much each address sent in this minute of the clock. A dict alone: it is asked thousands of times a second."""
+
+    def __init__(self) -> None:
+        self._minute, self._sent = -1, dict[str, int]()
+
+    def count(self, address: str) -> tuple[int, int]:
+        """Note one more: how many the address has sent in this minute, and the seconds until the next."""
+        now = time.monotonic()
+        if int(now // 60) != self._minute:
+            self._minute, self._sent = int(now // 60), {}
+        self._sent[address] = sent = self._sent.get(address, 0) + 1
+        return sent, 60 - int(now % 60)
+
+
+_MINUTE = _Minute()
 
 
 def require_measure(address: str) -> None:
     """Raises 429 for an address that sends more than it may."""
-    left, seconds = meter(current().track_events_per_minute).take(f"track:{address}")
-    if left < 0:
+    sent, seconds = _MINUTE.count(address)
+    if sent > current().track_events_per_minute:
         raise HTTPException(429, "Too many events in this minute.", {"Retry-After": str(seconds)})
+
+
+async def _body(receive: Receive) -> bytes:
+    """The whole body; the gate caps it."""
+    parts: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise HTTPException(400, "The body is not whole.")
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
 
 
 def _beacon(body: bytes) -> Beacon:
