@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from domain.platforms import SILENT_CONNECTORS
 from store.reports.shapes import Freshness, SourceRow
 from ui import words
 from ui.shell import View
@@ -9,7 +10,7 @@ from ui.shell import View
 
 def pills(view: View) -> None:
     """One pill for each connection that brings numbers: name, state and time."""
-    shown = [pair for pair in view.states if pair[0].connector and pair[0].state != "connected"]
+    shown = [pair for pair in view.states if pair[0].connector and pair[0].connector not in SILENT_CONNECTORS]
     if not shown:
         return
     with st.container(horizontal=True, gap="xsmall", key="connection_pills"):

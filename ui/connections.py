@@ -1,5 +1,6 @@
 """Connections as their admin sees them: state, account, last sync, trouble and its cure, and what can be done."""
 
+import uuid
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
@@ -13,6 +14,7 @@ from domain.money import Money
 from domain.periods import Period, local_day, span
 from store.reports.access import list_access
 from store.reports.connections import ConnectionRow, list_connections
+from store.reports.outbox import list_backlogs
 from ui import connection_forms, data, figures, grants, shell, syncing, toasts, words
 from ui.shell import View
 
@@ -112,12 +114,16 @@ def _state(view: View, config_id: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.subheader(f"{kind.icon if kind else ''} {words.plain(row.name)}", anchor=False, width="content")
         st.badge(said.label + _until(view, row), icon=said.icon, color=said.color, help=said.meaning)
-    parts = [
-        row.account_label or row.account_ref,
-        f"days of {row.time_zone}",
-        f"read until {figures.day(row.covered_until)}" if row.covered_until else "",
-        f"last sync {view.moment(row.synced_at)}",
-    ]
+    account = row.account_label or row.account_ref
+    if find_source(row.connector) is None:
+        parts = [account, f"accepted {view.moment(row.checked_at)}" if row.checked_at else "never accepted"]
+    else:
+        parts = [
+            account,
+            f"days of {row.time_zone}",
+            f"read until {figures.day(row.covered_until)}" if row.covered_until else "",
+            f"last sync {view.moment(row.synced_at)}",
+        ]
     st.text(" · ".join(part for part in parts if part))
     if row.quality:
         st.caption(f"Of these numbers: {'; '.join(map(words.flag_words, row.quality))}.")
@@ -128,6 +134,24 @@ def _state(view: View, config_id: str) -> None:
     _access(view, row)
     _progress(row)
     _trouble(view, row)
+    _backlog(view, row)
+
+
+def _backlog(view: View, row: ConnectionRow) -> None:
+    """What is still to be said to the platform, and why it could not be."""
+    with data.session() as session:
+        held = list_backlogs(session, view.company).get(uuid.UUID(row.id))
+    found = words.cause_words(held.cause_code) if held else None
+    if held is None or found is None:
+        return
+    parts = [
+        f"{held.waiting:,} waiting to be sent" if held.waiting else "",
+        f"{held.given_up:,} given up" if held.given_up else "",
+    ]
+    counts = ", ".join(part for part in parts if part)
+    st.warning(f"Publishing and outcomes: {counts}. {found.words} {found.cure}", icon=":material/outbox:")
+    if held.detail:
+        st.text(held.detail)
 
 
 def _access(view: View, row: ConnectionRow) -> None:

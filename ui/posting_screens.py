@@ -6,7 +6,7 @@ from domain.metrics import BY_NAME
 from domain.money import Money
 from domain.platforms import BY_KEY
 from store.reports.postings import MOST_ROWS, PostingRow, list_waiting
-from ui import data, export, figures, palette, posting_forms, posting_links, shell, tables, words
+from ui import data, export, figures, palette, posting_forms, posting_links, posting_publishing, shell, tables, words
 from ui.shell import View
 from ui.tables import Cell, Column, Table
 
@@ -136,6 +136,7 @@ def _one(view: View, row: PostingRow) -> None:
             tables.show(platforms_table(row), key="posting_platforms", alt="The posting's numbers by platform")
         else:
             st.info("No platform told numbers for this posting in the period.", icon=":material/info:")
+        posting_publishing.draw(view, row)
 
 
 def platforms_table(row: PostingRow) -> Table:

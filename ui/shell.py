@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from actions.viewer import ADMIN, Viewer
 from domain.filters import Filters
 from domain.periods import Period, local_day, named_period
+from domain.platforms import SILENT_CONNECTORS
 from store.reports.scope import CompanyScope, find_company
 from store.reports.shapes import Freshness
 from ui import data, figures, filters, guard, toasts, words
@@ -117,6 +118,8 @@ def freshness(view: View) -> None:
     with st.container(key=f"page_run_{view.runs}"):
         parts = []
         for entry, _ in view.states:
+            if entry.connector in SILENT_CONNECTORS:
+                continue
             name = words.plain(entry.label)
             said = f"{name} until {figures.day(entry.covered_until)}" if entry.covered_until else f"{name} not yet"
             if entry.provisional_from:

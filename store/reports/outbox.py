@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlmodel import Session, col
 
 from store.reports.scope import CompanyScope
-from store.tables import ExternalPosting, OutboxEntry, PlatformConfig
+from store.tables import ExternalPosting, JobPosting, OutboxEntry, PlatformConfig
 
 #: States in which an entry waits for us, and in which it waits for a person.
 UNDER_WAY = ("waiting", "sending", "unknown")
@@ -161,3 +161,13 @@ def _saying(entry: OutboxEntry) -> Saying:
         requested_by=entry.requested_by,
         created_at=entry.created_at,
     )
+
+
+def find_advert(session: Session, company: CompanyScope, posting_id: uuid.UUID) -> tuple[dict[str, object], str] | None:
+    """What a posting says where it is advertised (fields of an Advert) and its apply URL; None for none of ours."""
+    row = session.execute(
+        select(col(JobPosting.advert), col(JobPosting.apply_url)).where(
+            col(JobPosting.company_id) == company.id, col(JobPosting.id) == posting_id
+        )
+    ).first()
+    return None if row is None else (dict(row[0]), row[1])

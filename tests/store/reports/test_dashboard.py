@@ -179,3 +179,20 @@ def test_a_change_is_not_shown_against_days_that_were_not_read(store, company):
         + ask(store, company, Period(TODAY - timedelta(days=13), TODAY - timedelta(days=12))).cards[2].value
     )
     assert "were not read in full" in unread.comparison.rule
+
+
+def test_a_connection_that_reports_no_numbers_is_no_gap_and_never_stale(store, company):
+    with store.writing() as session:
+        for number, (connector, is_active) in enumerate((("indeed_job_sync", True), ("monster", False)), 1):
+            session.add(
+                PlatformConfig(
+                    number=number,
+                    company_id=company.id,
+                    platform=connector.partition("_")[0],
+                    connector=connector,
+                    is_active=is_active,
+                )
+            )
+    answer = ask(store, company, named_period("30d", TODAY))
+    assert answer.sources == ()
+    assert [entry.state for entry in answer.freshness] == ["connected", "inactive"]
