@@ -74,7 +74,13 @@ FLAGS = {
 
 
 def flag_words(flag: str) -> str:
-    """What a flag on a connection's numbers means."""
+    """What a flag on a connection's numbers means.
+
+    >>> flag_words("gone:post_clicks")
+    'the platform no longer reports post\\\\_clicks'
+    """
+    if flag.startswith("gone:"):
+        return f"the platform no longer reports {plain(flag.removeprefix('gone:'))}"
     return FLAGS.get(flag) or plain(flag.replace("_", " "))
 
 
