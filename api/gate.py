@@ -2,7 +2,8 @@
 
 import hmac
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -32,6 +33,11 @@ _CLOSED = ("/_stcore/agent",)
 _STREAMLIT = ("/_stcore/", "/static/", "/media/", "/component/")
 
 
+#: How an answer without content says so, and all that is added to one for programs.
+_NOTHING = (b"content-length", b"0")
+_OF_NOTHING = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
+
+
 @dataclass(frozen=True, slots=True)
 class House:
     """What the gate knows about the app: its settings, its pages' paths, its page's files, and the headers to send."""
@@ -40,6 +46,9 @@ class House:
     pages: frozenset[str]
     files: frozenset[str]
     headers: tuple[tuple[bytes, bytes], ...]
+    #: Applications that take thousands of requests a second, by their path: what stands between the gate and a route
+    #: costs them more than they do themselves.
+    direct: Mapping[str, ASGIApp] = field(default_factory=dict)
 
     @property
     def names(self) -> Names:
@@ -59,13 +68,14 @@ class Gate:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        told = cookie(scope, visit_cookie_name(self.house.settings))
+        direct = self._direct(scope)
+        told = "" if direct else cookie(scope, visit_cookie_name(self.house.settings))
         metrics = self._may_read_metrics(scope)
         scope = self._readdressed(scope)
         if scope["type"] == "websocket":
             await guard_socket(self.app, self.house.names, self.house.settings, (scope, receive, send))
             return
-        answer = _Answer(self.house, scope, send, has_visit=bool(told))
+        answer = _Answer(self.house, scope, send, has_visit=bool(told), is_direct=direct is not None)
         with structlog.contextvars.bound_contextvars(request_id=answer.request_id):
             refusal = self._refusal(scope, metrics=metrics) or await self._session_refusal(scope)
             if refusal is not None:
@@ -74,13 +84,19 @@ class Gate:
             if _is_below(scope["path"], _OWN_MOUNTS):
                 receive = bounded(receive, scope)
             try:
-                await self.app(scope, receive, answer.send)
+                await (direct or self.app)(scope, receive, answer.send)
             except Exception:
                 if answer.is_started:
                     raise
                 _LOG.exception("request failed")
                 words = f"Something went wrong on our side. The log has more under {answer.request_id}."
                 await answer.refuse(500, words)
+
+    def _direct(self, scope: Scope) -> ASGIApp | None:
+        """The application that wants nothing in between; None for what goes through Streamlit's stack."""
+        if scope["type"] != "http":
+            return None
+        return next((app for mount, app in self.house.direct.items() if _is_below(scope["path"], (mount,))), None)
 
     def _readdressed(self, scope: Scope) -> Scope:
         """The scope with the visitor's address, and without headers nobody outside may set."""
@@ -149,10 +165,11 @@ class Gate:
 class _Answer:
     """The sending side of one request: adds the headers, the request id, and the visit cookie to pages."""
 
-    def __init__(self, house: House, scope: Scope, send: Send, *, has_visit: bool) -> None:
+    def __init__(self, house: House, scope: Scope, send: Send, *, has_visit: bool, is_direct: bool) -> None:
         self.request_id = secrets.token_hex(8)
         self.is_started = False
         self._house, self._scope, self._send, self._has_visit = house, scope, send, has_visit
+        self._is_direct = is_direct
 
     async def send(self, message: Message) -> None:
         """Passes a message on, the first one with our headers."""
@@ -169,6 +186,9 @@ class _Answer:
         await self._send({"type": "http.response.body", "body": b"" if self._scope["method"] == "HEAD" else body})
 
     def _with_ours(self, given: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        if self._is_direct and _NOTHING in given:
+            # An acknowledgement to a program: there is nothing that a browser could show or run.
+            return [*given, *_OF_NOTHING, (b"x-request-id", self.request_id.encode())]
         kind = next((value for key, value in given if key.lower() == b"content-type"), b"")
         is_page = kind.startswith(b"text/html")
         ours = [*self._house.headers, (b"x-request-id", self.request_id.encode())]

@@ -9,7 +9,6 @@ import asyncio
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from datetime import datetime
 from urllib.parse import parse_qsl
 
 import anyio.to_thread
@@ -44,6 +43,7 @@ class _Memory:
     """What this process knows of endpoints for a second, and refusals not yet written down."""
 
     doors: "OrderedDict[tuple[str, str], tuple[float, Door | None]]" = field(default_factory=OrderedDict)
+    asking: "dict[tuple[str, str], asyncio.Task[Door | None]]" = field(default_factory=dict)
     refusals: dict[str, list[str]] = field(default_factory=dict)
     tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
@@ -166,12 +166,22 @@ async def _body(receive: Receive) -> bytes:
 
 
 async def _find(platform: str, hook_id: str) -> Door | None:
-    key, clock = (platform, hook_id), time.monotonic()
+    key = (platform, hook_id)
     known = _MEMORY.doors.get(key)
-    if known is not None and known[0] > clock:
+    if known is not None and known[0] > time.monotonic():
         return known[1]
-    now: datetime = utc_now()
-    door = await anyio.to_thread.run_sync(find_door, running_store(), platform, hook_id, now)
+    asking = _MEMORY.asking.get(key)
+    if asking is None:
+        # One asks for all who wait: a second is over for fifty at once.
+        asking = asyncio.get_running_loop().create_task(_look(key), name="find door")
+        _MEMORY.asking[key] = asking
+        asking.add_done_callback(lambda _: _MEMORY.asking.pop(key, None))
+    return await asyncio.shield(asking)
+
+
+async def _look(key: tuple[str, str]) -> Door | None:
+    clock = time.monotonic()
+    door = await anyio.to_thread.run_sync(find_door, running_store(), *key, utc_now())
     _MEMORY.doors[key] = (clock + DOOR_SECONDS, door)
     _MEMORY.doors.move_to_end(key)
     while len(_MEMORY.doors) > _MOST_DOORS:

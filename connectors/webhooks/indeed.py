@@ -19,8 +19,9 @@ from connectors.webhooks.contract import (
     Request,
 )
 from connectors.webhooks.reading import first_texts, instant_of, read_object, text, without_private
-from connectors.webhooks.signing import digest, from_base64, require_any
+from connectors.webhooks.signing import Algorithm, digest, from_base64, require_any
 
+_SHA256_BYTES = 32
 APPLY, LIFECYCLE = "apply", "com.indeed.partner.jobs.lifecycle_event.v1"
 
 
@@ -39,10 +40,8 @@ class IndeedReceiver(Receiver):
     def verify(self, request: Request, secrets: Sequence[str]) -> None:
         """The header over the raw body."""
         given = from_base64(request.headers.get("x-indeed-signature"))
-        require_any(given, [digest("sha1", one, request.body) for one in secrets] + self._newer(request, secrets))
-
-    def _newer(self, request: Request, secrets: Sequence[str]) -> list[bytes]:
-        return [digest("sha256", one, request.body) for one in secrets]
+        algorithm: Algorithm = "sha256" if given is not None and len(given) == _SHA256_BYTES else "sha1"
+        require_any(given, [digest(algorithm, one, request.body) for one in secrets])
 
     def read(self, request: Request) -> Delivery:
         """An application by its `id`; an event by its idempotency key."""
