@@ -131,21 +131,18 @@ def _first_applications(platforms: tuple[str, ...]) -> Any:
         .group_by(col(Application.posting_id))
         .subquery()
     )
-    earlier = aliased(Application)
-    has_earlier = (
-        select(col(earlier.id))
-        .where(
-            col(earlier.posting_id) == found.c.posting_id,
-            col(earlier.applied_at) < bindparam("start"),
-            *_of(platforms, earlier),
-        )
-        .exists()
+    every = aliased(Application)
+    # Not as "none earlier": for a long period PostgreSQL would read all applications there ever were to find those.
+    first = (
+        select(func.min(col(every.applied_at)))
+        .where(col(every.posting_id) == found.c.posting_id, *_of(platforms, every))
+        .scalar_subquery()
     )
     return (
         select(col(JobPosting.opened_on), type_coerce(found.c.applied_at, NullType()))
         .join(found, found.c.posting_id == col(JobPosting.id))
         .where(col(JobPosting.company_id) == bindparam("company"), *_open_in_period())
-        .where(col(JobPosting.opened_on).is_not(None), ~has_earlier)
+        .where(col(JobPosting.opened_on).is_not(None), first >= bindparam("start"))
     )
 
 
