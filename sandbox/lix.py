@@ -59,7 +59,9 @@ class Lix:
                 if key != self.world.linkedin_account.key("lix") or KEYS["lix"] in self.world.authority.revoked:
                     raise LixError(401, "api_error", "The API key is not valid")
                 if fault == "credits_gone":
-                    raise LixError(402, "daily_limit", "You have no credits left")
+                    raise LixError(402, "api_error", "You have no credits left")
+                if fault == "day_limit":
+                    raise LixError(402, "daily_limit", "You have reached your daily limit")
                 if fault == "queued":
                     raise LixError(503, "queued", "The request was queued, try again in a few minutes")
                 if "viewer_id" in request.query_params:
