@@ -20,6 +20,7 @@ from sandbox.launch import Sandbox, running
 from store.opening import Store
 from store.tables import Company, PlatformConfig
 from store.writes.credentials import seal_secrets
+from store.writes.postings import create_posting
 from tests.connectors.rig import config_values
 from tests.jobs.conftest import settings_for
 
@@ -36,7 +37,9 @@ class Days:
     """A connected page whose clock we turn: ours, the client's and the sandbox's alike."""
 
     def __init__(self, store: Store, company: Company, sandbox: Sandbox, folder: Path) -> None:
-        self.store, self.sandbox, self.began = store, sandbox, datetime.now(UTC)
+        # Noon in California: no midnight may pass under the test.
+        self.store, self.sandbox = store, sandbox
+        self.began = datetime.now(UTC).replace(hour=20, minute=0, second=0, microsecond=0)
         port = int(sandbox.url.rsplit(":", 1)[1])
         self.settings = settings_for(str(store.engine.url), folder, port)
         values = config_values(sandbox, "facebook") | {"posts_days": 60}
@@ -61,7 +64,7 @@ class Days:
     def turn(self, day: int) -> None:
         """Make it so many days later than it is."""
         self.day = day
-        self.sandbox.control("clock", {"offset": day * 86_400})
+        self.sandbox.control("clock", {"offset": (self.now() - datetime.now(UTC)).total_seconds()})
 
     def sync(self, window: tuple[date, date] | None = None) -> str:
         """Sync the last days (or others) and count; how the job ended."""
@@ -137,6 +140,28 @@ def test_the_days_after_the_first_equal_the_truth(days: Days):
         assert days.facts("clicks", day) == wanted[day]
         assert days.facts("views", day) == days.truth(day, "views")
     assert days.flags() == []
+
+
+def test_posts_belong_to_the_postings_they_lead_to(days: Days):
+    with days.store.writing() as session:
+        for told in days.sandbox.control("postings"):
+            values = {name: told[name] for name in ("title", "slug", "path")}
+            create_posting(
+                session, days.config.company_id, values | {"requisition_ref": told["requisition"]}, now=days.now()
+            )
+    days.sync()
+    days.turn(1)
+    days.sync()
+    with days.store.reading() as session:
+        query = (
+            "SELECT p.requisition_ref, a.value FROM posting_analytics_aggregated a JOIN job_postings p "
+            "ON p.number = a.posting_no WHERE a.metric = :metric AND a.day = :day"
+        )
+        asked = {"metric": metric("clicks").number, "day": day_number(days.today)}
+        mine = {ref: value for ref, value in session.execute(text(query), asked) if value}
+    told = days.sandbox.truth(days.today, days.today + timedelta(days=1), "facebook")["postings"]
+    assert mine == {each["requisition"]: each["value"] for each in told if each["metric"] == "clicks" and each["value"]}
+    assert mine
 
 
 def test_reading_twice_a_day_changes_nothing(days: Days):
