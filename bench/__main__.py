@@ -22,7 +22,10 @@ BENCHES = {
     "page": ("bench.page_bench", 300),
     "browser": ("bench.browser_bench", 420),
     "route": ("bench.route_bench", 420),
+    "api": ("bench.api_bench", 1500),
+    "export": ("bench.export_bench", 420),
     "memory": ("bench.memory_bench", 900),
+    "events": ("bench.events_bench", 420),
 }
 QUICK_SECONDS = 120
 FULL_FACTS, QUICK_FACTS = 10_000_000, 300_000

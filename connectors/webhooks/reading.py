@@ -82,9 +82,9 @@ def body_ref(body: bytes) -> str:
 
 def text(document: Mapping[str, Any], *path: str) -> str:
     """The text (or whole number) at a path; "" where there is none, or something else."""
-    found: Any = document
+    found: Any = document  # a dict: the check for any Mapping costs more than the look-up
     for name in path:
-        found = found.get(name) if isinstance(found, Mapping) else None
+        found = found.get(name) if isinstance(found, dict) else None
     if isinstance(found, bool) or not isinstance(found, str | int):
         return ""
     return str(found).strip()[:_LONGEST_TEXT]
