@@ -1,6 +1,5 @@
 """The demo company: people, connections to the sandbox, and the applicant system's export, by the ordinary actions."""
 
-import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from actions.connections import test_and_save
+from actions.demo_forms import demo_forms
 from actions.imports import SourceFile, inspect_file, plan_import, run_import
 from actions.postings import save_posting
 from actions.syncs import sync_all
@@ -87,11 +87,11 @@ def _posting_values(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def seed_connections(store: Store, settings: Settings, admin: Viewer, told: Mapping[str, Any]) -> None:
-    """Connects what the sandbox imitates, through the same test an admin's form goes through, and asks for full syncs.
+    """Connects all that the sandbox imitates, through the same test an admin's form goes through; asks for full syncs.
 
     Connections that are there get the sandbox's credentials again. Raises DemoRefused with the platform's words.
     """
-    forms = {"company_website": _site_form(told["ga4"]), "indeed": _indeed_form(told["indeed"])}
+    forms = demo_forms(told)
     with store.reading() as session:
         known = {config.connector: config.id for config in _connections(session, admin)}
     for connector, form in forms.items():
@@ -142,18 +142,3 @@ def _connections(session: Session, viewer: Viewer) -> list[PlatformConfig]:
             )
         ).all()
     )
-
-
-def _site_form(told: Mapping[str, Any]) -> dict[str, object]:
-    return {
-        "property_id": told["property_id"],
-        "careers_path": told["careers_path"],
-        "apply_click_event": told["events"]["click"],
-        "apply_start_event": told["events"]["apply_start"],
-        "apply_complete_event": told["events"]["application"],
-        "service_account_json": json.dumps(told["service_account"]),
-    }
-
-
-def _indeed_form(told: Mapping[str, Any]) -> dict[str, object]:
-    return {name: told[name] for name in ("client_id", "client_secret", "employer_id")}
