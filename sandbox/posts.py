@@ -7,6 +7,7 @@ tomorrow differs by exactly what tomorrow brought.
 from __future__ import annotations
 
 import random
+import threading
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
@@ -80,6 +81,7 @@ class Feed:
         self.company, self.style = company, style
         self._posts: list[Post] = []
         self._told = company.season.first_day
+        self._lock = threading.Lock()
 
     def today(self) -> date:
         """Today in the network's zone."""
@@ -88,10 +90,11 @@ class Feed:
     def posts(self) -> list[Post]:
         """Everything posted so far, newest first."""
         today, now = self.today(), self.company.clock.now()
-        while self._told <= today:
-            if (self._told - self.company.season.first_day).days % 7 in self.style.on_days:
-                self._posts.append(self._post(self._told))
-            self._told += timedelta(days=1)
+        with self._lock:
+            while self._told <= today:
+                if (self._told - self.company.season.first_day).days % 7 in self.style.on_days:
+                    self._posts.append(self._post(self._told))
+                self._told += timedelta(days=1)
         return [post for post in reversed(self._posts) if post.posted_at <= now]
 
     def on(self, day: date) -> Brought:
