@@ -173,5 +173,5 @@ def _activity(rng: random.Random, mean: float) -> Activity:
     impressions = poisson(rng, mean)
     clicks = min(poisson(rng, impressions * 0.035), impressions)
     # Likes are sometimes taken back, so that a day can have fewer than none.
-    likes = poisson(rng, impressions * 0.008) - (rng.random() < 0.02)
+    likes = poisson(rng, impressions * 0.008) - (impressions > 0 and rng.random() < 0.02)
     return Activity(impressions, (impressions * 78 + 99) // 100, clicks, likes)
