@@ -1,8 +1,8 @@
 """The clock: APScheduler with its jobs in memory. Every process may tick; the table of slots makes each moment happen
 once.
 
-Ticks run in worker processes, never in the one that serves pages: due syncs are taken up each second, aggregates every
-two, what is to be said to platforms every two, due slots and housekeeping twice a minute.
+Ticks run in worker processes, never in the one that serves pages: due syncs are taken up each second, events and
+aggregates too, what is to be said to platforms every two, due slots and housekeeping twice a minute.
 """
 
 import logging
@@ -19,7 +19,7 @@ from settings import Settings
 from store.opening import Store
 
 SYNC_SECONDS = 1
-SETTLE_SECONDS = 2
+SETTLE_SECONDS = 1
 SCHEDULE_SECONDS = 30
 OUTBOX_SECONDS = 2
 FOLLOW_SECONDS = 30

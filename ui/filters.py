@@ -99,7 +99,7 @@ def grain(period: Period) -> Grain:
 
 def live() -> bool:
     """Draw the Live switch."""
-    return st.toggle("Live", key=LIVE, bind="query-params", help="Refreshes the numbers every 30 seconds.")
+    return st.toggle("Live", key=LIVE, bind="query-params", help="Refreshes the numbers every 3 seconds.")
 
 
 def _strangers(key: str, known: Sequence[str], instead: str) -> list[str]:

@@ -11,7 +11,7 @@ from sandbox.senders import SENDERS
 from tests.api.deliveries import person
 from tests.launch import RunningApp, running_app
 from tests.people import ADMIN, seed_data_dir
-from tests.ui.screens import settle
+from tests.ui.screens import metric, settle
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
@@ -84,5 +84,7 @@ def test_a_secret_of_ours_is_shown_once(working_app, visit: Visit):
     assert secret not in page.content()
     (address,) = [one for one in addresses(page) if "/other/" in one]
     assert deliver("standard", address, secret, person("theirs")) == 200
-    page.goto(working_app.url + "/")
-    expect(page.locator("body")).to_contain_text("Applications", timeout=PATIENCE)
+    live = visit(working_app, ADMIN, "/?live=true")
+    expect(metric(live, "Applications")).to_have_text("2", timeout=PATIENCE)
+    assert deliver("standard", address, secret, person("later")) == 200
+    expect(metric(live, "Applications")).to_have_text("3", timeout=PATIENCE)
