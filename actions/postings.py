@@ -15,6 +15,7 @@ from store.tables import JobPosting, PostingLinkRule
 from store.writes import postings as rows
 from store.writes.applications_linked import link_applications
 from store.writes.audit import append_audit
+from store.writes.outbox import close_everywhere
 
 LONGEST_TITLE = 500
 MOST_HIRES = 10_000
@@ -51,11 +52,15 @@ def save_posting(
 
 
 def close_posting(store: Store, viewer: Viewer, posting_id: uuid.UUID, closed_on: date, *, now: datetime) -> None:
-    """Close a posting; its numbers stay. Raises NotAllowed or NotFound."""
+    """Close a posting, here and on every platform where it was published; its numbers stay.
+
+    Raises NotAllowed or NotFound.
+    """
     require_admin(store, viewer, "posting.close", posting_id, now=now)
     with _writing(store) as session:
-        rows.close_posting(session, viewer.company_id, posting_id, closed_on, now=now)
-        append_audit(session, deed(viewer, "posting.close", posting_id), now=now)
+        posting = rows.close_posting(session, viewer.company_id, posting_id, closed_on, now=now)
+        platforms = close_everywhere(session, posting, requested_by=viewer.email, now=now)
+        append_audit(session, deed(viewer, "posting.close", posting_id, platforms=platforms), now=now)
 
 
 def reopen_posting(store: Store, viewer: Viewer, posting_id: uuid.UUID, *, now: datetime) -> None:

@@ -14,6 +14,7 @@ from store.tables import (
     ClockSlot,
     ErrorLog,
     LinkClick,
+    OutboxEntry,
     SessionRow,
     SetupLink,
     SignInAttempt,
@@ -27,6 +28,8 @@ from store.tables import (
 SIGN_IN_DAYS = 1
 SLOT_DAYS = 35
 ERROR_LOG_DAYS = 396
+#: What was told of applicants; which postings were published, and by whom, stays with the posting.
+OUTCOME_DAYS = 396
 #: Raw events of the tracker and clicks on links: 25 months. The numbers made of them stay.
 EVENT_DAYS = 760
 #: Thirteen months, so that a repeat after a year is still known; the inbox, with what waits in it, a month.
@@ -55,6 +58,11 @@ def tidy(store: Store, now: datetime) -> dict[str, int]:
         (ErrorLog, ErrorLog.id, col(ErrorLog.at) < now - ERROR_LOG_DAYS * day),
         (WebsiteAnalytics, WebsiteAnalytics.id, col(WebsiteAnalytics.at) < now - EVENT_DAYS * day),
         (LinkClick, LinkClick.id, col(LinkClick.at) < now - EVENT_DAYS * day),
+        (
+            OutboxEntry,
+            OutboxEntry.id,
+            (col(OutboxEntry.kind) == "outcome") & (col(OutboxEntry.finished_at) < now - OUTCOME_DAYS * day),
+        ),
         (ClockSlot, ClockSlot.slot, col(ClockSlot.taken_at) < now - SLOT_DAYS * day),
     ]
     return {table.__tablename__: _delete(store, table, key, which) for table, key, which in doomed}  # type: ignore[misc]

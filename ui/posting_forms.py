@@ -68,7 +68,8 @@ def _form(view: View, row: PostingRow | None) -> None:
 def _close(view: View, row: PostingRow) -> None:
     today: date = local_day(view.now, view.company.time_zone)
     if tried(lambda: postings.close_posting(running_store(), view.viewer, row.id, today, now=datetime.now(UTC))):
-        toasts.later(f"{words.plain(row.title)} is closed. Its numbers stay.", icon=":material/lock:")
+        said = f"{words.plain(row.title)} is closed, here and where it was published. Its numbers stay."
+        toasts.later(said, icon=":material/lock:")
 
 
 def _reopen(view: View, row: PostingRow) -> None:

@@ -155,6 +155,8 @@ def _trouble(view: View, presence: Presence) -> None:
             st.text(saying.detail)
     elif presence.status_detail:
         st.text(presence.status_detail)
+    elif presence.is_outdated:
+        st.caption("Changed here since it was sent. Press Update to send it again.")
 
 
 def _publish(view: View, row: PostingRow, presence: Presence, boost: str) -> None:

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -34,7 +34,8 @@ class Saying:
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """A posting at one connection. `status` "" means that it was never published there."""
+    """A posting at one connection. `status` "" means that it was never published there; `is_outdated` that the posting
+    was changed after what the platform has was asked for."""
 
     config_id: uuid.UUID
     connector: str
@@ -45,6 +46,7 @@ class Presence:
     status_detail: str = ""
     status_at: datetime | None = None
     saying: Saying | None = None
+    is_outdated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,13 @@ def list_presences(session: Session, company: CompanyScope, posting_id: uuid.UUI
             .order_by(col(ExternalPosting.number))
         ).scalars()
     }
-    return [_presence(config, standings.get(config.id), entries.get(config.id)) for config in configs]
+    changed_at = session.execute(
+        select(col(JobPosting.updated_at)).where(
+            col(JobPosting.company_id) == company.id, col(JobPosting.id) == posting_id
+        )
+    ).scalar()
+    presences = [_presence(config, standings.get(config.id), entries.get(config.id)) for config in configs]
+    return [replace(presence, is_outdated=_is_outdated(presence, changed_at)) for presence in presences]
 
 
 def list_backlogs(session: Session, company: CompanyScope) -> dict[uuid.UUID, Backlog]:
@@ -148,6 +156,13 @@ def _presence(config: PlatformConfig, external: ExternalPosting | None, entry: O
         saying=_saying(entry) if entry is not None else None,
         **told,
     )
+
+
+def _is_outdated(presence: Presence, changed_at: datetime | None) -> bool:
+    saying = presence.saying
+    if changed_at is None or saying is None or presence.status not in {"live", "pending"}:
+        return False
+    return saying.state == "done" and saying.kind in {"publish", "update"} and changed_at > saying.created_at
 
 
 def _saying(entry: OutboxEntry) -> Saying:

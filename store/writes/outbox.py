@@ -16,7 +16,7 @@ from sqlmodel import select as select_rows
 
 from domain.text import clean_text
 from store.engine import is_sqlite
-from store.tables import ExternalPosting, OutboxEntry
+from store.tables import ExternalPosting, JobPosting, OutboxEntry
 from store.tables.columns import new_id
 from store.writes.postings import link_by_hand
 
@@ -83,6 +83,30 @@ def ask_for(session: Session, wish: Wish, *, now: datetime) -> OutboxEntry:
     put(session, replace(wish, key=key), now=now)
     found = select_rows(OutboxEntry).where(OutboxEntry.config_id == wish.config_id, OutboxEntry.idempotency_key == key)
     return session.exec(found).one()
+
+
+def close_everywhere(session: Session, posting: JobPosting, *, requested_by: str, now: datetime) -> int:
+    """Ask every connection where a posting stands, or is about to, to take it off; how many those are."""
+    found = select_rows(OutboxEntry).where(
+        OutboxEntry.company_id == posting.company_id, OutboxEntry.posting_id == posting.id
+    )
+    newest: dict[uuid.UUID, OutboxEntry] = {}
+    for entry in session.exec(found.order_by(col(OutboxEntry.id))):
+        if entry.state in {*ACTIVE, "done"}:
+            newest[entry.config_id] = entry
+    standing = [entry for entry in newest.values() if entry.kind != "close"]
+    for entry in standing:
+        wish = Wish(
+            company_id=entry.company_id,
+            config_id=entry.config_id,
+            kind="close",
+            ref=entry.external_ref,
+            payload=dict(entry.payload),
+            requested_by=requested_by,
+            posting_id=posting.id,
+        )
+        ask_for(session, wish, now=now)
+    return len(standing)
 
 
 def put(session: Session, wish: Wish, *, now: datetime) -> bool:

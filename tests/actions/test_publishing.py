@@ -3,13 +3,13 @@
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlmodel import select
 
-from actions import publishing
+from actions import postings, publishing
 from actions.viewer import NotAllowed, NotFound, Viewer
 from jobs.outbox import send_next
 from sandbox.launch import Sandbox, running
@@ -246,3 +246,34 @@ def test_a_closed_posting_is_not_published(store, settings, admin: Viewer, posti
         session.get_one(JobPosting, posting).status = "closed"
     with pytest.raises(ValueError, match="open posting"):
         publishing.publish(store, settings, admin, posting, board.id, now=NOW)
+
+
+def test_closing_a_posting_takes_it_off_wherever_it_stands(store, settings, admin, company, posting, board, sandbox):
+    monster = connect_board(store, sandbox, company, "monster", 2)
+    publishing.publish(store, settings, admin, posting, board.id, now=NOW)
+    send_all(store, settings)
+    publishing.publish(store, settings, admin, posting, monster.id, now=NOW)
+    postings.close_posting(store, admin, posting, NOW.date(), now=NOW)
+    send_all(store, settings)
+    assert [ad["is_open"] for ad in ads(sandbox, "ziprecruiter").values()] == [False]
+    assert ads(sandbox, "monster") == {}, "what was still waiting was sent after all"
+    postings.close_posting(store, admin, posting, NOW.date(), now=NOW)
+    assert send_next(store, settings, "w1", now=lambda: NOW) is None
+
+
+def test_a_change_after_publishing_is_noticed(store, settings, admin, company, posting, board):
+    publishing.publish(store, settings, admin, posting, board.id, now=NOW)
+    send_all(store, settings)
+
+    def is_outdated() -> bool:
+        with store.reading() as session:
+            (presence,) = list_presences(session, scope(store, company), posting)
+        return presence.is_outdated
+
+    with store.writing() as session:
+        session.get_one(JobPosting, posting).updated_at = NOW - timedelta(days=1)
+    assert not is_outdated()
+    postings.save_posting(store, admin, {"title": "Gripper lead"}, posting_id=posting, now=NOW + timedelta(hours=1))
+    assert is_outdated()
+    publishing.publish(store, settings, admin, posting, board.id, now=NOW + timedelta(hours=2))
+    assert not is_outdated()

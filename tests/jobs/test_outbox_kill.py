@@ -96,6 +96,32 @@ def test_a_killed_worker_leaves_exactly_one_posting(
     assert len(posts) == 1, "it was sent again without need"
 
 
+@pytest.mark.kill
+@pytest.mark.parametrize(("key", "point"), [("indeed_job_sync", "answer 2"), ("monster", "answer 1")])
+def test_where_there_is_no_look_up_sending_again_makes_no_second_one(
+    store: Store,
+    company: Company,
+    settings: Settings,
+    sandbox: Sandbox,
+    start: Callable[[str], Any],
+    key: str,
+    point: str,
+) -> None:
+    board = connect_board(store, sandbox, company, key)
+    posting = make_posting(store, company)
+    entry = ask(store, board, posting, draft_of(), now=NOW)
+    worker, _ = start(point)
+    assert worker.exitcode == -signal.SIGKILL
+    assert len(ads(sandbox, key)) == 1, "it was killed before the platform had it"
+    assert standings(store) == {}
+    let_holds_end(store)
+    while send_next(store, settings, "survivor", now=lambda: NOW) is not None:
+        pass
+    assert entry_of(store, entry).state == "done"
+    assert [ad["made"] for ad in ads(sandbox, key).values()] == [1]
+    assert set(standings(store)) == {"REQ-1-0f3a9c"}
+
+
 def test_an_undisturbed_worker_reaches_every_point(
     store: Store, company: Company, settings: Settings, sandbox: Sandbox, start: Callable[..., Any]
 ) -> None:
