@@ -1,12 +1,10 @@
-"""An account on X as the conformance suite meets it.
+"""An account on X as the conformance suite meets it: every request fits X's published specifications, both of them."""
 
-The names of parameters and fields are those that X's published specifications 2.166 and 2.167 share, or of the dialect
-that we speak (2.166).
-"""
-
+import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,23 +12,11 @@ from connectors.contract import PostingSeen
 from connectors.x import X
 from tests.connectors.traits import Request, Told, Traits, check_agent, check_query, check_token_request
 
-QUERIES = {
-    r"/2/users/me": set[str](),
-    r"/2/users/\d{1,19}/tweets": {
-        "max_results",
-        "pagination_token",
-        "exclude",
-        "start_time",
-        "end_time",
-        "since_id",
-        "until_id",
-        "tweet.fields",
-    },
-    r"/2/tweets/analytics": {"ids", "start_time", "end_time", "granularity", "analytics.fields"},
-}
-FIELDS = {"created_at", "entities", "public_metrics", "non_public_metrics", "organic_metrics"}
-ANALYTICS = {"impressions", "url_clicks", "engagements", "likes", "replies", "retweets", "shares", "timestamp", "id"}
-INSTANT = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+#: What X's published specifications say of the query parameters we use, by version and path.
+SPECIFIED: dict[str, dict[str, dict[str, Any]]] = json.loads(Path(__file__).with_name("x_parameters.json").read_text())
+#: Since 2.167 tweets are called posts; X takes both names and answers in those it was asked with.
+RENAMED = {"2.166": {}, "2.167": {"tweet.fields": "post.fields"}}
+QUERIES = {re.sub(r"\{\w+\}", r"\\d{1,19}", path): set(names) for path, names in SPECIFIED["2.166"].items()}
 
 
 class SmallX(X):
@@ -52,17 +38,23 @@ def check_request(request: Request) -> None:
         assert "client_secret" not in request["body"]
         return
     query = check_query(request, QUERIES)
-    assert 5 <= int(query.get("max_results", 10)) <= 100
-    assert set(filter(None, query.get("exclude", "").split(","))) <= {"replies", "retweets"}
-    assert set(filter(None, query.get("tweet.fields", "").split(","))) <= FIELDS
-    assert all(INSTANT.fullmatch(query[name]) for name in {"start_time", "end_time"} & set(query)), query
-    if request["path"].endswith("/analytics"):
-        assert {"ids", "start_time", "end_time", "granularity"} <= set(query)
-        refs = query["ids"].split(",")
-        assert 1 <= len(refs) <= 100
-        assert all(re.fullmatch(r"\d{1,19}", ref) for ref in refs)
-        assert query["granularity"] in {"hourly", "daily", "weekly", "total"}
-        assert set(query["analytics.fields"].split(",")) <= ANALYTICS
+    path = re.sub(r"/users/\d+/", "/users/{id}/", request["path"])
+    for version, paths in SPECIFIED.items():
+        told = {RENAMED[version].get(name, name): value for name, value in query.items()}
+        assert {name for name, rule in paths[path].items() if rule.get("required")} <= set(told), version
+        for name, value in told.items():
+            _check_value(value, paths[path][name], f"{version} {path} {name}")
+
+
+def _check_value(value: str, rule: dict[str, Any], at: str) -> None:
+    """One parameter against what the specification says of it."""
+    parts = value.split(",") if "most_items" in rule else [value]
+    assert 1 <= len(parts) <= rule.get("most_items", 1), at
+    for part in parts:
+        assert part in rule.get("one_of", [part]), f"{at}: {part}"
+        assert re.search(rule.get("pattern", ""), part), f"{at}: {part}"
+        if "between" in rule:
+            assert rule["between"][0] <= int(part) <= rule["between"][1], f"{at}: {part}"
 
 
 def until_reset(now: datetime, seconds: int) -> dict[str, Any]:
