@@ -8,7 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,7 +20,6 @@ from domain.links import medium_of
 from domain.metrics import BY_NAME
 from domain.platforms import BY_NUMBER
 from domain.visits import DIRECT, posting_page
-from store.engine import is_sqlite
 from store.tables.columns import UtcInstant
 from store.writes.projections import day_bounds
 
@@ -29,9 +28,16 @@ VIEWS, STARTS, APPLICATIONS, SESSIONS, CLICKS = (
 )
 #: Metric number by kind of event.
 EVENT_METRICS = {"view": VIEWS, "apply_start": STARTS, "apply_complete": APPLICATIONS}
-VISIT_MINUTES = 30
+VISIT = timedelta(minutes=30)
 SOURCE = "source"
 _REF = "posting:"
+#: (source, medium, campaign)
+_Source = tuple[str, str, str]
+#: (kind of event, posting, path, source)
+_Told = tuple[str, Any, str, _Source]
+_NOWHERE: _Source = (DIRECT, "", "")
+#: Rows fetched at a time where the driver would otherwise hold all of a day.
+_AT_ONCE = 5_000
 
 
 @dataclass(slots=True)
@@ -81,25 +87,51 @@ def _count_events(
     session: Session, target: Tracked, bounds: tuple[datetime, datetime], into: tuple[str, DayCounts]
 ) -> None:
     pattern, found = into
-    for kind, posting_id, path, *named, times, visits in _rows(session, _events(session), target, bounds):
-        found.is_alive = True
-        if not kind:
-            continue
-        source, medium, campaign = named
-        breakdown = Breakdown(SOURCE, source or DIRECT, medium, campaign)
-        if visits:
-            found.counts[SESSIONS, "", breakdown] += int(visits)
-            found.heard.add(SESSIONS)
-        if not times:
-            continue
+    times, visits = _walk(_rows(session, _EVENTS, target, bounds))
+    found.is_alive = bool(times) or bool(list(_rows(session, _ANY_EVENT, target, bounds)))
+    for source, count in visits.items():
+        found.counts[SESSIONS, "", Breakdown(SOURCE, *source)] += count
+        found.heard.add(SESSIONS)
+    for (kind, posting_id, path, source), count in times.items():
         metric = EVENT_METRICS[kind]
         ref = f"{_REF}{_uuid(posting_id)}" if posting_id else posting_page(path, pattern)
-        if metric == VIEWS and not ref:
+        if not count or (metric == VIEWS and not ref):
             continue
-        found.counts[metric, "", breakdown] += int(times)
+        breakdown = Breakdown(SOURCE, *source)
         found.heard.add(metric)
+        found.counts[metric, "", breakdown] += count
         if ref:
-            found.counts[metric, ref, breakdown] += int(times)
+            found.counts[metric, ref, breakdown] += count
+
+
+def _walk(rows: Iterator[tuple[Any, ...]]) -> tuple[Counter[_Told], Counter[_Source]]:
+    """Events in their order, each under its source; and visits by the source of their first event.
+
+    One pass in memory: the database would sort a busy day three times over for the same.
+    """
+    times: Counter[_Told] = Counter()
+    visits: Counter[_Source] = Counter()
+    came_by: dict[str, _Source] = {}
+    last: dict[str, datetime] = {}
+    sent: set[tuple[str, str, Any]] = set()
+    for told_at, kind, posting_id, path, *named, application_ref, visitor in rows:
+        source: _Source = (named[0], named[1], named[2])
+        if named[0] in {"", DIRECT}:
+            source = came_by.get(visitor, _NOWHERE) if visitor else _NOWHERE
+        elif visitor:
+            came_by[visitor] = source
+        if visitor:
+            at = told_at if isinstance(told_at, datetime) else datetime.fromisoformat(told_at)
+            if visitor not in last or at - last[visitor] > VISIT:
+                visits[source] += 1
+            last[visitor] = at
+        counts = 1
+        if kind != "view":
+            once = (visitor, kind, posting_id or path)
+            counts = int(not application_ref and not (visitor and once in sent))
+            sent.add(once)
+        times[kind, posting_id, path, source] += counts
+    return times, visits
 
 
 def _count_clicks(session: Session, target: Tracked, bounds: tuple[datetime, datetime], found: DayCounts) -> None:
@@ -120,47 +152,15 @@ def _rows(
     session: Session, statement: Any, target: Tracked, bounds: tuple[datetime, datetime]
 ) -> Iterator[tuple[Any, ...]]:
     begin, end = bounds
-    found = session.connection().execute(statement, {"company": target.company_id, "begin": begin, "until": end})
-    return iter(tuple(row) for row in found)
+    told = {"company": target.company_id, "begin": begin, "until": end}
+    streamed = statement.execution_options(stream_results=True, max_row_buffer=_AT_ONCE)
+    with session.connection().execute(streamed, told) as result:
+        for row in result:
+            yield tuple(row)
 
 
 def _uuid(stored: Any) -> uuid.UUID:
     return stored if isinstance(stored, uuid.UUID) else uuid.UUID(str(stored))
-
-
-def _events(session: Session) -> Any:
-    return _EVENTS_SQLITE if is_sqlite(session) else _EVENTS_POSTGRESQL
-
-
-#: First each visitor's events in order, numbered by the sources they came from; then each under its source; then sums.
-#: Filtered events only say, as one row without a kind, that the tracker is heard.
-_EVENTS = """
-WITH e AS (
-  SELECT id, at, kind, CAST(posting_id AS TEXT) AS posting_id, path, source, medium, campaign, application_ref, visitor,
-    CASE WHEN visitor = '' THEN CAST(id AS TEXT) ELSE visitor END AS who,
-    CASE WHEN source IN ('', '(direct)') THEN 0 ELSE 1 END AS is_source
-  FROM website_analytics
-  WHERE company_id = :company AND at >= :begin AND at < :until AND filtered_reason = ''
-), s AS (
-  SELECT e.*, SUM(is_source) OVER (PARTITION BY who ORDER BY at, id) AS arrival,
-    LAG(at) OVER (PARTITION BY who ORDER BY at, id) AS before
-  FROM e
-), a AS (
-  SELECT kind, posting_id, path, application_ref, visitor, at, before,
-    FIRST_VALUE(source) OVER (PARTITION BY who, arrival ORDER BY at, id) AS source,
-    FIRST_VALUE(medium) OVER (PARTITION BY who, arrival ORDER BY at, id) AS medium,
-    FIRST_VALUE(campaign) OVER (PARTITION BY who, arrival ORDER BY at, id) AS campaign,
-    ROW_NUMBER() OVER (PARTITION BY who, kind, COALESCE(posting_id, path) ORDER BY at, id) AS nth
-  FROM s
-)
-SELECT kind, posting_id, path, source, medium, campaign,
-  SUM(CASE WHEN kind = 'view' OR (nth = 1 AND application_ref = '') THEN 1 ELSE 0 END) AS times,
-  SUM(CASE WHEN visitor <> '' AND (before IS NULL OR {minutes} > :visit) THEN 1 ELSE 0 END) AS visits
-FROM a GROUP BY kind, posting_id, path, source, medium, campaign
-UNION ALL
-SELECT * FROM (SELECT '', CAST(NULL AS TEXT), '', '', '', '', 0, 0 FROM website_analytics
-  WHERE company_id = :company AND at >= :begin AND at < :until AND filtered_reason <> '' LIMIT 1) AS filtered
-"""
 
 
 def _prepared(statement: str) -> Any:
@@ -171,11 +171,15 @@ def _prepared(statement: str) -> Any:
     )
 
 
-_EVENTS_SQLITE = _prepared(_EVENTS.format(minutes="(julianday(at) - julianday(before)) * 1440")).bindparams(
-    visit=VISIT_MINUTES
-)
-_EVENTS_POSTGRESQL = _prepared(_EVENTS.format(minutes="EXTRACT(EPOCH FROM at - before) / 60")).bindparams(
-    visit=VISIT_MINUTES
+_EVENTS = _prepared("""
+SELECT at, kind, CAST(posting_id AS TEXT), path, source, medium, campaign, application_ref, visitor
+FROM website_analytics
+WHERE company_id = :company AND at >= :begin AND at < :until AND filtered_reason = ''
+ORDER BY at, id
+""")
+#: Filtered events too say that the tracker is heard.
+_ANY_EVENT = _prepared(
+    "SELECT 1 FROM website_analytics WHERE company_id = :company AND at >= :begin AND at < :until LIMIT 1"
 )
 _CLICKS = _prepared("""
 SELECT CAST(COALESCE(l.posting_id, r.posting_id) AS TEXT), COALESCE(l.campaign, ''),

@@ -252,6 +252,7 @@ def _keep_since(session: Session, target: Tracked, told: Mapping[int, DayCounts]
         for metric in one.heard:
             since[str(metric)] = min(day, since.get(str(metric), day))
     if since != books.since:
-        books.since = since
+        # Today is to be covered for the new metric too, even if it was covered before.
+        books.since, books.covered_until = since, None
     session.add(books)
     session.flush()

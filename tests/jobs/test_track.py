@@ -1,6 +1,7 @@
 """What the tracker and the links heard, as facts: counted once, under its source, on the day of the right zone."""
 
 import itertools
+import random
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
@@ -8,8 +9,8 @@ import pytest
 from sqlalchemy import delete, text
 from sqlmodel import select
 
-from domain.counting import TRACKED
-from domain.facts import Coverage, Origin, Scope, day_number
+from domain.counting import TRACKED, Counted
+from domain.facts import Breakdown, Coverage, Origin, Scope, day_number
 from domain.metrics import BY_NAME, BY_NUMBER
 from domain.periods import Period
 from domain.platforms import BY_KEY
@@ -36,8 +37,10 @@ from store.tables import (
     WebsiteAnalytics,
 )
 from store.tables.columns import new_id
+from store.writes.applications_told import PostingIndex, StageTold, Teller, Told, TouchTold, tell_application
 from store.writes.connections import next_config_number
 from store.writes.links import make_link
+from store.writes.numbers import Numbers
 from store.writes.tracker import insert_clicks, insert_events, save_site
 from tests.store.fact_scenes import stored
 
@@ -362,6 +365,69 @@ def test_an_application_that_the_site_names_is_one_application_with_its_touches(
 def test_who_came_by_nothing_applied_on_the_site_itself(site):
     site.hear(at(3, 9), "apply_complete", source="(direct)", application_ref="A-8")
     site.settle()
+    assert site.days("company_website", "applications") == {3: 1}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_any_order_of_arrival_gives_one_state(site, store, seed):
+    chance = random.Random(seed)
+    told = [
+        {
+            "when": at(3, chance.randrange(24), chance.randrange(60)),
+            "kind": chance.choice(["view", "view", "apply_start", "apply_complete"]),
+            "source": chance.choice(["", "(direct)", "indeed", "newsletter"]),
+            "visitor": chance.choice(["", "ann", "ben", "cat"]),
+            "path": chance.choice(["/jobs/nurse", "/jobs/cook", "/about"]),
+            "filtered_reason": chance.choice(["", "", "", "bot"]),
+            "id": new_id(),
+        }
+        for _ in range(40)
+    ]
+    other = Site(store)
+    for one in told:
+        site.hear(one["when"], **{key: value for key, value in one.items() if key != "when"})
+    site.settle()
+    for one in chance.sample(told, len(told)):
+        other.hear(one["when"], **{key: value for key, value in one.items() if key not in ("when", "id")})
+        if chance.random() < 0.2:
+            other.settle()
+    other.settle()
+    for metric in ("views", "sessions", "apply_starts", "applications"):
+        assert other.days("company_website", metric) == site.days("company_website", metric)
+        assert other.postings("company_website", metric) == site.postings("company_website", metric)
+        assert sources(other, metric) == sources(site, metric)
+
+
+def test_an_application_told_by_webhook_tracker_and_analytics_counts_once(site):
+    """Indeed's webhook names it, the tracker saw it sent after a visit from Indeed, Analytics counted the event."""
+    applications = BY_NAME["applications"].number
+    config = site.connect("company_website", "analytics", zone=ZONE.key)
+    site.hear(at(3, 9), source="indeed", medium="cpc")
+    site.hear(at(3, 9, 5), "apply_complete", application_ref="A-7", posting_id=site.nurse.id)
+    site.hear(at(3, 10), source="newsletter", visitor="ben")
+    with writing(site.engine) as session:
+        cuts = Numbers(site.company.id, site.company.number, config.id, config.number)
+        indeed, letter = Breakdown("source", "indeed", "cpc"), Breakdown("source", "newsletter")
+        numbers = cuts.of_breakdowns(session, [indeed, letter])
+        whose = {"company_no": site.company.number, "config_no": config.number, "day": number_of(3)}
+        what = {"metric": applications, "scope": int(Scope.TOTAL), "origin": int(Origin.POLL)}
+        session.add_all(RawFact(**whose, **what, breakdown=number, value=1, seen=1) for number in numbers.values())
+        teller = Teller(site.company.id, site.store.vault, PostingIndex(session, site.company.id))
+        told = Told(
+            "webhook",
+            stages=(StageTold("applied", at(3, 9, 5)),),
+            refs=(("", "A-7"), ("indeed", "3f9a")),
+            posting_id=site.nurse.id,
+            touches=(TouchTold("declared", "indeed", at(3, 9, 5), platform="indeed"),),
+        )
+        tell_application(session, teller, told, now=NOW)
+    site.poll(config, "applications", 3, 0, provisional=False)
+    declared = {"analytics": {applications: Counted(Scope.TOTAL, by_source=True)}}
+    track_due(site.store, NOW)
+    project_due(site.store, NOW)
+    aggregate_due(site.store, NOW, declared)
+    assert site.days("indeed", "applications") == {3: 1}
+    # The newsletter's visitor sent one too: that Analytics alone tells of.
     assert site.days("company_website", "applications") == {3: 1}
 
 
