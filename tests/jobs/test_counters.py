@@ -11,7 +11,7 @@ from sqlalchemy import text
 import jobs.sessions
 from connectors.http import Options, open_http
 from domain.facts import Scope, day_number
-from domain.metrics import metric
+from domain.metrics import BY_NUMBER, metric
 from jobs.aggregate import aggregate_due
 from jobs.enqueue import request_sync
 from jobs.windows import full_window, today_in
@@ -162,6 +162,14 @@ def test_posts_belong_to_the_postings_they_lead_to(days: Days):
     told = days.sandbox.truth(days.today, days.today + timedelta(days=1), "facebook")["postings"]
     assert mine == {each["requisition"]: each["value"] for each in told if each["metric"] == "clicks" and each["value"]}
     assert mine
+
+
+def test_what_was_never_to_be_had_is_no_failure(days: Days):
+    days.sandbox.control("revoke", {"what": "facebook_grant"})
+    assert days.sync() == "failed"
+    with days.store.reading() as session:
+        found = session.execute(text("SELECT DISTINCT metric, state FROM read_coverage")).all()
+    assert {(BY_NUMBER[number].name, state) for number, state in found} == {("views", 2), ("reach", 2)}
 
 
 def test_reading_twice_a_day_changes_nothing(days: Days):
