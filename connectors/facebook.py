@@ -43,6 +43,8 @@ POST_FIELDS = "id,message,created_time,permalink_url,attachments{url,title}"
 #: A window longer than this is a full read: metrics known to be gone are asked for again.
 LONG_WINDOW = timedelta(days=31)
 GONE = "gone:"
+#: A check has ten seconds: of the posts it counts so many pages, which is enough for an estimate.
+CHECKED_PAGES = 5
 Probe = Callable[[Sequence[str]], object]
 
 
@@ -163,7 +165,7 @@ class Facebook(MetricsSource[FacebookConfig]):
             page = self._get("", {"fields": "id,name"}).decode(_Named)
             day = self._today() - timedelta(days=1)
             gone = self._gone(PAGE_METRICS, lambda names: self._insights(names, day, day + timedelta(days=1)))
-            posts = self._posts(())
+            posts = self._posts((), pages_at_most=CHECKED_PAGES)
         notes = tuple(f"Facebook no longer reports {name}, so there are no numbers of it." for name in gone)
         if not posts:
             notes += ("This page has not posted anything lately, so there are no clicks to report yet.",)
@@ -216,7 +218,9 @@ class Facebook(MetricsSource[FacebookConfig]):
         try:
             posts = self._posts(alive)
         except MetricGone:
-            at = replace(at, gone=(*at.gone, *self._gone(alive, lambda names: self._posts(names, most=1))))
+            at = replace(
+                at, gone=(*at.gone, *self._gone(alive, lambda names: self._posts(names, limit=1, pages_at_most=1)))
+            )
             posts = self._posts(_without(POST_METRICS, at.gone))
         counters, rejected = facebook_answers.counters_of(posts)
         return Page(
@@ -246,24 +250,25 @@ class Facebook(MetricsSource[FacebookConfig]):
             days.facts, at.text(), closed=days.closed(start, at.day), rejected=days.rejected, quality=_flags(at.gone)
         )
 
-    def _posts(self, metrics: Sequence[str], *, most: int = 0) -> list[Post]:
-        """Posts of the last days with these lifetime metrics, newest first; `most` asks for a page of that many only.
+    def _posts(self, metrics: Sequence[str], *, limit: int = 0, pages_at_most: int = 0) -> list[Post]:
+        """Posts of the last days with these lifetime metrics, newest first; `limit` to a page.
 
         https://developers.facebook.com/docs/graph-api/reference/page/feed
         """
         since = datetime.combine(self._today() - timedelta(days=self.config.posts_days), time(), PACIFIC)
         params = {
             "fields": POST_FIELDS + (f",insights.metric({','.join(metrics)})" if metrics else ""),
-            "limit": str(most or self.posts_per_page),
+            "limit": str(limit or self.posts_per_page),
             "since": str(int(since.timestamp())),
         }
         found: dict[str, Post] = {}
-        pages = TokenPages()
+        pages, asked_for = TokenPages(), 0
         while not pages.is_done:
             asked = params | ({"after": pages.token} if pages.token else {})
             told = self._get("/published_posts", asked).decode(Posts)
             found |= {post.id: post for post in told.data}
-            pages.advance("" if most else told.next_token())
+            asked_for += 1
+            pages.advance("" if asked_for == pages_at_most else told.next_token())
         return list(found.values())
 
     def _insights(self, names: Sequence[str], start: date, end: date) -> Insights:
