@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CursorResult, Table, select, tuple_, update
+from sqlalchemy import CursorResult, LargeBinary, Table, select, tuple_, update
 from sqlmodel import Session, SQLModel, col
 
 from store.tables import (
@@ -18,6 +18,7 @@ from store.tables import (
     PlatformToken,
     Referral,
     WebhookEndpoint,
+    WebhookInbox,
 )
 from store.vault import CANARY, DIGEST_ROOT, kid_of
 
@@ -32,6 +33,7 @@ SEALED: tuple[tuple[type[SQLModel], tuple[str, ...]], ...] = (
     (Application, ("candidate_name", "candidate_email")),
     (Referral, ("candidate_name", "candidate_email")),
     (WebhookEndpoint, ("secret", "previous_secret")),
+    (WebhookInbox, ("body",)),
     (OAuthRequest, ("sealed",)),
     (Mail, ("recipient", "body")),
 )
@@ -48,11 +50,23 @@ class _Column:
     def key(self) -> Any:
         return next(iter(self.table.primary_key))
 
+    @property
+    def is_bytes(self) -> bool:
+        return isinstance(self.table.c[self.name].type, LargeBinary)
+
+    @property
+    def is_filled(self) -> Any:
+        return self.table.c[self.name] != (b"" if self.is_bytes else "")
+
+    def spelled(self, envelope: str) -> str | bytes:
+        """An envelope as the column holds it."""
+        return envelope.encode() if self.is_bytes else envelope
+
 
 def has_secrets(session: Session) -> bool:
     """Whether anything is sealed in this database."""
     return any(
-        session.execute(select(column.key).where(column.table.c[column.name] != "").limit(1)).first() is not None
+        session.execute(select(column.key).where(column.is_filled).limit(1)).first() is not None
         for column in _columns()
         if column.table.name != AppMeta.__tablename__
     )
@@ -63,7 +77,7 @@ def count_kids(session: Session) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for column in _columns():
         stored = session.execute(_sealed(column)).yield_per(1000)
-        counts.update(kid_of(row[1]) for row in stored)
+        counts.update(kid_of(_text(row[1])) for row in stored)
     for change in session.execute(_replaced()).scalars().yield_per(1000):
         counts.update(kid_of(sealed) for sealed in _names_in(change).values())
     return dict(counts)
@@ -97,7 +111,7 @@ def _columns() -> list[_Column]:
 
 
 def _sealed(column: _Column) -> Any:
-    query = select(column.key, column.table.c[column.name]).where(column.table.c[column.name] != "")
+    query = select(column.key, column.table.c[column.name]).where(column.is_filled)
     if column.table.name == AppMeta.__tablename__:
         query = query.where(column.key.in_([CANARY, DIGEST_ROOT]))
     return query.order_by(column.key)
@@ -110,14 +124,20 @@ def _rotate_batch(store: "Store", session: Session, column: _Column, where: tupl
     rows = session.execute(query if after is None else query.where(column.key > after)).all()
     writer, field = store.vault.keyring.writer, column.table.c[column.name]
     for row_id, stored in rows:
-        if kid_of(stored) == writer:
+        if kid_of(_text(stored)) == writer:
             continue
-        fresh = store.vault.seal(*_place(column, row_id), store.vault.open(*_place(column, row_id), stored))
+        place = _place(column, row_id)
+        fresh = column.spelled(store.vault.seal(*place, store.vault.open(*place, _text(stored))))
         changed = session.execute(
             update(column.table).where(column.key == row_id, field == stored).values({column.name: fresh})
         )
         assert isinstance(changed, CursorResult)
     return rows[-1][0] if len(rows) == batch else None
+
+
+def _text(stored: str | bytes) -> str:
+    """An envelope, from whichever kind of column."""
+    return stored.decode() if isinstance(stored, bytes) else stored
 
 
 def _replaced() -> Any:

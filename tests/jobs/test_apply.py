@@ -21,6 +21,9 @@ from jobs.aggregate import aggregate_due
 from jobs.apply import MOST_ATTEMPTS, apply_due
 from jobs.project import project_due
 from sandbox.senders import SENDERS, Applied
+from store.keyring import Keyring
+from store.opening import Store
+from store.rotation import rotate
 from store.tables import (
     AggregatedFact,
     Application,
@@ -34,6 +37,7 @@ from store.tables import (
     WebhookEndpoint,
     WebhookInbox,
 )
+from store.vault import Vault
 from store.writes.applications_told import PostingIndex, StageTold, Teller, Told, TouchTold, tell_application
 from store.writes.connections import next_config_number
 from store.writes.coverage import cover, mark_dirty
@@ -236,6 +240,19 @@ def test_a_referral_code_and_utm_are_kept_as_touches(desk):
         assert session.get_one(Referral, referral.id).application_id is not None
     assert touches == {("utm", "linkedin", "spring"), ("referral", "referrals", ""), ("referral", "", "")}
     assert {row.source_platform for row in desk.applications()} == {"linkedin", "other"}
+
+
+def test_what_waits_outlives_a_change_of_the_key(desk, keyring):
+    desk.deliver("indeed_apply")
+    vault = Vault(Keyring({"k3": bytes(range(100, 132)), **keyring.masters}))
+    with desk.store.reading() as session:
+        vault.check_canary(session)
+    turned = Store(desk.store.engine, vault)
+    assert set(rotate(turned)) == {"k3"}
+    alone = Vault(Keyring({"k3": bytes(range(100, 132))}))
+    with turned.reading() as session:
+        alone.check_canary(session)
+    assert apply_due(Store(desk.store.engine, alone), NOW) == {"applied": 1}
 
 
 def test_a_late_day_is_entered_and_counted(desk):
