@@ -175,7 +175,7 @@ class _Answer:
         """Passes a message on, the first one with our headers."""
         if message["type"] == "http.response.start":
             self.is_started = True
-            message = {**message, "headers": self._with_ours(list(message.get("headers", [])))}
+            message = {**message, "headers": self._with_ours(list(message.get("headers", [])), message["status"])}
         await self._send(message)
 
     async def refuse(self, status: int, words: str) -> None:
@@ -185,8 +185,8 @@ class _Answer:
         await self.send({"type": "http.response.start", "status": status, "headers": kind})
         await self._send({"type": "http.response.body", "body": b"" if self._scope["method"] == "HEAD" else body})
 
-    def _with_ours(self, given: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        if self._is_direct and _NOTHING in given:
+    def _with_ours(self, given: list[tuple[bytes, bytes]], status: int) -> list[tuple[bytes, bytes]]:
+        if self._is_direct and (status == 204 or _NOTHING in given):
             # An acknowledgement to a program: there is nothing that a browser could show or run.
             return [*given, *_OF_NOTHING, (b"x-request-id", self.request_id.encode())]
         kind = next((value for key, value in given if key.lower() == b"content-type"), b"")

@@ -32,7 +32,7 @@ from store.tables.columns import utc_now
 SCRIPT_SECONDS = 3600
 _FILE = Path(__file__).with_name("track.js")
 #: Any page may load the script, and any page's event is taken: which site counts is looked up, not asked of browsers.
-_ANYWHERE = {"Cross-Origin-Resource-Policy": "cross-origin"}
+_ANYWHERE = {"cross-origin-resource-policy": "cross-origin"}
 _COMMENT = re.compile(r"^\s*//.*$", re.MULTILINE)
 _BEACONS = {"text/plain", "application/json", ""}
 
@@ -85,21 +85,28 @@ class Track:
         """Answers with 204 once the event is on the disk, or with what is wrong with the request."""
         told = {name: value.decode("latin-1") for name, value in scope["headers"]}
         origin = told.get(b"origin", "")
+        answer: Response | None
         try:
             answer = await self._answer(scope, receive, told)
         except HTTPException as error:
             answer = problem(error.status_code, error.detail, dict(error.headers or {}))
         except (NotStored, StoreUnavailable, StoreError, TimeoutError):
             answer = problem(503, "The event was not kept. Try again in a moment.", {"Retry-After": str(RETRY_SECONDS)})
-        for name, value in (await self._cors(origin, is_asking=scope["method"] == "OPTIONS")).items():
-            answer.headers[name] = value
+        allowed = await self._cors(origin, is_asking=scope["method"] == "OPTIONS")
+        if answer is None:
+            headers = [(name.encode(), value.encode()) for name, value in allowed.items()]
+            await send({"type": "http.response.start", "status": 204, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        answer.headers.update(allowed)
         await answer(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive, told: Told) -> Response:
+    async def _answer(self, scope: Scope, receive: Receive, told: Told) -> Response | None:
+        """What is wrong with the request; None where nothing is: that is 204."""
         if scope["path"] != "/api/track":
             return problem(404, "There is nothing here.")
         if scope["method"] == "OPTIONS":
-            return Response(status_code=204)
+            return None
         if scope["method"] != "POST":
             return PlainTextResponse("Method not allowed", 405, {"Allow": "POST, OPTIONS"})
         if told.get(b"content-type", "").partition(";")[0].strip().lower() not in _BEACONS:
@@ -111,7 +118,7 @@ class Track:
         if not is_known:
             site = await anyio.to_thread.run_sync(self._sites.find, beacon.k)
         if site is None:
-            return Response(status_code=204)
+            return None
         now, origin = utc_now(), told.get(b"origin", "")
         visitors = self._visitors = self._visitors or Visitors(running_store, current().maxmind_db)
         if visitors.knows(site.company_id, now):
@@ -120,7 +127,7 @@ class Track:
             visitor = await anyio.to_thread.run_sync(lambda: visitors.see(site.company_id, site.key, headers, now=now))
         foreign = "" if origin in site.origins else origin[:300] or "unknown"
         await keep_event(site, _event(beacon), visitor, now=now, foreign=foreign)
-        return Response(status_code=204)
+        return None
 
     async def _cors(self, origin: str, *, is_asking: bool) -> dict[str, str]:
         """What lets pages of the companies' sites read the answer; beacons need none of it."""
@@ -134,12 +141,12 @@ class Track:
             return _ANYWHERE
         if not is_heard:
             return _ANYWHERE
-        allowed = {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
+        allowed = {"access-control-allow-origin": origin, "vary": "Origin"}
         if is_asking:
             allowed |= {
-                "Access-Control-Allow-Methods": "POST",
-                "Access-Control-Allow-Headers": "Content-Type",
-                "Access-Control-Max-Age": "86400",
+                "access-control-allow-methods": "POST",
+                "access-control-allow-headers": "Content-Type",
+                "access-control-max-age": "86400",
             }
         return _ANYWHERE | allowed
 
