@@ -8,7 +8,7 @@ https://enrichlayer.com/docs
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import ClassVar
 from urllib.parse import quote
 
@@ -75,7 +75,7 @@ class EnrichLayer(MetricsSource[EnrichLayerConfig]):
             jobs, _ = self._jobs()
             found = {number: job for job in jobs if (number := linkedin_jobs.job_id(job.job_url))}
             left = list(found)
-            seen = tuple(JobFound(number, job.job_title, job.location or "").seen() for number, job in found.items())
+            seen = tuple(job.as_found(number).seen() for number, job in found.items())
             yield Page([], json.dumps(left), postings=seen, rejected=_unknown(len(jobs) - len(found)))
         while left:
             job, *left = left
@@ -111,10 +111,9 @@ class EnrichLayer(MetricsSource[EnrichLayerConfig]):
             if error.cause != "account_unknown":
                 raise
             return Page([], cursor, rejected={"posting_gone": 1})
-        where = told.location.city if told.location else None
         count = told.total_applicants
         is_exact = count is None or count < CAP
-        found = JobFound(job, told.title or "", where or "", min(count, CAP) if count is not None else None, is_exact)
+        found = JobFound(job, applicants=min(count, CAP) if count is not None else None, is_exact=is_exact)
         return linkedin_jobs.page_of([found], cursor)
 
     def _get(self, url: str) -> Answer:
@@ -131,6 +130,11 @@ class _Listed(Struct):
     job_title: str = ""
     company: str = ""
     location: str | None = None
+    list_date: str | None = None
+
+    def as_found(self, number: str) -> JobFound:
+        """Without its totals; a list date has no zone and is taken for UTC's."""
+        return JobFound(number, self.job_title, self.location or "", listed_ms=_day_ms(self.list_date or ""))
 
 
 class _List(Struct):
@@ -138,15 +142,16 @@ class _List(Struct):
     next_page_api_url: str | None = None
 
 
-class _Place(Struct):
-    city: str | None = None
-
-
 class _Job(Struct):
     total_applicants: int | None
-    title: str | None = None
-    location: _Place | None = None
 
 
 def _unknown(count: int) -> dict[str, int]:
     return {"no_job_number": count} if count else {}
+
+
+def _day_ms(text: str) -> int | None:
+    try:
+        return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp()) * 1000
+    except ValueError:
+        return None

@@ -51,7 +51,7 @@ class ReaderConfig(TermsConfig):
 
 @dataclass(frozen=True, slots=True)
 class JobFound:
-    """A posting on LinkedIn with its running totals; None for what was not told."""
+    """A posting on LinkedIn with its running totals; None for what was not told. `listed_ms` is epoch milliseconds."""
 
     job: str
     title: str = ""
@@ -59,11 +59,13 @@ class JobFound:
     applicants: int | None = None
     is_exact: bool = True
     views: int | None = None
+    listed_ms: int | None = None
 
     def seen(self) -> PostingSeen:
-        """As a posting of the platform."""
-        title, where = clean(self.title, 300), clean(self.location, 200)
-        return PostingSeen(self.job, title=title or f"Job {self.job}", url=job_address(self.job), location=where)
+        """As a posting of the platform. When it was listed tells that its totals began then, at 0."""
+        title, where = clean(self.title, 300) or f"Job {self.job}", clean(self.location, 200)
+        listed_at = _instant(self.listed_ms)
+        return PostingSeen(self.job, title=title, url=job_address(self.job), location=where, posted_at=listed_at)
 
     def counters(self) -> list[Counter]:
         """As running totals; a number that cannot be is left out."""
@@ -75,14 +77,17 @@ class JobFound:
         ]
 
 
-def page_of(found: Iterable[JobFound], cursor: str) -> Page:
-    """A page with what was found of some postings; those without a number of applicants are counted as rejected."""
+def page_of(found: Iterable[JobFound], cursor: str, *, is_known: bool = True) -> Page:
+    """A page with what was found of some postings; those without a number of applicants are counted as rejected.
+
+    Postings that are not `is_known`, from a list told before, are told of with their numbers.
+    """
     jobs = list(found)
     missing = sum(not any(each.metric == "applications" for each in job.counters()) for job in jobs)
     return Page(
         [],
         cursor,
-        postings=tuple(job.seen() for job in jobs),
+        postings=() if is_known else tuple(job.seen() for job in jobs),
         counters=tuple(counter for job in jobs for counter in job.counters()),
         rejected={"no_applicants_shown": missing} if missing else {},
     )
@@ -109,3 +114,10 @@ def reaches(window: Window, now: datetime) -> bool:
     """Whether a window holds today: what has no history can only be read then."""
     today: date = now.astimezone(UTC).date()
     return window.start <= today < window.end
+
+
+def _instant(millis: int | None) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(millis / 1000, UTC) if millis else None
+    except (OverflowError, OSError, ValueError):
+        return None

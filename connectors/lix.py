@@ -158,6 +158,8 @@ class _Posting(Struct):
     formattedLocation: str | None = None  # noqa: N815
     applies: int | UnsetType | None = UNSET
     views: int | UnsetType | None = UNSET
+    listedAt: int | None = None  # noqa: N815
+    originalListedAt: int | None = None  # noqa: N815
     companyDetails: dict[str, Any] = field(default_factory=dict)  # noqa: N815
 
     @property
@@ -203,10 +205,14 @@ class _Single(Struct):
 
 def _found(job: _Posting) -> JobFound:
     applies = job.applies if isinstance(job.applies, int) else None
-    views = job.views if isinstance(job.views, int) else None
-    # -1 stands for "not told yet", so that it can be kept in a cursor.
     return JobFound(
-        job.number, job.title or "", job.formattedLocation or "", -1 if job.is_bare else applies, views=views
+        job.number,
+        job.title or "",
+        job.formattedLocation or "",
+        # -1 stands for "not told yet", so that it can be kept in a cursor.
+        -1 if job.is_bare else applies,
+        views=job.views if isinstance(job.views, int) else None,
+        listed_ms=job.originalListedAt or job.listedAt,
     )
 
 

@@ -141,7 +141,7 @@ class ScrapingBee(MetricsSource[ScrapingBeeConfig]):
                 yield Page([], str(number), rejected={"page_blocked": 1})
                 continue
             blocked = 0
-            yield linkedin_jobs.page_of([found], str(number))
+            yield linkedin_jobs.page_of([found], str(number), is_known=False)
 
     @classmethod
     def calls_for(cls, window: Window, *, items: int = 0) -> int:  # noqa: ARG003 there is no history

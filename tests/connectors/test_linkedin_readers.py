@@ -268,3 +268,12 @@ def test_a_company_without_postings_is_connected_with_a_note(sandbox: Sandbox, k
         (note,) = reader.source.check().notes
         assert read(sandbox, reader, key) == []
     assert "nothing to read yet" in note
+
+
+@pytest.mark.parametrize("key", ["enrich_layer", "lix"])
+def test_it_tells_when_a_posting_was_listed_as_its_totals_began_then(sandbox: Sandbox, key: str):
+    with reading(sandbox, key) as reader:
+        read(sandbox, reader, key)
+    listed = {seen.posted_at.date().isoformat() for page in reader.pages for seen in page.postings if seen.posted_at}
+    opened = {each["opened_on"] for each in sandbox.control("postings") if each["closed_on"] is None}
+    assert listed == opened
