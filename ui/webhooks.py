@@ -103,8 +103,8 @@ def _state(view: View, endpoint_id: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.subheader(words.plain(row.name or palette.label(row.platform)), anchor=False, width="content")
         st.badge(said.label, icon=said.icon, color=said.color, help=said.meaning)
-    last = view.moment(row.last_delivery_at) if row.last_delivery_at else "never"
-    parts = [words.counted(row.deliveries, "delivery", "deliveries"), f"last {last}"]
+    parts = [words.counted(row.deliveries, "delivery", "deliveries")]
+    parts += [f"last {view.moment(row.last_delivery_at)}"] if row.last_delivery_at else []
     parts += [f"{figures.count(row.waiting)} waiting"] if row.waiting else []
     parts += [f"{figures.count(row.unknown)} of a kind we do not know"] if row.unknown else []
     parts += [f"{figures.count(row.refused)} refused"] if row.refused else []
