@@ -46,30 +46,31 @@ def _webhooks(kind: str, count: int) -> list[Figure]:
         bare_port, bare_pid = stack.enter_context(serving())
         bare = [request_bytes(f"127.0.0.1:{bare_port}", "/take", b"x" * 900, {})] * count
         ours = _requests(app, path, count + _WARM)
-        _measure(bare_port, bare_pid, bare[:_WARM])
-        _measure(_port(app), app.process.pid, ours[:_WARM])
-        _wait_until_idle(app.process.pid)
-        plain, plain_cpu = _measure(bare_port, bare_pid, bare)
-        poured, cpu = _measure(_port(app), app.process.pid, ours[_WARM:])
+        measure(bare_port, bare_pid, bare[:_WARM])
+        measure(port_of(app), app.process.pid, ours[:_WARM])
+        wait_until_idle(app.process.pid)
+        plain, plain_cpu = measure(bare_port, bare_pid, bare)
+        poured, cpu = measure(port_of(app), app.process.pid, ours[_WARM:])
         _must_be_stored(store, poured, count + _WARM)
-    return _figures(LABELS[kind], (plain, plain_cpu), (poured, cpu))
+    return figures(LABELS[kind], "webhook", (plain, plain_cpu), (poured, cpu))
 
 
-def _figures(label: str, bare: tuple[Poured, float], ours: tuple[Poured, float]) -> list[Figure]:
+def figures(label: str, what: str, bare: tuple[Poured, float], ours: tuple[Poured, float]) -> list[Figure]:
+    """Rate, CPU and p99 of `what` (one word, singular) against those of the bare route."""
     plain, poured = bare[0], ours[0]
     rates = len(plain.times) / plain.seconds, len(poured.times) / poured.seconds
     p99 = sorted(poured.times)[int(len(poured.times) * 0.99)]
     costs = bare[1] / len(plain.times) * 1e6, ours[1] / len(poured.times) * 1e6
     return [
         Figure(
-            f"{label}: webhooks a second, against the bare route", rates[1] / rates[0], "×", LEAST_SHARE,
+            f"{label}: {what}s a second, against the bare route", rates[1] / rates[0], "×", LEAST_SHARE,
             at_least=True, note=f"{rates[1]:.0f}/s and {rates[0]:.0f}/s",
         ),
         Figure(
-            f"{label}: the server's CPU for a webhook, against the bare route", costs[1] / costs[0], "×", MOST_CPU,
+            f"{label}: the server's CPU for a {what}, against the bare route", costs[1] / costs[0], "×", MOST_CPU,
             note=f"{costs[1]:.0f} and {costs[0]:.0f} µs",
         ),
-        Figure(f"{label}: p99 of a webhook", p99, "ms", MOST_P99),
+        Figure(f"{label}: p99 of a {what}", p99, "ms", MOST_P99),
     ]  # fmt: skip
 
 
@@ -97,11 +98,12 @@ def _requests(app: RunningApp, path: str, count: int) -> list[bytes]:
     return made
 
 
-def _port(app: RunningApp) -> int:
+def port_of(app: RunningApp) -> int:
+    """The port a program listens on."""
     return int(app.host.rpartition(":")[2])
 
 
-def _measure(port: int, pid: int, requests: Sequence[bytes]) -> tuple[Poured, float]:
+def measure(port: int, pid: int, requests: Sequence[bytes]) -> tuple[Poured, float]:
     """What became of the requests, and the seconds of CPU that the process used meanwhile."""
     cpu: Callable[[], float] = lambda: sum(psutil.Process(pid).cpu_times()[:2])  # noqa: E731
     before = cpu()
@@ -109,7 +111,7 @@ def _measure(port: int, pid: int, requests: Sequence[bytes]) -> tuple[Poured, fl
     return poured, cpu() - before
 
 
-def _wait_until_idle(pid: int) -> None:
+def wait_until_idle(pid: int) -> None:
     """The program loads charts for its first visitor after it has started: that is not what is measured."""
     process, deadline = psutil.Process(pid), time.monotonic() + _IDLE_SECONDS
     while process.cpu_percent(0.5) > _IDLE_PERCENT:
