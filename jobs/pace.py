@@ -10,7 +10,7 @@ from store.opening import Store
 #: What a write transaction aims at. SQLite has one writer, who must not keep the others waiting; its work is done in
 #: this thread, whose own time tells more than a clock on a busy machine. PostgreSQL's writers do not wait for us.
 _SQLITE_SECONDS = 0.03
-_POSTGRESQL_SECONDS = 0.25
+_POSTGRESQL_SECONDS = 0.1
 _MOST_DAYS = 93
 _MOST_PIECES = 14
 
