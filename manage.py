@@ -20,6 +20,7 @@ from sqlmodel import col, select
 import logs
 from actions import demo as seeds
 from actions import operations, syncs, users
+from actions.demo_publishing import seed_publishing
 from actions.export import open_export
 from actions.ports import require_free_port
 from actions.viewer import ADMIN, NotAllowed, NotFound, Viewer
@@ -75,11 +76,13 @@ def demo(settings: Settings, _given: argparse.Namespace) -> int:
         told = platforms.control("credentials")
         with _Opened(settings) as store:
             people = seeds.seed_people(store, settings, told["company"], now=_now())
-            seeds.seed_postings(store, people.admin, platforms.control("postings"))
+            postings = platforms.control("postings")
+            seeds.seed_postings(store, people.admin, postings)
             app = subprocess.Popen(app_command(settings.port), cwd=ROOT, start_new_session=True)  # noqa: S603
             try:
                 seeds.seed_connections(store, settings, people.admin, told)
                 seeds.seed_applications(store, people.admin, told, platforms.control("ats.csv"))
+                seed_publishing(store, settings, people.admin, postings)
                 _await_app(settings, app)
                 _say(
                     f"\nDemo: http://localhost:{settings.port}\n  admin            {seeds.ADMIN_EMAIL}"

@@ -15,6 +15,7 @@ from actions.postings import save_posting
 from actions.syncs import sync_all
 from actions.users import add_company, add_user, change_password
 from actions.viewer import ADMIN, HIRING_MANAGER, Viewer
+from domain.platforms import SILENT_CONNECTORS
 from settings import Settings
 from store.opening import Store
 from store.tables import Company, JobPosting, PlatformConfig, PlatformSyncJob, User
@@ -118,10 +119,12 @@ def seed_applications(store: Store, admin: Viewer, told: Mapping[str, Any], expo
 
 
 def sync_states(store: Store, company: Viewer) -> dict[str, str]:
-    """The newest sync job's state of each connection, by the connection's name; "pending" before the first."""
+    """The newest sync job's state of each connection that has any, by its name; "pending" before the first."""
     with store.reading() as session:
         found = {}
         for config in _connections(session, company):
+            if config.connector in SILENT_CONNECTORS:
+                continue
             job = session.exec(
                 select(PlatformSyncJob)
                 .where(col(PlatformSyncJob.config_id) == config.id)
