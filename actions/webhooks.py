@@ -26,6 +26,7 @@ from store.writes.imports import platform_config
 from store.writes.inbox import Arrived, Fate, RefusedSome, write_deliveries, write_refusals
 
 SHORTEST_SECRET = 8
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 OVERLAPS = {"1 hour": timedelta(hours=1), "1 day": timedelta(days=1), "7 days": timedelta(days=7), "none": timedelta(0)}
 
 
@@ -81,7 +82,7 @@ async def note_refusals(door: Door, times: int, cause: str, *, now: datetime) ->
 def _arrived(vault: Vault, door: Door, delivery: Delivery, body: bytes, now: datetime) -> Arrived:
     inbox_id = new_id()
     ref = vault.digest("webhook-ref", delivery.ref) if delivery.is_personal else key_text(delivery.ref)
-    document = json.dumps(delivery.document, separators=(",", ":"))
+    document = _ENCODER.encode(delivery.document)
     return Arrived(
         inbox_id=inbox_id,
         company_id=door.company_id,

@@ -29,13 +29,7 @@ def read_object(body: bytes) -> dict[str, Any]:
     if body.count(b"{") + body.count(b"[") > MOST_DEEP:
         _require_shallow(body)
     try:
-        parsed = json.loads(
-            body.decode("utf-8-sig"),
-            parse_constant=_refuse_constant,
-            parse_float=_finite,
-            parse_int=_short_integer,
-            object_pairs_hook=_without_repeats,
-        )
+        parsed = _DECODER.decode(body.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise Refused(400, "not_json", "The body is not JSON that can be used.") from error
     if not isinstance(parsed, dict):
@@ -73,6 +67,15 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ValueError("a key is repeated")
     return found
+
+
+#: Made once: a decoder with hooks costs more to make than to use.
+_DECODER = json.JSONDecoder(
+    parse_constant=_refuse_constant,
+    parse_float=_finite,
+    parse_int=_short_integer,
+    object_pairs_hook=_without_repeats,
+)
 
 
 def body_ref(body: bytes) -> str:
