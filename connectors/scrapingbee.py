@@ -9,48 +9,26 @@ its message. A plain page costs 1 credit, better proxies 10 or 75. Captions foll
 import json
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from msgspec import Struct
 from pydantic import Field, field_validator
 
 from connectors import linkedin_jobs
-from connectors.answers import Answer, platform_words
+from connectors.answers import Answer
 from connectors.contract import Account, Limits, MetricsSource, Offered, Page, Wait
 from connectors.errors import ConfigError, ConnectorError, Transient
 from connectors.http import Ask
-from connectors.linkedin_captions import parse_caption
 from connectors.linkedin_jobs import JobFound, ReaderConfig
+from connectors.scrapingbee_answers import RULES, PageBlocked, PageGone, Shown, Usage, error_in, found_on
 from domain.facts import Window
 
 API = "https://app.scrapingbee.com/api/v1"
 PAGE = "https://www.linkedin.com/jobs-guest/jobs/api/jobPosting"
 MOST_JOBS = 200
-RULES = {
-    "title": ".top-card-layout__title",
-    "company": ".topcard__org-name-link",
-    "location": ".topcard__flavor--bullet",
-    "applicants": ".num-applicants__caption",
-    "closed": ".closed-job__flavor--closed",
-}
 TIERS: tuple[dict[str, str], ...] = ({}, {"premium_proxy": "true"}, {"stealth_proxy": "true"})
 TIER_NAMES = ("standard", "premium", "stealth")
 #: After so many pages in a row that LinkedIn does not show, the rest would cost and bring nothing.
 MOST_BLOCKED = 3
-#: LinkedIn's ways to refuse a visitor.
-_BLOCKS = frozenset({"403", "429", "999"})
-
-
-class PageBlocked(ConnectorError):
-    """LinkedIn did not show the page: better proxies may help, the same ones will not."""
-
-    default_cause = "page_blocked"
-
-
-class PageGone(ConnectorError):
-    """LinkedIn has no such page any more."""
-
-    default_cause = "account_unknown"
 
 
 class ScrapingBeeConfig(ReaderConfig):
@@ -115,7 +93,7 @@ class ScrapingBee(MetricsSource[ScrapingBeeConfig]):
         https://www.scrapingbee.com/documentation/#usage-endpoint
         """
         with self.session.http.hurried(10):
-            told = self._send(f"{API}/usage", {}).decode(_Usage)
+            told = self._send(f"{API}/usage", {}).decode(Usage)
         jobs, left = self.config.jobs(), max(told.max_api_credit - told.used_api_credit, 0)
         if not left:
             raise ConfigError("the month's credits are used up", cause="credits")
@@ -151,17 +129,7 @@ class ScrapingBee(MetricsSource[ScrapingBeeConfig]):
     @classmethod
     def classify(cls, answer: Answer, now: datetime) -> ConnectorError | None:  # noqa: ARG003
         """Whose refusal it is: ScrapingBee's own, by message, or LinkedIn's, by header."""
-        target = answer.headers.get("spb-initial-status-code", "")
-        resolved = answer.headers.get("spb-resolved-url", "")
-        if target in _BLOCKS or "/authwall" in resolved or "/checkpoint/" in resolved:
-            return PageBlocked(f"LinkedIn answered {target}" + (", asks to sign in" if "/authwall" in resolved else ""))
-        if target in {"404", "410"}:
-            return PageGone(f"LinkedIn answered {target}")
-        if answer.is_success or answer.is_page or answer.status not in {401, 402}:
-            return None
-        words = platform_words(answer)
-        is_over = answer.status == 402 or "limit reached" in words
-        return ConfigError(words, cause="credits" if is_over else "key_invalid")
+        return error_in(answer)
 
     def _posting(self, job: str, tier: int) -> tuple[JobFound, int]:
         """What a posting's page shows, and the proxies that got it. Raises PageBlocked when none did."""
@@ -182,31 +150,14 @@ class ScrapingBee(MetricsSource[ScrapingBeeConfig]):
             "forward_headers": "true",
             "extract_rules": json.dumps(RULES, separators=(",", ":")),
         }
-        told = self._send(f"{API}/", asked | proxies).decode(_Shown)
+        told = self._send(f"{API}/", asked | proxies).decode(Shown)
         if told.title is None:
             # What LinkedIn shows in place of a posting has other elements, or none at all.
             raise PageBlocked("the page does not show a posting")
-        caption = parse_caption(told.applicants or "")
-        found = JobFound(job, told.title, told.location or "")
-        if caption is None or told.closed:
-            return found
-        return JobFound(job, found.title, found.location, caption.value, is_exact=caption.kind == "exact")
+        return found_on(job, told)
 
     def _send(self, url: str, params: dict[str, str]) -> Answer:
         key = self.config.api_key.get_secret_value()
         # LinkedIn writes its captions in the visitor's language.
         headers = {"authorization": f"Bearer {key}", "spb-accept-language": "en-US,en;q=0.9"}
         return self.session.http.send(Ask("GET", url, params, headers=headers))
-
-
-class _Usage(Struct):
-    max_api_credit: int
-    used_api_credit: int
-
-
-class _Shown(Struct):
-    title: str | None
-    company: Any
-    location: str | None
-    applicants: str | None
-    closed: str | None

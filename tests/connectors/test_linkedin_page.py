@@ -16,7 +16,8 @@ from connectors.contract import Counter, Token
 from connectors.errors import AuthExpired, ConfigError, RateLimited, SchemaDrift
 from connectors.http import Options
 from connectors.linkedin_answers import Post, Statistics
-from connectors.linkedin_page import LinkedInPage, LinkedInPageConfig
+from connectors.linkedin_form import LinkedInPageConfig
+from connectors.linkedin_page import LinkedInPage
 from domain.facts import Fact, Window
 from sandbox.launch import Sandbox
 from tests.connectors.rig import config_values, reading, window_of

@@ -16,7 +16,8 @@ from connectors.errors import ConfigError, ConnectorError, RateLimited, Transien
 from connectors.linkedin_captions import Caption, parse_caption
 from connectors.lix import Lix
 from connectors.registry import CONNECTORS, RETIRED, find_connector
-from connectors.scrapingbee import PageBlocked, PageGone, ScrapingBee, ScrapingBeeConfig
+from connectors.scrapingbee import ScrapingBee, ScrapingBeeConfig
+from connectors.scrapingbee_answers import PageBlocked, PageGone
 from sandbox.launch import Sandbox
 from tests.connectors.rig import Reader, config_values, reading, window_of
 
