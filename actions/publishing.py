@@ -1,6 +1,5 @@
 """Publish postings on platforms, bring them up to date, and take them off: by way of the outbox."""
 
-import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from sqlmodel import Session, col, select
 from actions.viewer import NotFound, Viewer, deed, require_admin
 from connectors.publishing import Draft, Publisher
 from connectors.registry import find_connector
-from domain.adverts import Advert
+from domain.adverts import Advert, reference
 from domain.links import LONGEST_ADDRESS, is_allowed, plain_campaign, tagged
 from domain.visits import site_origin
 from settings import Settings
@@ -26,8 +25,6 @@ from store.writes.audit import append_audit
 from store.writes.links import make_link
 from store.writes.outbox import Wish, ask_for, find_ref, list_entries, try_again
 from store.writes.postings import PostingUnknown, edit_posting, get_posting
-
-_LONGEST_STEM = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +173,7 @@ def _draft(session: Session, settings: Settings, viewer: Viewer, place: _Place, 
     posting, config = place.posting, place.config
     company = session.get_one(Company, viewer.company_id)
     return Draft(
-        ref=find_ref(session, config.id, posting.id) or reference(posting),
+        ref=find_ref(session, config.id, posting.id) or reference(posting.requisition_ref, posting.number, posting.id),
         requisition_ref=posting.requisition_ref,
         title=posting.title,
         company=company.name,
@@ -185,16 +182,6 @@ def _draft(session: Session, settings: Settings, viewer: Viewer, place: _Place, 
         opened_on=posting.opened_on,
         advert=Advert.model_validate(posting.advert),
     )
-
-
-def reference(posting: JobPosting) -> str:
-    """A posting's name at platforms: its requisition, and six letters that make it ours alone.
-
-    >>> reference(JobPosting(id=uuid.UUID(int=0xabcdef), number=7, requisition_ref="REQ 7/a", company_id=uuid.uuid4()))
-    'REQ-7-a-abcdef'
-    """
-    stem = re.sub(r"[^A-Za-z0-9._]+", "-", posting.requisition_ref).strip("-")[:_LONGEST_STEM]
-    return f"{stem or f'posting-{posting.number}'}-{posting.id.hex[-6:]}"
 
 
 def _apply_address(session: Session, settings: Settings, viewer: Viewer, place: _Place, now: datetime) -> str:

@@ -2,6 +2,7 @@
 
 import html
 import re
+import uuid
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -9,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 SHORTEST_DESCRIPTION = 25
 LONGEST_DESCRIPTION = 30_000
 MOST_QUESTIONS = 30
+#: Of a requisition in a posting's name at platforms.
+LONGEST_STEM = 48
 EmploymentType = Literal["full_time", "part_time", "contractor", "temporary", "internship", "other"]
 SalaryUnit = Literal["hour", "day", "week", "month", "year"]
 QuestionKind = Literal["text", "date", "select", "multiselect", "upload"]
@@ -107,3 +110,13 @@ def description_html(advert: Advert) -> str:
     """
     paragraphs = [part.strip() for part in re.split(r"\n\s*\n", advert.description) if part.strip()]
     return "".join(f"<p>{html.escape(part, quote=False).replace(chr(10), '<br>')}</p>" for part in paragraphs)
+
+
+def reference(requisition_ref: str, number: int, posting_id: uuid.UUID) -> str:
+    """A posting's name at platforms: its requisition, and six letters that make it ours alone. At most 64 characters.
+
+    >>> reference("REQ 7/a", 7, uuid.UUID(int=0xABCDEF)), reference("", 7, uuid.UUID(int=1))
+    ('REQ-7-a-abcdef', 'posting-7-000001')
+    """
+    stem = re.sub(r"[^A-Za-z0-9._]+", "-", requisition_ref).strip("-")[:LONGEST_STEM]
+    return f"{stem or f'posting-{number}'}-{posting_id.hex[-6:]}"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
+from domain.adverts import reference
 from store.tables import JobPosting, PostingLinkRule, TrackingLink
 
 
@@ -54,6 +55,9 @@ class Linker:
         self._by: dict[str, dict[str, set[uuid.UUID]]] = defaultdict(lambda: defaultdict(set))
         for posting in postings:
             self._enter("requisition", posting.requisition_ref.strip().casefold(), posting.id)
+            # What we published there ourselves comes back under the name we gave it.
+            name = reference(posting.requisition_ref, posting.number, posting.id)
+            self._enter("requisition", name.casefold(), posting.id)
             self._enter("path", plain_path(posting.path), posting.id)
             self._enter("path", plain_path(posting.apply_url), posting.id)
             self._enter("slug", posting.slug.strip().casefold(), posting.id)

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlmodel import select
 
 from connectors.contract import Closed, PostingSeen
+from domain.adverts import reference
 from domain.facts import Fact, Origin, Scope, day_number
 from store.opening import Store
 from store.reports.inbox import preview_rule
@@ -254,3 +255,10 @@ def test_what_is_remembered_of_the_numbers_is_old_when_postings_change(store: St
         with store.writing() as session:
             edit_posting(session, company.id, posting.id, {"title": title}, now=NOW)
         assert version() == expected
+
+
+def test_what_we_published_comes_back_under_the_name_we_gave_it(store: Store, company: Company, place: Place) -> None:
+    made = make(store, company, title="Welder", requisition_ref="REQ 7")
+    name = reference("REQ 7", made.number, made.id)
+    assert see(store, place, PostingSeen(ref=name, requisition_ref=name.upper()))[3] == 1
+    assert external(store, name).posting_id == made.id
