@@ -31,7 +31,7 @@ from store.opening import Store
 from store.reports.tracker import TrackedSite, find_tracked_site, list_heard_origins
 from store.tables.columns import new_id
 from store.writes.audit import append_audit
-from store.writes.tracked_names import with_names
+from store.writes.tracked_names import resolve_names
 from store.writes.tracker import find_site, insert_events, save_site
 
 KEY_BYTES = 12
@@ -175,6 +175,8 @@ def row_of(
         "agent": visitor.agent,
         "filtered_reason": visitor.reason or ("origin" if foreign else ""),
         "application_ref": key_text(told.application) if told.kind == "apply_complete" else "",
+        "link_id": None,
+        "referral_id": None,
         "name": "" if is_anonymous else clean_text(told.link, LONGEST_WORD),
     }
 
@@ -192,5 +194,6 @@ _source_of = lru_cache(maxsize=_MOST_WORDS)(resolve_source)
 
 def write_events(session: Session, rows: Sequence[dict[str, Any]]) -> list[None]:
     """Rows of `row_of`, written in the gathering's transaction."""
-    insert_events(session, with_names(session, rows))
+    resolve_names(session, rows)
+    insert_events(session, rows)
     return [None] * len(rows)

@@ -13,24 +13,19 @@ _LINKS = TrackingLink.__table__  # type: ignore[attr-defined]
 _REFERRALS = Referral.__table__  # type: ignore[attr-defined]
 
 
-def with_names(session: Session, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows with `link_id` and `referral_id` in place of `name`. A name of another company's is nobody's."""
-    names = {row["name"] for row in rows if row["name"]}
+def resolve_names(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Give rows the `link_id` or `referral_id` that their `name` stands for. Another company's name is nobody's."""
+    named = [row for row in rows if row["name"]]
+    if not named:
+        return
+    names = {row["name"] for row in named}
     links = _found(session, _LINKS, _LINKS.c.slug, names)
     referrals = _found(session, _REFERRALS, _REFERRALS.c.code, names)
-    return [
-        {key: value for key, value in row.items() if key != "name"}
-        | {
-            "link_id": links.get((row["company_id"], row["name"])),
-            "referral_id": referrals.get((row["company_id"], row["name"])),
-        }
-        for row in rows
-    ]
+    for row in named:
+        key = (row["company_id"], row["name"])
+        row["link_id"], row["referral_id"] = links.get(key), referrals.get(key)
 
 
 def _found(session: Session, table: Any, column: Any, names: Iterable[str]) -> dict[tuple[uuid.UUID, str], uuid.UUID]:
-    wanted = sorted(names)
-    if not wanted:
-        return {}
-    rows = session.execute(select(table.c.company_id, column, table.c.id).where(column.in_(wanted)))
+    rows = session.execute(select(table.c.company_id, column, table.c.id).where(column.in_(sorted(names))))
     return {(row[0], row[1]): row[2] for row in rows}

@@ -4,8 +4,9 @@ import os
 import uuid
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
@@ -14,18 +15,33 @@ from sqlmodel import Session, col
 
 from domain.facts import day_number
 from store.engine import is_sqlite
-from store.tables import EventDirtyDay, LinkClick, TrackerSite, TrackingLink, VisitorSalt, WebsiteAnalytics
+from store.tables import LinkClick, TrackerSite, TrackingLink, VisitorSalt
 from store.tables.columns import new_id
 from store.vault import Vault, VaultError
+from store.writes.sums import run_many
 
 SALT_BYTES = 32
-_EVENTS = WebsiteAnalytics.__table__  # type: ignore[attr-defined]
 _CLICKS = LinkClick.__table__  # type: ignore[attr-defined]
 _SALTS = VisitorSalt.__table__  # type: ignore[attr-defined]
 _LINKS = TrackingLink.__table__  # type: ignore[attr-defined]
-_SITES = TrackerSite.__table__  # type: ignore[attr-defined]
 
 Row = Mapping[str, Any]
+#: Events come by the thousand a second: they go to the driver as they are, without SQLAlchemy's care for each value.
+_EVENT_COLUMNS = (
+    "id", "company_id", "at", "kind", "posting_id", "path", "source", "medium", "campaign", "referrer_host", "visitor",
+    "country", "agent", "filtered_reason", "link_id", "referral_id", "application_ref",
+)  # fmt: skip
+_EVENT_VALUES = itemgetter(*_EVENT_COLUMNS)
+_ADD_EVENT = (
+    f"INSERT INTO website_analytics ({', '.join(_EVENT_COLUMNS)}) "  # noqa: S608 -- our own words
+    f"VALUES ({', '.join('?' * len(_EVENT_COLUMNS))}) ON CONFLICT DO NOTHING"
+)
+_ENTER_DAY = "INSERT INTO event_dirty_days (company_id, day, made_at) VALUES (?, ?, ?)"
+#: That a site is heard is shown and judged by the second at most: no need to write its row with every batch.
+_SOON = timedelta(seconds=1)
+_HEARD = (
+    "UPDATE tracker_sites SET last_event_at = ? WHERE company_id = ? AND (last_event_at IS NULL OR last_event_at < ?)"
+)
 
 
 def insert_events(session: Session, rows: Sequence[Row]) -> None:
@@ -35,17 +51,13 @@ def insert_events(session: Session, rows: Sequence[Row]) -> None:
     """
     if not rows:
         return
-    session.connection().execute(_adding(session, _EVENTS), list(rows))
+    spell = _spelling(session)
+    run_many(session, _ADD_EVENT, [tuple(map(spell, _EVENT_VALUES(row))) for row in rows])
     last: dict[uuid.UUID, datetime] = {}
     for row in rows:
         last[row["company_id"]] = max(row["at"], last.get(row["company_id"], row["at"]))
-    for company_id, at in last.items():
-        heard = _SITES.c.last_event_at
-        session.execute(
-            update(_SITES).where(_SITES.c.company_id == company_id, (heard.is_(None)) | (heard < at)).values(
-                last_event_at=at
-            )
-        )  # fmt: skip
+    heard = [(spell(at), spell(company_id), spell(at - _SOON)) for company_id, at in last.items()]
+    run_many(session, _HEARD, heard)
     enter_event_days(session, ((row["company_id"], row["at"]) for row in rows))
 
 
@@ -78,9 +90,8 @@ def enter_event_days(session: Session, heard: Iterable[tuple[uuid.UUID, datetime
 
 def enter_days(session: Session, company_id: uuid.UUID, numbers: Iterable[int], *, now: datetime) -> None:
     """Enter UTC days as due."""
-    rows = [{"company_id": company_id, "day": number, "made_at": now} for number in sorted(numbers)]
-    if rows:
-        session.connection().execute(insert(EventDirtyDay), rows)
+    spell = _spelling(session)
+    run_many(session, _ENTER_DAY, [(spell(company_id), number, spell(now)) for number in sorted(numbers)])
 
 
 def salt_of(session: Session, vault: Vault, company_id: uuid.UUID, day: int, *, now: datetime) -> bytes:
@@ -128,6 +139,21 @@ def find_site(session: Session, company_id: uuid.UUID) -> TrackerSite | None:
     """The company's site; None where the tracker was never set up."""
     found = session.execute(select(TrackerSite).where(col(TrackerSite.company_id) == company_id))
     return found.scalars().first()
+
+
+def _spelling(session: Session) -> Callable[[Any], Any]:
+    """How the database's driver takes ids and instants."""
+    return _spell_for_sqlite if is_sqlite(session) else _as_it_is
+
+
+def _spell_for_sqlite(value: Any) -> Any:
+    if isinstance(value, uuid.UUID):
+        return value.hex
+    return value.astimezone(UTC).isoformat(timespec="microseconds") if isinstance(value, datetime) else value
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _adding(session: Session, table: Any) -> Any:
