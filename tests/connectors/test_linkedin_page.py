@@ -3,17 +3,19 @@
 import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import msgspec
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from connectors import linkedin_answers
 from connectors.answers import Answer
-from connectors.auth import MemoryTokens
+from connectors.auth import Client, MemoryTokens
 from connectors.contract import Counter, Token
 from connectors.errors import AuthExpired, ConfigError, RateLimited, SchemaDrift
+from connectors.grants import consent_url, exchange
 from connectors.http import Options
 from connectors.linkedin_answers import Post, Statistics
 from connectors.linkedin_form import LinkedInPageConfig
@@ -194,6 +196,27 @@ def test_it_lives_on_an_access_token_until_that_is_refused(sandbox: Sandbox):
     with reading(sandbox, KEY, refresh_token="", access_token=token) as reader:
         kept = MemoryTokens(reader.http.now, stale)
         assert kept.renew("", reader.source._fetch_token).access_token == token, "its day was ours, not LinkedIn's"
+
+
+def test_consent_brings_a_grant_with_its_end_and_the_pages_to_choose_from(sandbox: Sandbox):
+    values = config_values(sandbox, KEY)
+    back = "http://127.0.0.1:9/auth/callback"
+    asked = {"client_id": values["client_id"], "redirect_uri": back, "response_type": "code", "state": "s"}
+    assert LinkedInPage.oauth is not None
+    told = asked | {"scope": " ".join(LinkedInPage.oauth.scopes), "answer": "allow"}
+    url = consent_url(LinkedInPage.oauth, values["client_id"], redirect_uri=back, state="s", verifier="")
+    assert url.startswith("https://www.linkedin.com/oauth/v2/authorization?")
+    went = httpx.post(f"{sandbox.url}/oauth/v2/authorization", data=told, trust_env=False).headers["location"]
+    code = parse_qs(urlsplit(went).query)["code"][0]
+    with reading(sandbox, KEY) as reader:
+        client = Client(values["client_id"], SecretStr(values["client_secret"]))
+        granted = exchange(LinkedInPage, reader.http, client, code, redirect_uri=back, verifier="")
+        ends = granted.refresh_ends_at - reader.http.now()
+    assert timedelta(days=364) < ends <= timedelta(days=365)
+    assert set(granted.scopes) == set(LinkedInPage.oauth.scopes)
+    assert set(granted.values) == {"refresh_token"}
+    with reading(sandbox, KEY, **granted.values) as reader:
+        assert [choice.label for choice in reader.source.choices()] == ["Halden Robotics"]
 
 
 def test_a_grant_ends_after_a_year_however_often_it_was_refreshed(sandbox: Sandbox):
