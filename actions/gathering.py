@@ -7,6 +7,7 @@ are committed together; `put` returns after the commit. Nothing is acknowledged 
 """
 
 import asyncio
+import sqlite3
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,8 +15,9 @@ from functools import partial
 from typing import Any
 
 import anyio.to_thread
+import psycopg
 import structlog
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
 from actions.running import StoreUnavailable, running_store
@@ -105,7 +107,7 @@ def _store_batch(store: Callable[[], Store], batch: Sequence[_Waiting]) -> list[
         return _commit(store(), batch)
     except (StoreUnavailable, StoreError, TimeoutError) as error:
         return [NotStored(str(error))] * len(batch)
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, sqlite3.Error, psycopg.Error) as error:
         if _is_lost(error):
             _LOG.warning("a batch was not stored", items=len(batch), reason=type(error).__name__)
             return [NotStored("the database cannot be reached")] * len(batch)
@@ -133,11 +135,10 @@ def _write(session: Session, batch: Sequence[_Waiting]) -> list[Any]:
     return outcomes
 
 
-def _is_lost(error: SQLAlchemyError) -> bool:
-    """Whether the connection is gone or the commit's outcome unknown: nothing to do with any one item."""
-    return isinstance(error, DBAPIError) and (
-        error.connection_invalidated or getattr(error, "outcome_unknown", False) or type(error).__name__ in _PASSING
-    )
+def _is_lost(error: Exception) -> bool:
+    """Whether the database itself failed (busy, gone, the commit's outcome unknown): no fault of any one item."""
+    is_unsure = getattr(error, "connection_invalidated", False) or getattr(error, "outcome_unknown", False)
+    return is_unsure or type(error).__name__ in _PASSING
 
 
 _PASSING = {"OperationalError", "InterfaceError"}

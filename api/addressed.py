@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from starlette.types import Scope
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+#: A longer Host header names nobody: names have at most 253 letters.
+_LONGEST_KNOWN = 300
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
@@ -19,22 +22,7 @@ class Names:
 
     def is_ours(self, host: str) -> bool:
         """Whether a Host header names this server."""
-        try:
-            parsed = urlsplit(f"//{host}")
-            name, _ = (parsed.hostname or "").rstrip("."), parsed.port
-        except ValueError:
-            return False
-        if not name or parsed.username is not None or parsed.path or parsed.query or parsed.fragment:
-            return False
-        if name in _LOOPBACK:
-            return True
-        if self.public_url:
-            return name == (urlsplit(self.public_url).hostname or "").rstrip(".")
-        try:
-            ip_address(name)
-        except ValueError:
-            return False
-        return True
+        return _is_ours(host, self.public_url) if len(host) <= _LONGEST_KNOWN else False
 
     def is_own_origin(self, origin: str, host: str) -> bool:
         """Whether an Origin header is a page of ours: the origin addressed, or that of PUBLIC_URL."""
@@ -42,6 +30,26 @@ class Names:
         if self.public_url and (place := _place(self.public_url)):
             own.add(place)
         return _place(origin) in own
+
+
+@lru_cache(maxsize=512)
+def _is_ours(host: str, public_url: str) -> bool:
+    try:
+        parsed = urlsplit(f"//{host}")
+        name, _ = (parsed.hostname or "").rstrip("."), parsed.port
+    except ValueError:
+        return False
+    if not name or parsed.username is not None or parsed.path or parsed.query or parsed.fragment:
+        return False
+    if name in _LOOPBACK:
+        return True
+    if public_url:
+        return name == (urlsplit(public_url).hostname or "").rstrip(".")
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _place(url: str) -> tuple[str, str, int] | None:

@@ -1,5 +1,6 @@
 """Network addresses, shortened before anything keeps or shows them."""
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 
 
@@ -22,6 +23,7 @@ def truncate_address(address: str) -> str:
     return str(ip_network((parsed, 24 if parsed.version == 4 else 48), strict=False))
 
 
+@lru_cache(maxsize=1024)
 def plain_address(address: str) -> str:
     """IPv4 in its own spelling, also where a socket that takes both versions writes it as IPv6.
 

@@ -7,7 +7,6 @@ key    = HKDF-SHA256(master of kid, info "sb/credential/aes256gcm/v1")
 
 import base64
 import binascii
-import hashlib
 import hmac
 import os
 import re
@@ -86,7 +85,7 @@ class Vault:
         """
         if purpose in _FOLDED:
             text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).strip().casefold())
-        return hmac.new(self._digest_key(purpose), text.encode(), hashlib.sha256).hexdigest()
+        return hmac.digest(self._digest_key(purpose), text.encode(), "sha256").hex()
 
     def check_canary(self, session: Session, *, plant: bool = False) -> None:
         """Prove that the keyring is the one this database was written with, and load the root of digests.
@@ -144,8 +143,18 @@ def _derived(master: bytes, info: bytes) -> bytes:
 
 
 def _bound_to(kid: str, table: str, row_id: uuid.UUID | str, column: str) -> bytes:
-    parts = (b"sb-cred", VERSION.encode(), kid.encode(), table.encode(), str(row_id).encode(), column.encode())
-    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return _prefixed("sb-cred", VERSION, kid, table) + _prefixed_one(str(row_id)) + _prefixed(column)
+
+
+@lru_cache(maxsize=256)
+def _prefixed(*parts: str) -> bytes:
+    """Parts that come again and again, each behind its length."""
+    return b"".join(_prefixed_one(part) for part in parts)
+
+
+def _prefixed_one(part: str) -> bytes:
+    encoded = part.encode()
+    return len(encoded).to_bytes(4, "big") + encoded
 
 
 def _encode(data: bytes) -> str:

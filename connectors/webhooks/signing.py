@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import hashlib
 import hmac
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -23,7 +22,7 @@ def digest(algorithm: Algorithm, secret: str | bytes, message: bytes) -> bytes:
     'SGadPKocf3HD1LYXm3xGObB6hzk='
     """
     key = secret.encode() if isinstance(secret, str) else secret
-    return hmac.new(key, message, getattr(hashlib, algorithm)).digest()
+    return hmac.digest(key, message, algorithm)
 
 
 def require_any(given: bytes | None, wanted: Iterable[bytes]) -> None:

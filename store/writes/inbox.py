@@ -1,21 +1,20 @@
 """Deliveries as they are acknowledged: each id once, sealed in the inbox, with its endpoint's counts brought along."""
 
+import sqlite3
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import bindparam, insert, select, update
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import bindparam, select, update
 from sqlmodel import Session
 
-from store.engine import is_sqlite
-from store.tables import WebhookDelivery, WebhookEndpoint, WebhookInbox
+from store.engine import is_sqlite, naming_errors
+from store.tables import WebhookDelivery, WebhookEndpoint
 
 _DELIVERIES = WebhookDelivery.__table__  # type: ignore[attr-defined]
-_INBOX = WebhookInbox.__table__  # type: ignore[attr-defined]
 _ENDPOINTS = WebhookEndpoint.__table__  # type: ignore[attr-defined]
 Fate = Literal["new", "repeat", "conflict"]
 #: A connection and a delivery's name at it.
@@ -79,27 +78,38 @@ def write_refusals(session: Session, refused: Sequence[RefusedSome]) -> list[Non
 
 
 def _enter_on_sqlite(session: Session, first: Mapping[Key, Arrived]) -> set[Key]:
-    """Enter those that are new in both tables; which they were."""
-    statement = (
-        sqlite.insert(_DELIVERIES)
-        .on_conflict_do_nothing()
-        .returning(_DELIVERIES.c.config_id, _DELIVERIES.c.delivery_ref)
-    )
-    rows = [
-        {
-            "company_id": one.company_id,
-            "config_id": one.config_id,
-            "delivery_ref": one.delivery_ref,
-            "received_at": one.received_at,
-            "body_hash": one.body_hash,
-            "repeats": 0,
-        }
-        for one in first.values()
-    ]
-    fresh = {(config_id, ref) for config_id, ref in session.execute(statement, rows)}
-    if fresh:
-        session.execute(insert(_INBOX), [_inbox_row(first[key]) for key in fresh])
+    """Enter those that are new in both tables; which they were. Past SQLAlchemy, which costs four times as much."""
+    driver: sqlite3.Connection = session.connection().connection.driver_connection  # type: ignore[assignment]
+    fresh: set[Key] = set()
+    letters = []
+    with naming_errors():
+        cursor = driver.cursor()
+        for key, one in first.items():
+            company, config, at = one.company_id.hex, one.config_id.hex, _spelled(one.received_at)
+            cursor.execute(_DELIVERY, (company, config, one.delivery_ref, at, one.body_hash))
+            if cursor.rowcount == 1:
+                fresh.add(key)
+                body = one.sealed.encode()
+                letters.append((one.inbox_id.hex, company, config, one.delivery_ref, at, body, one.kind))
+        cursor.executemany(_LETTER, letters)
+        cursor.close()
     return fresh
+
+
+def _spelled(at: datetime) -> str:
+    """An instant as `UtcInstant` writes it on SQLite."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+_DELIVERY = """
+INSERT INTO webhook_deliveries (company_id, config_id, delivery_ref, received_at, body_hash, repeats)
+VALUES (?, ?, ?, ?, ?, 0) ON CONFLICT DO NOTHING
+"""
+_LETTER = """
+INSERT INTO webhook_inbox (id, company_id, config_id, delivery_ref, received_at, body, kind, state, attempts,
+                           cause_code, detail)
+VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', 0, '', '')
+"""
 
 
 def _enter_on_postgresql(session: Session, first: Mapping[Key, Arrived]) -> set[Key]:
@@ -142,23 +152,6 @@ WITH told AS (
 )
 SELECT config_id, delivery_ref FROM fresh
 """
-
-
-def _inbox_row(one: Arrived) -> dict[str, Any]:
-    return {
-        "id": one.inbox_id,
-        "company_id": one.company_id,
-        "config_id": one.config_id,
-        "delivery_ref": one.delivery_ref,
-        "received_at": one.received_at,
-        "body": one.sealed.encode(),
-        "state": "waiting",
-        "attempts": 0,
-        "applied_at": None,
-        "cause_code": "",
-        "kind": one.kind,
-        "detail": "",
-    }
 
 
 def _count(session: Session, arrived: Sequence[Arrived]) -> None:
