@@ -1,10 +1,10 @@
 """Files of numbers, made while they are sent: CSV that no spreadsheet takes for formulas, and Parquet."""
 
-import csv
 import io
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import groupby
 from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -21,8 +21,8 @@ from store.reports.scope import CompanyScope, find_company
 Chunk = Sequence[tuple[Any, ...]]
 MEDIA = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-#: Rows of a Parquet row group, in chunks.
-_GROUP = 8
+#: What is sent at once, in chunks: some hundred kilobytes of CSV, a row group of Parquet.
+_SENT, _GROUP = 8, 128
 
 
 class ExportFile:
@@ -44,7 +44,7 @@ class ExportFile:
 
     def next(self) -> bytes:
         """The next bytes; b"" at the end."""
-        return next(self._bytes, b"")
+        return next((part for part in self._bytes if part), b"")
 
     def close(self) -> None:
         """Lets go of cursor and database: the query ends, finished or not."""
@@ -61,23 +61,23 @@ def open_export(store: Store, company_id: uuid.UUID, dataset: str, period: Perio
 
 
 def to_csv(export: Export, chunks: Iterator[Chunk], wanted: Wanted) -> Iterator[bytes]:
-    """UTF-8 with a byte order mark, CRLF; days as YYYY-MM-DD, flags as 0 and 1."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    names = [_spelling(column, wanted) for column in export.columns]
-    writer.writerow([column.name for column in export.columns])
-    yield _BYTE_ORDER_MARK + out.getvalue().encode()
+    """UTF-8 with a byte order mark, CRLF; days as YYYY-MM-DD, flags as 0 and 1.
+
+    Texts are made safe and quoted once each, not once a row; columns that stand for the same number are one piece.
+    """
+    yield _BYTE_ORDER_MARK + ",".join(column.name for column in export.columns).encode() + b"\r\n"
+    pieces = _pieces(export, wanted)
+    waiting: list[bytes] = []
     for chunk in chunks:
-        out.seek(0)
-        out.truncate()
         # By column, so that the work is done by loops that are not ours.
         read = list(zip(*chunk, strict=True))
-        columns = [
-            read[column.at] if spelled is None else map(spelled.__getitem__, read[column.at])
-            for column, spelled in zip(export.columns, names, strict=True)
-        ]
-        writer.writerows(zip(*columns, strict=True))
-        yield out.getvalue().encode("utf-8", "replace")
+        told = [map(spelled, read[at]) for at, spelled in pieces]
+        lines = "\r\n".join(map(",".join, zip(*told, strict=True)))
+        waiting.append(f"{lines}\r\n".encode("utf-8", "replace"))
+        if len(waiting) == _SENT:
+            yield b"".join(waiting)
+            waiting.clear()
+    yield b"".join(waiting)
 
 
 def to_parquet(export: Export, chunks: Iterator[Chunk], _wanted: Wanted) -> Iterator[bytes]:
@@ -110,13 +110,42 @@ _TYPES: Mapping[str, Callable[[], Any]] = {
 }
 
 
+def _pieces(export: Export, wanted: Wanted) -> list[tuple[int, Callable[[Any], str]]]:
+    """Where each piece of a line stands in a row as read, and what spells it."""
+    pieces: list[tuple[int, Callable[[Any], str]]] = []
+    for at, columns in groupby(export.columns, key=lambda column: column.at):
+        parts = [_spelling(column, wanted) for column in columns]
+        if len(parts) == 1 and not isinstance(parts[0], Mapping):
+            pieces.append((at, str))
+            continue
+        known = [part for part in parts if isinstance(part, Mapping)]
+        joined = {number: ",".join(part[number] for part in known) for number in known[0]}
+        pieces.append((at, joined.__getitem__ if joined else _Quoted().__getitem__))
+    return pieces
+
+
 def _spelling(column: Column, wanted: Wanted) -> Mapping[Any, str] | None:
-    """What a CSV writes for each number read; None for what is written as it is."""
+    """What a CSV says for each number read; empty for texts as they come, None for numbers."""
     if column.kind == "day":
         return day_names(wanted)
-    if column.names is None:
+    if column.kind != "text":
         return None
-    return {number: safe_text(name) for number, name in column.names.items()}
+    return {number: _quoted(name) for number, name in (column.names or {}).items()}
+
+
+class _Quoted(dict[str, str]):
+    """Texts as cells, each spelled when it first comes."""
+
+    def __missing__(self, text: str) -> str:
+        self[text] = cell = _quoted(text)
+        return cell
+
+
+def _quoted(text: str) -> str:
+    """A text as a cell that is no formula, in quotes where it needs them."""
+    safe = safe_text(text)
+    needs_quotes = any(mark in safe for mark in ',"\r\n')
+    return '"' + safe.replace('"', '""') + '"' if needs_quotes else safe
 
 
 def _batch(export: Export, schema: Any, chunk: Chunk) -> Any:
