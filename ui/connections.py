@@ -125,8 +125,11 @@ def _state(view: View, config_id: str) -> None:
             f"last sync {view.moment(row.synced_at)}",
         ]
     st.text(" · ".join(part for part in parts if part))
-    if row.quality:
-        st.caption(f"Of these numbers: {'; '.join(map(words.flag_words, row.quality))}.")
+    flags = [words.flag_words(flag) for flag in row.quality if flag not in words.ALARMS]
+    if flags:
+        st.caption(f"Of these numbers: {'; '.join(flags)}.")
+    for flag in set(row.quality) & words.ALARMS.keys():
+        st.warning(words.ALARMS[flag], icon=":material/event_busy:")
     if kind and kind.cannot:
         st.caption(kind.cannot)
     if row.state == "never" and find_source(row.connector) is not None:

@@ -69,7 +69,10 @@ FLAGS = {
     "sampled": "counts are made from a sample",
     "gap": "growth of days without a sync stands on the day it was read",
     "inexact": "some postings show only a bound, such as “over 200”, which gives no growth",
-    "version_ending": "this version of the platform's API ends soon: choose a newer one in the form",
+}
+#: Flags that somebody has to do something about.
+ALARMS = {
+    "version_ending": "The platform ends this version of its API soon. Choose a newer one in the connection's form.",
 }
 
 
