@@ -70,6 +70,7 @@ FLAGS = {
     "gap": "growth of days without a sync stands on the day it was read",
     "inexact": "some postings show only a bound, such as “over 200”, which gives no growth",
 }
+_GONE = "gone:"
 #: Flags that somebody has to do something about.
 ALARMS = {
     "version_ending": "The platform ends this version of its API soon. Choose a newer one in the connection's form.",
@@ -84,6 +85,8 @@ def flag_words(flag: str) -> str:
     """
     if flag.startswith("gone:"):
         return f"the platform no longer reports {plain(flag.removeprefix('gone:'))}"
+    if flag.startswith(_GONE):
+        return f"the platform no longer offers {plain(flag.removeprefix(_GONE).replace('_', ' '))}"
     return FLAGS.get(flag) or plain(flag.replace("_", " "))
 
 
