@@ -4,10 +4,9 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlmodel import Session
 
@@ -42,8 +41,7 @@ _MOST_CACHED = 1_000
 _MOST_WORDS = 4_096
 
 
-@dataclass(frozen=True, slots=True)
-class TrackedEvent:
+class TrackedEvent(NamedTuple):
     """One event as a page tells it; nothing of it is believed."""
 
     kind: str

@@ -10,11 +10,10 @@ import re
 import threading
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import maxminddb
 import structlog
@@ -48,8 +47,7 @@ _PROGRAM = re.compile(
 _LOG = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Headers:
+class Headers(NamedTuple):
     """What a request says about its sender."""
 
     address: str
@@ -58,8 +56,7 @@ class Headers:
     refuses: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Visitor:
+class Visitor(NamedTuple):
     """What is kept of a sender. `reason` is why they do not count, "" where they do.
 
     `hash` is "" for programs, and for who asks not to be followed: of those neither country nor browser is kept.

@@ -63,7 +63,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
         _require_shallow(body)
     try:
-        parsed = json.loads(body, parse_constant=_refuse_constant, object_pairs_hook=_without_repeats)
+        parsed = _DECODER.decode(body.decode())
     except (ValueError, RecursionError) as error:
         raise HTTPException(400, "The body is not valid JSON.") from error
     if not isinstance(parsed, dict):
@@ -92,3 +92,6 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ValueError("a key is repeated")
     return found
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_without_repeats)

@@ -210,17 +210,7 @@ def _beacon(body: bytes) -> Beacon:
 
 
 def _event(told: Beacon) -> TrackedEvent:
-    return TrackedEvent(
-        kind=told.e,
-        path=told.p,
-        referrer=told.r,
-        source=told.s,
-        medium=told.m,
-        campaign=told.c,
-        link=told.i,
-        posting=told.j,
-        application=told.a,
-    )
+    return TrackedEvent(told.e, told.p, told.r, told.s, told.m, told.c, told.i, told.j, told.a)
 
 
 track: Any = Track()

@@ -35,7 +35,10 @@ class TrackedSite:
 
     def find_posting(self, *names: str) -> uuid.UUID | None:
         """The posting that one of these names (id, requisition, slug, path) stands for, the first name first."""
-        return next((found for name in names if name and (found := self.postings.get(name.casefold()))), None)
+        for name in names:
+            if name and (found := self.postings.get(name.casefold())):
+                return found
+        return None
 
 
 @dataclass(frozen=True, slots=True)
