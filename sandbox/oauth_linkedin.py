@@ -55,7 +55,7 @@ def _granted(world: World, form: dict[str, str]) -> dict[str, object]:
         scopes, left = code.scopes, timedelta(days=REFRESH_DAYS)
     elif kind == "refresh_token":
         refresh = form.get("refresh_token", "")
-        scopes, left = _refreshed(world, refresh)
+        scopes, left = refreshed(world, refresh)
     else:
         raise Refused("unsupported_grant_type", f"Unknown grant_type: {kind}")
     access = Token(opaque("AQX"), ISSUER, GRANT, scopes, now + timedelta(days=ACCESS_DAYS))
@@ -69,8 +69,8 @@ def _granted(world: World, form: dict[str, str]) -> dict[str, object]:
     }
 
 
-def _refreshed(world: World, refresh: str) -> tuple[frozenset[str], timedelta]:
-    """What a refresh token grants, and how long it still does: refreshing does not prolong it."""
+def refreshed(world: World, refresh: str) -> tuple[frozenset[str], timedelta]:
+    """What a refresh token grants, and how long it still does: refreshing does not prolong it. Raises Refused."""
     if refresh == world.linkedin_account.refresh_token:
         scopes, left = SCOPES, grant_ends(world)
     else:

@@ -16,7 +16,6 @@ from connectors.auth import Client, MemoryTokens
 from connectors.contract import Counter, Token
 from connectors.errors import AuthExpired, ConfigError, RateLimited, SchemaDrift
 from connectors.grants import consent_url, exchange
-from connectors.http import Options
 from connectors.linkedin_answers import Post, Statistics
 from connectors.linkedin_form import LinkedInPageConfig
 from connectors.linkedin_page import LinkedInPage
@@ -217,13 +216,6 @@ def test_consent_brings_a_grant_with_its_end_and_the_pages_to_choose_from(sandbo
     assert set(granted.values) == {"refresh_token"}
     with reading(sandbox, KEY, **granted.values) as reader:
         assert [choice.label for choice in reader.source.choices()] == ["Halden Robotics"]
-
-
-def test_a_grant_ends_after_a_year_however_often_it_was_refreshed(sandbox: Sandbox):
-    sandbox.control("clock", {"offset": 366 * 86_400})
-    with reading(sandbox, KEY, options=Options(request_seconds=5)) as reader, pytest.raises(AuthExpired) as caught:
-        reader.source.check()
-    assert caught.value.cause == "auth_revoked"
 
 
 def test_the_form_takes_a_urn_and_wants_some_token():

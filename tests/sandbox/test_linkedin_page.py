@@ -2,8 +2,13 @@
 
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
+
+from sandbox.consent import Refused
+from sandbox.linkedin_account import LinkedInAccount
+from sandbox.oauth_linkedin import refreshed
 
 HEADERS = {"LinkedIn-Version": "202609", "X-Restli-Protocol-Version": "2.0.0"}
 STATISTICS = "/rest/organizationalEntityShareStatistics"
@@ -129,3 +134,19 @@ def test_refreshing_does_not_prolong_a_grant(sb, http, form, token, account):
     later = http.post("/oauth/v2/accessToken", data=again).json()
     assert later["refresh_token"] == first["refresh_token"]
     assert 31_536_000 - 100_100 < later["refresh_token_expires_in"] <= 31_536_000 - 100_000
+
+
+@pytest.mark.parametrize(("days", "is_good"), [(364, True), (365, False)])
+def test_the_first_grant_ends_after_a_year(today, days, is_good):
+    account = LinkedInAccount(7)
+    world = SimpleNamespace(
+        linkedin_account=account,
+        linkedin=SimpleNamespace(today=lambda: today + timedelta(days=days)),
+        company=SimpleNamespace(season=SimpleNamespace(anchor=today)),
+        authority=SimpleNamespace(revoked=set()),
+    )
+    if is_good:
+        assert refreshed(world, account.refresh_token)[1] == timedelta(days=1)
+    else:
+        with pytest.raises(Refused, match="expired or revoked"):
+            refreshed(world, account.refresh_token)
