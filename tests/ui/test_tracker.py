@@ -1,14 +1,17 @@
 """The screens of the tracker and of links: set up by hand, followed live, and their files safe to open."""
 
+import time
 from datetime import UTC, datetime
 
+import httpx
 import pytest
 from playwright.sync_api import expect
 from sqlmodel import select
 
+from domain.metrics import BY_NAME
 from settings import load
 from store.opening import attach_store
-from store.tables import JobPosting, TrackerSite
+from store.tables import AggregatedFact, JobPosting, TrackerSite
 from store.tables.columns import new_id
 from store.writes.links import make_link
 from store.writes.tracker import insert_events, save_site
@@ -18,6 +21,7 @@ from tests.ui.screens import PATIENCE, downloaded, settle, show
 
 EVIL = '=HYPERLINK("http://127.0.0.1:9/p") [x](javascript:alert(1)) <b>:red[y]</b>'
 SITE = "https://jobs.acme.example"
+PERSON = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", "Origin": SITE}
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +33,7 @@ def tracked(tmp_path_factory):
     with store.writing() as session:
         for number, title in ((1, "Nurse"), (2, EVIL)):
             session.add(JobPosting(company_id=people.company.id, number=number, title=title, path=f"/jobs/{number}"))
-    with running_app(data_dir=data_dir) as app:
+    with running_app(data_dir=data_dir, WORKERS="1") as app:
         yield app, store, people.company.id
     store.close()
 
@@ -65,14 +69,30 @@ def test_an_admin_sets_the_tracker_up_and_sees_events_arrive(tracked, visit):
     expect(page.get_by_text(f'{app.url}/track.js" data-site="{site.key}"')).to_be_visible()
     page.get_by_role("tab", name="Arriving").click()
     with store.writing() as session:
-        insert_events(session, [event(company_id), event(company_id, filtered_reason="bot", agent=EVIL)])
-    # Without a click: the panel asks again by itself.
+        insert_events(session, [event(company_id, filtered_reason="bot", agent=EVIL)])
+    told = {"k": site.key, "e": "view", "p": "/jobs/1"}
+    assert httpx.post(f"{app.url}/api/track", json=told, headers=PERSON, trust_env=False).status_code == 204
+    # Without a click: the panel asks again by itself, and the workers count.
     expect(page.get_by_text("Events are arriving")).to_be_visible(timeout=PATIENCE)
+    assert wait_for_views(store) == 1
     expect(page.get_by_text("Page views, 24 hours")).to_be_visible()
     show(page, app, "/Tracker")
     page.get_by_role("tab", name="Filtered (1)").click()
     rows = downloaded(page, "download_filtered")
     assert rows[1][:2] == ["Crawler or other program", f"'{EVIL}"]
+
+
+def wait_for_views(store):
+    """The counted views of today, once there are any."""
+    wanted = (AggregatedFact.grain == 1, AggregatedFact.metric == BY_NAME["views"].number, AggregatedFact.value > 0)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with store.reading() as session:
+            found = session.exec(select(AggregatedFact.value).where(*wanted)).first()
+        if found is not None:
+            return found
+        time.sleep(0.1)
+    pytest.fail("the view was never counted")
 
 
 def test_links_are_made_many_at_a_time_in_words_that_do_not_split(tracked, visit):
