@@ -6,8 +6,11 @@ Both are shown once and kept hashed. A key acts for the admin who made it, withi
 import secrets
 import uuid
 from collections.abc import Collection
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from sqlmodel import Session
 
 from actions.sign_in import check_password
 from actions.viewer import NotFound, Viewer, deed, require_admin
@@ -121,13 +124,16 @@ def revoke_key(store: Store, viewer: Viewer, key_id: uuid.UUID, *, now: datetime
         append_audit(session, deed(viewer, "key.revoke", key.id, name=key.name), now=now)
 
 
-def find_bearer(store: Store, token: str, *, now: datetime) -> Bearer | None:
-    """Who a token or key speaks for; None when malformed, expired, revoked, or the user may not enter."""
+def find_bearer(store: Store, token: str, *, now: datetime, session: Session | None = None) -> Bearer | None:
+    """Who a token or key speaks for; None when malformed, expired, revoked, or the user may not enter.
+
+    Looked up in `session` where one is open anyway.
+    """
     if not token.startswith(PREFIX) or not 20 <= len(token) <= 100:
         return None
     hashed = _hash(store, token)
-    with reading(store.engine) as session:
-        found = sessions.find_key(session, hashed, now=now)
+    with nullcontext(session) if session is not None else reading(store.engine) as opened:
+        found = sessions.find_key(opened, hashed, now=now)
     if found is None:
         return None
     if found.used_at is None or now - found.used_at > USED_EVERY:

@@ -1,9 +1,5 @@
 """Numbers: the dashboard and each of its parts, as the screens show them."""
 
-from sqlalchemy import bindparam, func
-from sqlalchemy import select as columns_of
-from sqlmodel import col
-
 from api.answers import (
     BreakdownAnswer,
     DashboardAnswer,
@@ -26,11 +22,10 @@ from api.questions import DashboardQuestion, DaysQuestion, PeriodQuestion, Serie
 from domain.metrics import BY_NAME
 from domain.periods import default_grain
 from store.reports.dashboard import get_dashboard
-from store.reports.freshness import list_freshness
 from store.reports.series import get_funnel, get_series, get_site, get_speed
 from store.reports.shapes import Dashboard
 from store.reports.sources import SourceBreakdown, list_breakdowns
-from store.tables import JobPosting
+from store.reports.standing import list_standing
 
 GROUP = "Numbers"
 #: What a platform may be split by below itself.
@@ -38,23 +33,13 @@ _KINDS = ("source", "campaign", "paid")
 
 
 def standing(reading: Reading) -> object:
-    """What a dashboard depends on besides the aggregates: how connections stand, and which postings are open."""
-    states = [
-        (entry.config_id, entry.label, entry.state, entry.synced_at, cause)
-        for entry, cause in list_freshness(reading.session, reading.company, reading.now)
-    ]
-    return states, postings_stamp(reading)
+    """What a dashboard depends on besides the data's version: how connections stand."""
+    return list_standing(reading.session, reading.company, reading.now)
 
 
-def postings_stamp(reading: Reading) -> object:
-    """Changes with every posting that is made or edited."""
-    found = reading.session.connection().execute(_POSTINGS, {"company": reading.company.id}).one()
-    return tuple(found)
-
-
-_POSTINGS = columns_of(func.count(), func.max(col(JobPosting.updated_at))).where(
-    col(JobPosting.company_id) == bindparam("company")
-)
+def unstamped(_reading: Reading) -> object:
+    """For answers that depend on the data's version alone: it rises with every change of numbers and postings."""
+    return ()
 
 
 def dashboard(reading: Reading, question: DashboardQuestion) -> DashboardAnswer:
@@ -205,7 +190,7 @@ ANALYTICS = (
         question=SeriesQuestion,
         answer=SeriesAnswer,
         ask=time_series,
-        stamp=lambda _: (),
+        stamp=unstamped,
         is_tool=True,
     ),
     Endpoint(
@@ -218,7 +203,7 @@ ANALYTICS = (
         question=PeriodQuestion,
         answer=FunnelAnswer,
         ask=funnel,
-        stamp=lambda _: (),
+        stamp=unstamped,
         is_tool=True,
     ),
     Endpoint(
@@ -231,7 +216,7 @@ ANALYTICS = (
         question=PeriodQuestion,
         answer=SpeedAnswer,
         ask=performance,
-        stamp=postings_stamp,
+        stamp=unstamped,
         is_tool=True,
     ),
     Endpoint(
@@ -246,7 +231,7 @@ ANALYTICS = (
         question=DaysQuestion,
         answer=WebsiteAnswer,
         ask=website,
-        stamp=lambda _: (),
+        stamp=unstamped,
         is_tool=True,
     ),
 )

@@ -118,10 +118,10 @@ class Endpoint:
         return await anyio.to_thread.run_sync(self._carry_out, request, asking, question)
 
     def _read(self, request: Request) -> Response:
-        caller = admit(request, self.scope)
-        question = from_query(self.question, request)
         known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
         with running_store().reading() as session:
+            caller = admit(request, self.scope, session)
+            question = from_query(self.question, request)
             reading = open_reading(session, caller, request.path_params)
             body, tag = self.body(reading, question, known)
         headers = {**request.state.limits, "ETag": tag, "Vary": "Authorization, Cookie"}

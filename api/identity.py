@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlmodel import Session
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
@@ -30,16 +31,16 @@ class Caller:
     now: datetime
 
 
-def admit(request: Request, scope: str, *, reads: bool = False) -> Caller:
+def admit(request: Request, scope: str, session: Session | None = None) -> Caller:
     """Who asks: a bearer key, or for reading the signed-in browser. Blocks on the database.
 
     Raises 400, 401, 403 (the key lacks `scope`) or 429 with the reason. The limits are put into
-    `request.state.limits` for the answer's headers. `reads`: a POST that changes nothing.
+    `request.state.limits` for the answer's headers. Keys are looked up in `session` where one is open anyway.
     """
     if _TOKEN_PARAMETERS & set(request.query_params):
         raise HTTPException(400, "Send the key in the Authorization header, not in the address.")
     settings, now = current(), utc_now()
-    bearer = _find(request, settings, now, reads=reads)
+    bearer = _find(request, settings, now, session)
     if bearer is None:
         raise HTTPException(401, "Sign in, or send an API key as bearer token.", {"WWW-Authenticate": "Bearer"})
     _take_turn(request, bearer, settings)
@@ -62,14 +63,14 @@ def _take_turn(request: Request, bearer: Bearer, settings: Settings) -> None:
         raise HTTPException(429, "Too many requests in this minute.", {"Retry-After": str(seconds)})
 
 
-def _find(request: Request, settings: Settings, now: datetime, *, reads: bool) -> Bearer | None:
+def _find(request: Request, settings: Settings, now: datetime, session: Session | None) -> Bearer | None:
     given = request.headers.getlist("authorization")
     if given:
         scheme, _, token = given[0].partition(" ")
         if len(given) > 1 or scheme.lower() != "bearer":
             return None
-        return find_bearer(running_store(), token.strip(), now=now)
-    if request.method not in _READING and not reads:
+        return find_bearer(running_store(), token.strip(), now=now, session=session)
+    if request.method not in _READING:
         return None
     token = cookie(request.scope, session_cookie_name(settings))
     signed_in = find_signed_in(running_store(), settings, token, now=now) if token else None

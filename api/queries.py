@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field
 from sqlalchemy import select
 from sqlmodel import col
 
-from api.analytics import GROUP, postings_stamp
+from api.analytics import GROUP, unstamped
 from api.answers import Answer, PeriodAnswer, period_answer, shown
 from api.cursors import Pager
 from api.endpoints import Endpoint, Reading
@@ -228,7 +228,7 @@ QUERIES = (
         question=QueryQuestion,
         answer=QueryAnswer,
         ask=query,
-        stamp=postings_stamp,
+        stamp=unstamped,
         is_tool=True,
     ),
     Endpoint(
@@ -240,7 +240,7 @@ QUERIES = (
         scope="metrics:read",
         answer=DictionaryAnswer,
         ask=dictionary,
-        stamp=lambda _: (),
+        stamp=unstamped,
         is_tool=True,
     ),
 )

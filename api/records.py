@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from actions.applicants import note_disclosure
 from actions.viewer import NotFound
-from api.analytics import postings_stamp
+from api.analytics import unstamped
 from api.answers import Answer, PeriodAnswer, camel, period_answer, shown
 from api.cursors import Pager
 from api.endpoints import Endpoint, Reading
@@ -257,7 +257,7 @@ RECORDS = (
         question=PostingsQuestion,
         answer=PostingsAnswer,
         ask=postings,
-        stamp=postings_stamp,
+        stamp=unstamped,
         is_tool=True,
     ),
     Endpoint(
@@ -270,7 +270,7 @@ RECORDS = (
         question=PeriodQuestion,
         answer=OnePostingAnswer,
         ask=posting,
-        stamp=postings_stamp,
+        stamp=unstamped,
         refusals={404: "There is no such posting."},
     ),
     Endpoint(

@@ -10,14 +10,15 @@ import httpx
 import pytest
 from sqlmodel import col, select
 
+from actions.postings import save_posting
 from store.engine import open_engine
 from store.keyring import Keyring
 from store.opening import Store
-from store.tables import DataVersion, IdempotentRequest, JobPosting, PlatformSyncJob
-from tests.api.inside import key_of, serving, speaking
+from store.tables import DataVersion, IdempotentRequest, PlatformSyncJob
+from tests.api.inside import key_of, serving, speaking, viewer_of
 from tests.api.seeded import seed_numbers, seed_records
 from tests.conftest import copy_of, unlocked
-from tests.people import seed_people
+from tests.people import ADMIN, seed_people
 
 NOW = datetime.now(UTC)
 INJECTION = "'; DROP TABLE companies;--"
@@ -156,15 +157,23 @@ def test_a_tag_holds_until_the_data_changes(client, store, path) -> None:
 
 
 def test_an_edited_posting_changes_the_tag_of_what_shows_postings(client, store) -> None:
-    tag = client.get("/api/postings").headers["etag"]
-    with store.writing() as session:
-        posting = session.exec(select(JobPosting)).first()
-        assert posting is not None
-        posting.title, posting.updated_at = "Nurse, nights", NOW + timedelta(hours=1)
-        session.add(posting)
-    answer = client.get("/api/postings", headers={"If-None-Match": tag})
+    first = client.get("/api/postings")
+    posting = uuid.UUID(first.json()["postings"][0]["id"])
+    save_posting(store, viewer_of(store, ADMIN), {"title": "Nurse, nights"}, posting_id=posting, now=NOW)
+    answer = client.get("/api/postings", headers={"If-None-Match": first.headers["etag"]})
     assert answer.status_code == 200
     assert "Nurse, nights" in answer.text
+
+
+def test_a_connection_that_fails_changes_the_tag_of_the_dashboard(client, store) -> None:
+    first = client.get("/api/analytics/dashboard")
+    with store.writing() as session:
+        job = session.exec(select(PlatformSyncJob).order_by(col(PlatformSyncJob.number).desc())).first()
+        assert job is not None
+        job.state, job.cause_code = "failed", "unexpected"
+        session.add(job)
+    answer = client.get("/api/analytics/dashboard", headers={"If-None-Match": first.headers["etag"]})
+    assert answer.status_code == 200
 
 
 @pytest.mark.parametrize(
