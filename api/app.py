@@ -11,6 +11,7 @@ from api.configs import CONFIGS
 from api.docs import docs_routes
 from api.endpoints import Endpoint
 from api.exports import EXPORTS
+from api.intake import INTAKE
 from api.mcp import mcp_routes
 from api.problems import HANDLERS
 from api.queries import QUERIES
@@ -18,7 +19,7 @@ from api.records import RECORDS
 from api.syncs import SYNCS
 from api.tokens import TOKENS
 
-ENDPOINTS: tuple[Endpoint, ...] = (*ANALYTICS, *QUERIES, *RECORDS, *SYNCS, *CONFIGS, *EXPORTS, *TOKENS)
+ENDPOINTS: tuple[Endpoint, ...] = (*ANALYTICS, *QUERIES, *RECORDS, *INTAKE, *SYNCS, *CONFIGS, *EXPORTS, *TOKENS)
 _ASKED = ("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match")
 _TOLD = ("ETag", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After", "Idempotency-Replayed")
 

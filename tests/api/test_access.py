@@ -27,6 +27,9 @@ GUARDED = [endpoint for endpoint in ENDPOINTS if endpoint.scope]
 READS = [endpoint for endpoint in GUARDED if endpoint.method == "GET"]
 BODIES = {
     "requestSync": {"platform": "all"},
+    "tellApplications": {
+        "applications": [{"ref": "a", "stages": [{"stage": "applied", "at": "2026-06-01T10:00:00Z"}]}]
+    },
     "savePlatformConfig": {"connector": "indeed", "settings": {}},
 }
 NEEDED = {"query": {"metric": "clicks"}}
