@@ -14,7 +14,7 @@ from pathlib import Path
 from bench import record
 from bench.databases import KINDS, LABELS, folder, fresh_store, postgres
 from bench.fact_server import PAGE_FACTS, serving
-from bench.figures import Figure, p50, table
+from bench.figures import Figure, table
 from bench.sync_bench import Bulk, bare, connect, sync, toward
 from connectors.registry import CONNECTORS
 from jobs.garbage import collect_seldom
@@ -92,11 +92,11 @@ def _compare(kind: str, port: int, pages: int, rounds: int) -> Iterator[Figure]:
         limit = LEAST_RATIO if is_judged else None
         handed = "" if is_judged else " handed Arrow tables"
         yield Figure(f"{LABELS[kind]}: first load, against dlt{handed}", them / mine, "×", limit, True, note)
-        again = p50([one[1] for one in theirs[variant]]) / p50([one[1] for one in ours])
+        again = _again(theirs[variant]) / _again(ours)
         yield Figure(f"{LABELS[kind]}: again, against dlt{handed}", again, "×")
         if not is_judged:
-            note = f"{_rate(facts, p50(loops))} facts/s: GET, decode, upsert and nothing else"
-            yield Figure(f"{LABELS[kind]}: the bare loop against the same", them / p50(loops), "×", note=note)
+            note = f"{_rate(facts, min(loops))} facts/s: GET, decode, upsert and nothing else"
+            yield Figure(f"{LABELS[kind]}: the bare loop against the same", them / min(loops), "×", note=note)
     for variant, loads in theirs.items():
         yield Figure(f"{LABELS[kind]}: dlt, {variant}", facts / _first(loads), "facts/s")
 
@@ -109,7 +109,12 @@ def _fastest(theirs: dict[str, list[Loads]]) -> tuple[str, ...]:
 
 
 def _first(loads: list[Loads]) -> float:
-    return p50([one[0] for one in loads])
+    """The fastest: a busy machine only ever adds."""
+    return min(one[0] for one in loads)
+
+
+def _again(loads: list[Loads]) -> float:
+    return min(one[1] for one in loads)
 
 
 def _version() -> str:
