@@ -35,6 +35,7 @@ METRIC = {name: metric.number for name, metric in BY_NAME.items()}
 DECLARED = {
     "site": {METRIC["applications"]: Counted(Scope.TOTAL, by_source=True), METRIC["views"]: Counted(by_source=True)},
     "zip": {METRIC["applications"]: Counted(Scope.POSTING)},
+    "guess": {METRIC["applications"]: Counted(is_estimate=True)},
 }
 _numbers = itertools.count(1)
 

@@ -22,6 +22,7 @@ CONNECTIONS = {
     "indeed_two": {"platform": "indeed", "connector": "indeed", "account_ref": "two"},
     "indeed_files": {"platform": "indeed"},
     "linkedin": {"platform": "linkedin"},
+    "reader": {"platform": "linkedin", "connector": "guess", "account_ref": "page"},
     "zip": {"platform": "ziprecruiter", "connector": "zip"},
 }
 INDEED, SITE = 3, 1
@@ -305,6 +306,18 @@ def _sync(scene, name, span, metric, manner, facts):
         for scope in (1, 2) if not projected else (3,):
             scene.cover(name, day, metric, scope=scope, origin=origin, provisional=int(provisional))
     scene.dirty(name, *window)
+
+
+def test_an_estimate_gives_way_to_what_a_file_tells_of_the_day(store, engine):
+    scene = make_scene(engine, {name: CONNECTIONS[name] for name in ("linkedin", "reader")})
+    for day in (0, 1):
+        scene.told("reader", day, "applications", 40)
+    settle(store)
+    assert [values(scene)[METRIC["applications"], day, 9][0] for day in (0, 1)] == [40, 40]
+    scene.told("linkedin", 1, "applications", 7, origin=2)
+    settle(store)
+    assert [values(scene)[METRIC["applications"], day, 9][0] for day in (0, 1)] == [40, 7]
+    assert rebuild(store, scene.company.id, NOW, DECLARED) == 0
 
 
 def read(name, metric, *facts):
