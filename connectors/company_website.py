@@ -7,19 +7,18 @@ https://developers.google.com/analytics/devguides/reporting/data/v1
 """
 
 import json
-import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from typing import Any, ClassVar, Self
+from itertools import chain
+from typing import Any, ClassVar
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import SecretStr
 
 from connectors import auth, ga4_admin, ga4_facts, ga4_reports
 from connectors.answers import Answer
 from connectors.contract import (
     Account,
     Choice,
-    ConnectorConfig,
     Limits,
     MetricsSource,
     OAuth,
@@ -30,125 +29,14 @@ from connectors.contract import (
 )
 from connectors.errors import ConnectorError, SchemaDrift
 from connectors.ga4_errors import error_for
+from connectors.ga4_form import CompanyWebsiteConfig
 from connectors.ga4_reports import ReportSpec, Table
-from connectors.wording import page_path
 from domain.facts import Scope, Window
 
 API = "https://analyticsdata.googleapis.com/v1beta"
 TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 an address
 SCOPE = "https://www.googleapis.com/auth/analytics.readonly"
 SLICE_DAYS = 31
-
-
-class CompanyWebsiteConfig(ConnectorConfig):
-    """What an admin fills in to connect a Google Analytics 4 property."""
-
-    property_id: str = Field(
-        title="Property ID",
-        description="Digits only, from Analytics: Admin, Property details.",
-        json_schema_extra={"placeholder": "313131313", "group": "Property"},
-    )
-    careers_path: str = Field(
-        "/jobs",
-        title="Careers path",
-        description="Pages whose path begins like this are your careers pages.",
-        max_length=200,
-        json_schema_extra={"placeholder": "/jobs", "group": "Property"},
-    )
-    apply_click_event: str = Field(
-        "",
-        title="Event: apply button clicked",
-        description="Name of the Analytics event. Empty: clicks are not counted.",
-        max_length=40,
-        json_schema_extra={"placeholder": "apply_click", "group": "Events"},
-    )
-    apply_start_event: str = Field(
-        "",
-        title="Event: application begun",
-        description="Name of the Analytics event. Empty: apply starts are not counted.",
-        max_length=40,
-        json_schema_extra={"placeholder": "apply_start", "group": "Events"},
-    )
-    apply_complete_event: str = Field(
-        "",
-        title="Event: application sent",
-        description="Name of the Analytics event. Empty: applications are not counted.",
-        max_length=40,
-        json_schema_extra={"placeholder": "apply_complete", "group": "Events"},
-    )
-    service_account_json: SecretStr | None = Field(
-        None,
-        title="Service account key (JSON)",
-        description="The whole key file. Its e-mail address needs the Viewer role on the property.",
-        json_schema_extra={"multiline": True, "group": "Sign-in: service account"},
-    )
-    oauth_client_id: str = Field(
-        "",
-        title="OAuth client ID",
-        description="Only without a service account.",
-        json_schema_extra={"group": "Sign-in: OAuth client"},
-    )
-    oauth_client_secret: SecretStr | None = Field(
-        None,
-        title="OAuth client secret",
-        description="Only without a service account.",
-        json_schema_extra={"group": "Sign-in: OAuth client"},
-    )
-    refresh_token: SecretStr | None = Field(
-        None,
-        title="Refresh token",
-        description="Only without a service account; granted for analytics.readonly.",
-        json_schema_extra={"group": "Sign-in: OAuth client"},
-    )
-
-    @field_validator("property_id")
-    @classmethod
-    def _is_a_property(cls, text: str) -> str:
-        text = text.removeprefix("properties/")
-        if re.fullmatch(r"(?i)(G|GT|AW)-\w+", text):
-            raise ValueError(
-                "this is a measurement ID; the property ID has digits only (Analytics: Admin, Property details)"
-            )
-        if re.fullmatch(r"(?i)UA-.*", text):
-            raise ValueError("this is a Universal Analytics ID, which Google has switched off; use a GA4 property ID")
-        if not re.fullmatch(r"[1-9][0-9]{3,17}", text, re.ASCII):
-            raise ValueError("the property ID has digits only, such as 313131313")
-        return text
-
-    @field_validator("careers_path")
-    @classmethod
-    def _is_a_path(cls, text: str) -> str:
-        if "://" in text:
-            raise ValueError("only the path, such as /jobs, without the site's name")
-        return page_path("/" + text.lstrip("/"))
-
-    @field_validator("service_account_json", "oauth_client_secret", "refresh_token")
-    @classmethod
-    def _is_filled(cls, secret: SecretStr | None) -> SecretStr | None:
-        return secret if secret is not None and secret.get_secret_value().strip() else None
-
-    @field_validator("service_account_json")
-    @classmethod
-    def _is_a_key_file(cls, secret: SecretStr | None) -> SecretStr | None:
-        if secret is not None:
-            auth.ServiceAccount.parse(secret.get_secret_value())
-        return secret
-
-    @model_validator(mode="after")
-    def _can_sign_in(self) -> Self:
-        by_client = (self.oauth_client_id, self.oauth_client_secret, self.refresh_token)
-        if self.service_account_json is None and not all(by_client):
-            raise ValueError("fill in the service account key, or all three fields of the OAuth client")
-        return self
-
-    def events(self) -> dict[str, str]:
-        """Our metrics that have an event, with its name."""
-        named = {
-            "clicks": self.apply_click_event,
-            "apply_starts": self.apply_start_event,
-            "applications": self.apply_complete_event,
-        }
-        return {metric: event for metric, event in named.items() if event}
 
 
 def _by_source(metric: str, *, postings: bool = True, words: str = "") -> Offered:
@@ -180,9 +68,9 @@ class CompanyWebsite(MetricsSource[CompanyWebsiteConfig]):
         _by_source("sessions", postings=False),
         _by_source("engaged_sessions", postings=False),
         _by_source("engagement_seconds", postings=False),
-        _by_source("clicks", words="The event you named for the apply button."),
-        _by_source("apply_starts", words="The event you named for an application begun."),
-        _by_source("applications", words="The event you named for an application sent."),
+        _by_source("clicks", words="The events you named for the apply button."),
+        _by_source("apply_starts", words="The events you named for an application begun."),
+        _by_source("applications", words="The events you named for an application sent."),
     )
     limits = Limits(requests=60, seconds=60)
     lookback_days = 3
@@ -196,8 +84,11 @@ class CompanyWebsite(MetricsSource[CompanyWebsiteConfig]):
         http, events = self.session.http, self.config.events()
         specs = [ReportSpec((), ("sessions",), ga4_reports.path_begins(self.config.careers_path))]
         if events:
-            named = ga4_reports.event_is(tuple(events.values()))
+            named = ga4_reports.event_is(chain.from_iterable(events.values()))
             specs.append(ReportSpec(("eventName",), ("eventCount",), named))
+            if dimension := self.config.posting_dimension:
+                carried = ga4_reports.all_of(named, ga4_reports.is_told(dimension))
+                specs.append(ReportSpec((dimension,), ("eventCount",), carried))
         with http.hurried(10):
             batch = self._batch([spec.request("28daysAgo", "today", 0, 100) for spec in specs])
         if len(batch.reports) != len(specs):
@@ -217,7 +108,8 @@ class CompanyWebsite(MetricsSource[CompanyWebsiteConfig]):
     def read(self, window: Window, cursor: str = "") -> Iterator[Page | Wait]:
         """Slices of days, each read whole before any of it is yielded; the cursor is the next day to read."""
         start = date.fromisoformat(json.loads(cursor)["day"]) if cursor else window.start
-        readings = ga4_facts.readings(self.config.careers_path, self.config.events())
+        config = self.config
+        readings = ga4_facts.readings(config.careers_path, config.events(), config.posting_dimension)
         specs = [reading.spec for reading in readings]
         days = SLICE_DAYS
         while start < window.end:
@@ -268,8 +160,11 @@ def _notes(config: CompanyWebsiteConfig, tables: list[Table]) -> Iterator[str]:
         yield f"No visit to a page that begins with {config.careers_path} in the last 28 days: check the careers path."
     events = config.events()
     heard = {cells[0] for cells in tables[1].rows} if events else set()
-    for event in dict.fromkeys(events.values()):
+    for event in dict.fromkeys(chain.from_iterable(events.values())):
         if event not in heard:
             yield f"No event called {event} in the last 28 days: check its spelling in Analytics."
+    if config.posting_dimension and not tables[2].rows:
+        name = config.posting_dimension.partition(":")[2]
+        yield f"None of these events carried {name} in the last 28 days: check the parameter's name."
     if "applications" not in events:
         yield "No event is named for applications, so the career site's applications stay unknown."

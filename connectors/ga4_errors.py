@@ -11,6 +11,8 @@ _PACIFIC = ZoneInfo("America/Los_Angeles")
 #: Seconds until a quota comes back, by a word of the message; checked in this order.
 _QUOTAS = (("concurrent", 30), ("per hour", 1800), ("thresholded", 1800), ("server error", 3600))
 _DISABLED = re.compile(r"SERVICE_DISABLED|has not been used in project|it is disabled")
+#: A dimension that an admin has named; any other unknown field is a mistake of ours.
+_PARAMETER = re.compile(r"Field custom\w+:\S+ is not a valid dimension")
 _PROPERTY = re.compile(r"(?i)property\s+id|properties/|valid property")
 
 
@@ -24,6 +26,8 @@ def error_for(answer: Answer, now: datetime) -> ConnectorError | None:
     if answer.status == 403 and _DISABLED.search(bytes(answer.body).decode("utf-8", "replace")):
         return ConfigError(words, cause="api_disabled")
     if answer.status == 400 and not answer.is_page:
+        if _PARAMETER.search(words):
+            return ConfigError(words, cause="config_invalid")
         return ConfigError(words, cause="account_unknown") if _PROPERTY.search(words) else Rejected(words)
     return None
 

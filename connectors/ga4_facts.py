@@ -2,17 +2,19 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import chain
 
 from connectors.contract import Closed, Page, PostingSeen, closed_around
 from connectors.errors import SchemaDrift
-from connectors.ga4_reports import ReportSpec, Table, all_of, event_is, path_begins
+from connectors.ga4_reports import OTHER, UNTOLD, ReportSpec, Table, all_of, event_is, is_told, path_begins
 from connectors.wording import clean, page_path
 from domain.facts import MAX_VALUE, Breakdown, Fact, Scope
 
 PAGE_FACTS = 5_000
+_PATH = "pagePath"
 _SOURCE = ("date", "sessionSource", "sessionMedium", "sessionCampaignName")
 _VISITS = {
     "screenPageViews": "views",
@@ -37,25 +39,30 @@ class Reading:
         return self.by_metric or tuple(sorted({name for names in self.by_event.values() for name in names}))
 
 
-def readings(careers_path: str, events: dict[str, str]) -> list[Reading]:
-    """The reports to ask for. `events` is our metric → the event's name.
+def readings(careers_path: str, events: Mapping[str, tuple[str, ...]], dimension: str = "") -> list[Reading]:
+    """The reports to ask for. `events` is our metric → the names of its events.
 
     Events are counted wherever they happen, as forms often live outside the careers path; a posting's events are those
-    on its page. Sessions are never split by page or event: one visit sees several of them.
+    on its page or, with a `dimension`, those that carry its requisition there. Sessions are never split by page or
+    event: one visit sees several of them.
     """
     below = path_begins(careers_path.rstrip("/") + "/")
     found = [
         Reading(ReportSpec(_SOURCE, tuple(_VISITS), path_begins(careers_path)), Scope.TOTAL, tuple(_VISITS.values())),
-        Reading(ReportSpec((*_SOURCE, "pagePath"), ("screenPageViews",), below), Scope.POSTING, ("views",)),
+        Reading(ReportSpec((*_SOURCE, _PATH), ("screenPageViews",), below), Scope.POSTING, ("views",)),
     ]
     if events:
-        named = event_is(tuple(events.values()))
-        by_event = {event: tuple(sorted(m for m, e in events.items() if e == event)) for event in events.values()}
+        named = event_is(chain.from_iterable(events.values()))
+        by_event = {
+            event: tuple(sorted(metric for metric, names in events.items() if event in names))
+            for event in chain.from_iterable(events.values())
+        }
         counted = ("eventCount",)
+        by, theirs = (dimension, is_told(dimension)) if dimension else (_PATH, below)
         found += [
             Reading(ReportSpec((*_SOURCE, "eventName"), counted, named), Scope.TOTAL, by_event=by_event),
             Reading(
-                ReportSpec((*_SOURCE, "eventName", "pagePath"), counted, all_of(named, below)),
+                ReportSpec((*_SOURCE, "eventName", by), counted, all_of(named, theirs)),
                 Scope.POSTING,
                 by_event=by_event,
             ),
@@ -100,16 +107,18 @@ def facts_of(reading: Reading, table: Table, rejected: Counter[str]) -> list[Fac
     for cells, values in table.rows.items():
         row = dict(zip(names, cells, strict=True))
         day = _day(row["date"])
+        posting = _posting_of(names[-1], cells[-1]) if reading.scope is Scope.POSTING else ""
+        if posting is None:
+            continue
         breakdown = Breakdown("source", *(clean(cell) for cell in cells[1:4]))
-        path = page_path(row["pagePath"]) if "pagePath" in row else ""
         for metric, value in _measured(reading, row, values):
-            sums[metric, day, path, breakdown] += value
+            sums[metric, day, posting, breakdown] += value
     large = [day for (_, day, _, _), value in sums.items() if value > MAX_VALUE]
     rejected["too_large"] += len(large)
     table.bad.update(day.strftime("%Y%m%d") for day in large)
     return [
-        Fact(metric, day, value, reading.scope, path, breakdown)
-        for (metric, day, path, breakdown), value in sums.items()
+        Fact(metric, day, value, reading.scope, posting, breakdown)
+        for (metric, day, posting, breakdown), value in sums.items()
         if 0 < value <= MAX_VALUE
     ]
 
@@ -137,6 +146,18 @@ def _day(cell: str) -> date:
     raise SchemaDrift(f"{cell[:20]!r} is not a date")
 
 
+def _posting_of(dimension: str, cell: str) -> str | None:
+    """What a row says its posting is; None for rows lumped together or without one, which are in the total only."""
+    if dimension == _PATH:
+        return page_path(cell)
+    ref = clean(cell, 200)
+    return None if ref in {OTHER, *UNTOLD} else ref
+
+
 def _postings(facts: list[Fact]) -> tuple[PostingSeen, ...]:
+    """The postings of these facts: known by their page, which begins with a slash, or by their requisition."""
     refs = dict.fromkeys(fact.posting_ref for fact in facts if fact.scope is Scope.POSTING)
-    return tuple(PostingSeen(ref=path, path=path) for path in refs)
+    return tuple(
+        PostingSeen(ref=ref, path=ref) if ref.startswith("/") else PostingSeen(ref=ref, requisition_ref=ref)
+        for ref in refs
+    )

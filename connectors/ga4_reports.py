@@ -1,6 +1,6 @@
 """Google Analytics Data API v1beta: report requests, their answers, and reading a batch of reports to the last row."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -13,6 +13,10 @@ from connectors.wording import whole_number
 
 #: Rows of one report held in memory at once; a slice with more is read in halves.
 SLICE_ROWS = 150_000
+
+#: The cell of a row into which Google put whatever had no place of its own, and cells that say nothing.
+OTHER = "(other)"
+UNTOLD = ("", "(not set)")
 
 Filter = dict[str, Any]
 Cells = tuple[str, ...]
@@ -97,9 +101,15 @@ def path_begins(prefix: str) -> Filter:
     return {"filter": {"fieldName": "pagePath", "stringFilter": match}}
 
 
-def event_is(names: tuple[str, ...]) -> Filter:
+def event_is(names: Iterable[str]) -> Filter:
     """Events with one of these names."""
     return {"filter": {"fieldName": "eventName", "inListFilter": {"values": sorted(set(names)), "caseSensitive": True}}}
+
+
+def is_told(dimension: str) -> Filter:
+    """Rows that have a value in this dimension."""
+    empty = {"filter": {"fieldName": dimension, "inListFilter": {"values": list(UNTOLD), "caseSensitive": True}}}
+    return {"notExpression": empty}
 
 
 def all_of(*filters: Filter) -> Filter:
@@ -133,6 +143,8 @@ class Table:
             cells = tuple(cell.value for cell in row.dimension_values)
             if len(cells) != len(spec.dimensions) or len(row.metric_values) != len(spec.metrics):
                 raise SchemaDrift("a row has another number of cells than the report has columns")
+            if OTHER in cells:
+                self.quality.add("other_row")
             if cells not in self.seen:
                 new += 1
                 self.seen.add(cells)

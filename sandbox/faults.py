@@ -49,6 +49,7 @@ ACTED = {
     "credits_gone",
     "queued",
     "bare_list",
+    "blurred",
 }
 KINDS = ANSWERED | MANGLED | ACTED | {"hang", "swallowed"}
 

@@ -30,6 +30,12 @@ from sandbox.world import World
 
 ISSUER = "google"
 MAX_BATCH = 5
+#: What a report says of itself that was thresholded, lumped together and made from a sample.
+BLURRED = {
+    "subjectToThresholding": True,
+    "dataLossFromOtherRow": True,
+    "samplingMetadatas": [{"samplesReadCount": "500000", "samplingSpaceSize": "2000000"}],
+}
 
 
 def routes(world: World) -> list[Route]:
@@ -88,6 +94,7 @@ class AnalyticsData:
                 "name": f"properties/{property_id}/metadata",
                 "dimensions": [
                     {"apiName": name, "uiName": ui_name, "description": ui_name, "category": "General"}
+                    | ({"customDefinition": True} if name.startswith("customEvent:") else {})
                     for name, (ui_name, _) in DIMENSIONS.items()
                 ],
                 "metrics": [
@@ -144,6 +151,8 @@ class AnalyticsData:
             offset, count = 0, request.offset + 2 * request.limit
         page = rows[offset : offset + request.limit]
         report = render(request, page, count)
+        if fault == "blurred":
+            report["metadata"] |= BLURRED
         if request.wants_totals and rows:
             key = tuple("RESERVED_TOTAL" for _ in request.dimensions)
             report["totals"] = rendered([(key, self.reporter.grand_total(request))], request.metrics)

@@ -50,8 +50,9 @@ DIMENSIONS: dict[str, tuple[str, str]] = {
     "eventName": ("Event name", "event"),
     "deviceCategory": ("Device category", "session.device"),
     "landingPage": ("Landing page", "session.landing_page"),
+    "customEvent:job_id": ("Job ID", "page.job_id"),
 }
-EVENT_SCOPED = {"pagePath", "eventName"}
+EVENT_SCOPED = {"pagePath", "eventName", "customEvent:job_id"}
 
 METRICS: dict[str, tuple[str, str, Callable[[Totals], int | float]]] = {
     "screenPageViews": ("Views", "TYPE_INTEGER", lambda t: t.views),

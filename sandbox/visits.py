@@ -67,6 +67,11 @@ class Page:
     starts: int = 0
     completes: int = 0
 
+    @property
+    def job_id(self) -> str:
+        """The parameter that the site's tag sends with every event."""
+        return self.requisition or "(not set)"
+
 
 @dataclass(frozen=True, slots=True)
 class Session:

@@ -7,7 +7,7 @@ from domain.money import Money
 from domain.platforms import BY_KEY
 from store.reports.explain import Explanation
 from store.reports.shapes import Dashboard
-from ui import data, export, figures, tables
+from ui import data, export, figures, tables, words
 from ui.shell import View
 from ui.tables import Cell, Column, Table
 
@@ -96,6 +96,8 @@ def _why(view: View) -> None:
     with right:
         st.caption("What each connection told; not all of it counts, so that nothing counts twice")
         tables.show(told_table(found), key="table_told", alt=f"{found.label} as told", zone=view.company.time_zone)
+        for connection, flags in {told.connection: told.quality for told in found.told if told.quality}.items():
+            st.caption(f"{words.plain(connection)}, at its last sync: {'; '.join(map(words.flag_words, flags))}.")
 
 
 def counted_table(found: Explanation) -> Table:

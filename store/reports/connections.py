@@ -51,12 +51,17 @@ def list_connections(session: Session, company: CompanyScope, now: datetime) -> 
     return [_row(session, company, config, until.get(str(config.id)), now) for config in configs]
 
 
+def quality_flags(config: PlatformConfig) -> tuple[str, ...]:
+    """What the last completed sync said of its own numbers, in codes."""
+    flags = config.quality.get("flags")
+    return tuple(str(flag) for flag in flags) if isinstance(flags, list) else ()
+
+
 def _row(
     session: Session, company: CompanyScope, config: PlatformConfig, until: date | None, now: datetime
 ) -> ConnectionRow:
     job = next(iter(list_sync_jobs(session, company, config_id=config.id, limit=1)), None)
     last = LastJob(job.state, job.cause_code) if job else None
-    flags = config.quality.get("flags")
     return ConnectionRow(
         id=str(config.id),
         number=config.number,
@@ -72,7 +77,7 @@ def _row(
         account_label=config.account_label,
         time_zone=config.time_zone,
         currency=config.currency,
-        quality=tuple(str(flag) for flag in flags) if isinstance(flags, list) else (),
+        quality=quality_flags(config),
         state=connection_state(config.connector, config.is_active, config.synced_at, last, now),
         checked_at=config.checked_at,
         synced_at=config.synced_at,

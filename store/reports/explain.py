@@ -10,6 +10,7 @@ from domain.facts import Origin, Scope, day_number, day_of
 from domain.metrics import BY_NAME
 from domain.periods import Period
 from domain.platforms import BY_KEY
+from store.reports.connections import quality_flags
 from store.reports.numbers import Asked, read_sums
 from store.reports.scope import CompanyScope
 from store.tables import PlatformConfig
@@ -18,7 +19,7 @@ from store.tables import PlatformConfig
 @dataclass(frozen=True, slots=True)
 class Told:
     """What one connection told by one origin, in one currency. `total` sums whole-platform facts, `by_posting` those of
-    postings."""
+    postings. `quality` are the flags of the connection's last completed sync."""
 
     platform: str
     connection: str
@@ -32,6 +33,7 @@ class Told:
     first_day: date | None
     last_day: date | None
     as_of: datetime | None
+    quality: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ def _told_by(
                     first_day=day_of(first) if first is not None else None,
                     last_day=day_of(last) if last is not None else None,
                     as_of=datetime.fromisoformat(as_of) if isinstance(as_of, str) else as_of,
+                    quality=quality_flags(config) if origin == Origin.POLL else (),
                 )
             )
     return found

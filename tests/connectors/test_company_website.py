@@ -14,11 +14,10 @@ from connectors.answers import Answer
 from connectors.company_website import CompanyWebsite, CompanyWebsiteConfig
 from connectors.errors import AuthExpired, ConfigError, RateLimited, Rejected, SchemaDrift, Transient
 from connectors.ga4_reports import Batch, Header, Metadata, Report, Row, Table, TooManyRowsError, Value, read_whole
-from domain.facts import Breakdown, Scope
+from domain.facts import Breakdown, Fact, Scope
 from sandbox.launch import Sandbox
 from tests.connectors.rig import NOW, reading, window_of
 
-EVENTS = {"clicks": "apply_click", "apply_starts": "apply_start", "applications": "apply_complete"}
 DAY = date(2026, 11, 1)
 CLIENT = {"oauth_client_id": "x", "oauth_client_secret": "canary-secret", "refresh_token": "canary-refresh"}
 
@@ -76,6 +75,31 @@ def test_it_says_what_is_wrong_with_a_key_file_without_quoting_it(text):
     assert "canary" not in str(caught.value)
 
 
+def test_it_takes_several_events_for_one_metric_each_once():
+    named = config(apply_complete_event="apply_complete, generate_lead,,apply_complete", apply_click_event=" tap ")
+    assert named.events() == {"clicks": ("tap",), "applications": ("apply_complete", "generate_lead")}
+
+
+@pytest.mark.parametrize(
+    "text", ["apply-complete", "1st", "a b", "x" * 41, "a;b", ", ".join(f"e{n}" for n in range(11))]
+)
+def test_it_refuses_names_that_no_event_has(text):
+    with pytest.raises(ValidationError):
+        config(apply_complete_event=text)
+
+
+def test_it_knows_a_parameter_with_and_without_the_apis_prefix():
+    for text in ("job_id", "customEvent:job_id", " job_id "):
+        assert config(posting_dimension=text, apply_click_event="tap").posting_dimension == "customEvent:job_id"
+    assert config(posting_dimension=" ").posting_dimension == ""
+
+
+@pytest.mark.parametrize("changes", [{}, {"apply_click_event": "tap", "posting_dimension": "customUser:job id"}])
+def test_it_wants_a_parameter_that_events_can_carry(changes):
+    with pytest.raises(ValidationError):
+        config(**{"posting_dimension": "job_id", **changes})
+
+
 def table(*rows: tuple[str, ...], dimensions: tuple[str, ...], metrics: int = 1) -> Table:
     """A table as read: cells, the last `metrics` of them numbers."""
     built = Table()
@@ -101,14 +125,36 @@ def test_it_adds_rows_up_that_are_one_page():
 
 
 def test_it_counts_one_event_for_every_metric_that_names_it():
-    reading_ = ga4_facts.readings("/jobs", {"clicks": "apply", "apply_starts": "apply"})[2]
+    reading_ = ga4_facts.readings("/jobs", {"clicks": ("apply",), "apply_starts": ("apply",)})[2]
     rows = table(("20261101", "a", "b", "c", "apply", "3"), dimensions=reading_.spec.dimensions)
     facts = ga4_facts.facts_of(reading_, rows, Counter())
     assert {(fact.metric, fact.value) for fact in facts} == {("clicks", 3), ("apply_starts", 3)}
 
 
+def test_it_adds_a_metrics_events_up():
+    reading_ = ga4_facts.readings("/jobs", {"applications": ("apply", "lead")})[2]
+    rows = table(
+        *(("20261101", "a", "b", "c", "apply", "3"), ("20261101", "a", "b", "c", "lead", "4")),
+        dimensions=reading_.spec.dimensions,
+    )
+    assert [(fact.metric, fact.value) for fact in ga4_facts.facts_of(reading_, rows, Counter())] == [
+        ("applications", 7)
+    ]
+
+
+def test_it_gives_an_event_to_the_requisition_it_carries_and_no_other():
+    reading_ = ga4_facts.readings("/jobs", {"clicks": ("tap",)}, "customEvent:job_id")[3]
+    cells = ("20261101", "a", "b", "c", "tap")
+    rows = table(
+        *((*cells, "REQ-1", "3"), (*cells, " REQ-1 ", "1"), (*cells, "(other)", "50")),
+        *((*cells, "(not set)", "60"), (*cells, "", "70")),
+        dimensions=reading_.spec.dimensions,
+    )
+    assert [(f.posting_ref, f.value) for f in ga4_facts.facts_of(reading_, rows, Counter())] == [("REQ-1", 4)]
+
+
 def test_it_asks_for_nothing_and_closes_nothing_that_has_no_event():
-    readings = ga4_facts.readings("/jobs", {"applications": "apply_complete"})
+    readings = ga4_facts.readings("/jobs", {"applications": ("apply_complete",)})
     assert {metric for each in readings for metric in each.metrics} == {
         *("views", "sessions", "engaged_sessions", "engagement_seconds"),
         "applications",
@@ -163,6 +209,10 @@ def test_it_leaves_a_day_open_of_which_it_refused_a_row():
 def test_it_keeps_the_quality_flags():
     flags = {"data_loss_from_other_row": True, "subject_to_thresholding": True, "sampling_metadatas": [{}]}
     assert whole(report(("/jobs/a", "1"), **flags)).quality == {"other_row", "thresholded", "sampled"}
+
+
+def test_it_says_when_google_lumped_rows_together_also_where_only_a_row_tells():
+    assert whole(report(("(other)", "1"))).quality == {"other_row"}
 
 
 def test_it_reads_all_pages_of_a_report():
@@ -303,3 +353,54 @@ def test_it_notes_what_looks_wrong_in_the_form(sandbox: Sandbox):
     assert "aply_click" in notes
     assert "apply_start" not in notes
     assert "applications" in notes
+
+
+def test_it_reads_several_events_and_postings_by_what_the_events_carry(sandbox: Sandbox):
+    window = window_of(sandbox, "company_website", 3)
+    paths = {each["path"]: each["requisition"] for each in sandbox.control("postings")}
+    with reading(sandbox, "company_website") as reader:
+        by_path = reader.read(window)
+    with reading(sandbox, "company_website", posting_dimension="job_id") as reader:
+        assert reader.source.check().notes == ()
+        by_id = reader.read(window)
+        seen = {each.ref: each for page in reader.pages for each in page.postings}
+    events = {"clicks", "apply_starts", "applications"}
+
+    def counted(facts: list[Fact], names: dict[str, str]) -> Counter[tuple[str, str]]:
+        found: Counter[tuple[str, str]] = Counter()
+        for fact in facts:
+            if fact.metric in events and fact.scope is Scope.POSTING and fact.posting_ref in names:
+                found[fact.metric, names[fact.posting_ref]] += fact.value
+        return found
+
+    requisitions = {ref: each.requisition_ref for ref, each in seen.items() if each.requisition_ref}
+    assert requisitions
+    assert all(ref == name and not seen[ref].path for ref, name in requisitions.items())
+    assert counted(by_id, requisitions) == counted(by_path, paths)
+    assert {f.posting_ref[0] for f in by_id if f.metric == "views" and f.scope is Scope.POSTING} == {"/"}
+
+
+def test_it_counts_all_events_that_are_named_for_a_metric(sandbox: Sandbox):
+    window = window_of(sandbox, "company_website", 2)
+    changes = {"apply_click_event": "apply_click, apply_start", "apply_start_event": ""}
+    with reading(sandbox, "company_website") as reader:
+        apart = reader.read(window)
+    with reading(sandbox, "company_website", **changes) as reader:
+        together = reader.read(window)
+    for scope in (Scope.TOTAL, Scope.POSTING):
+        both = sum(f.value for f in apart if f.metric in {"clicks", "apply_starts"} and f.scope is scope)
+        assert sum(f.value for f in together if f.metric == "clicks" and f.scope is scope) == both > 0
+
+
+def test_it_says_which_parameter_the_property_does_not_know(sandbox: Sandbox):
+    with reading(sandbox, "company_website", posting_dimension="jobid") as reader, pytest.raises(ConfigError) as caught:
+        reader.source.check()
+    assert caught.value.cause == "config_invalid"
+    assert "customEvent:jobid" in caught.value.detail
+
+
+def test_it_tells_the_quality_of_what_it_read(sandbox: Sandbox):
+    sandbox.plan("/v1beta/properties/", {"kind": "blurred"}, repeat="always")
+    with reading(sandbox, "company_website") as reader:
+        assert reader.read(window_of(sandbox, "company_website", 2))
+    assert {flag for page in reader.pages for flag in page.quality} == {"thresholded", "other_row", "sampled"}

@@ -294,7 +294,8 @@ def test_metadata_lists_every_name_a_report_accepts(ga4, body_of):
 
     names = [dimension["apiName"] for dimension in listed["dimensions"]]
     assert {"date", "pagePath", "sessionSource", "eventName"} <= set(names)
-    assert ga4.call("runReport", body_of(" ".join(names), "sessions", limit=1)).status_code == 200
+    for chosen in (names[:9], names[-9:]):
+        assert ga4.call("runReport", body_of(" ".join(chosen), "sessions", limit=1)).status_code == 200
     assert "screenPageViews" in {metric["apiName"] for metric in listed["metrics"]}
     assert ga4.http.get("/v1beta/properties/0/metadata", headers=headers).status_code == 200
 

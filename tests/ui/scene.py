@@ -74,6 +74,7 @@ def seed_scene(data_dir: Path) -> Scene:
                     is_active=True,
                     time_zone=ZONE,
                     synced_at=now - timedelta(hours=1),
+                    quality={"flags": ["thresholded"]} if platform == "company_website" else {},
                 )
                 session.add(config)
                 session.flush()
