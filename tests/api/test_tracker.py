@@ -257,9 +257,13 @@ def test_many_at_once_are_all_kept(site):
 
 
 def test_an_address_that_sends_too_much_is_told_to_wait(site):
-    answers = [site.send(k="nobody's", address="198.51.100.251") for _ in range(601)]
-    assert answers[-1].status_code == 429
-    assert int(answers[-1].headers["retry-after"]) >= 1
+    # A minute of the clock may end meanwhile, and the count with it: the next one is filled then.
+    for _ in range(2_000):
+        answer = site.send(k="nobody's", address="198.51.100.251")
+        if answer.status_code == 429:
+            break
+    assert answer.status_code == 429
+    assert 1 <= int(answer.headers["retry-after"]) <= 60
     assert site.send(address="198.51.100.252").status_code == 204
 
 

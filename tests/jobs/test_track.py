@@ -2,7 +2,7 @@
 
 import itertools
 import random
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,6 +18,7 @@ from domain.platforms import BY_NUMBER as PLATFORMS
 from jobs import track
 from jobs.aggregate import aggregate_due
 from jobs.project import project_due
+from jobs.retention import EVENT_DAYS, tidy
 from jobs.track import track_due
 from store.engine import writing
 from store.reports.scope import find_company
@@ -429,6 +430,20 @@ def test_an_application_told_by_webhook_tracker_and_analytics_counts_once(site):
     assert site.days("indeed", "applications") == {3: 1}
     # The newsletter's visitor sent one too: that Analytics alone tells of.
     assert site.days("company_website", "applications") == {3: 1}
+
+
+def test_raw_events_go_after_25_months_and_the_numbers_stay(site):
+    link = site.link("linkedin")
+    site.hear(at(3))
+    site.click(link, at(3))
+    site.settle()
+    before = stored(site.engine, site.company.number)
+    later = at(3) + timedelta(days=EVENT_DAYS)
+    assert tidy(site.store, later)["website_analytics"] == 0
+    done = tidy(site.store, later + timedelta(seconds=1))
+    assert (done["website_analytics"], done["link_clicks"]) == (1, 1)
+    site.settle()
+    assert stored(site.engine, site.company.number) == before
 
 
 def test_another_company_s_events_stay_its_own(site, store):
