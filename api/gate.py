@@ -33,9 +33,8 @@ _CLOSED = ("/_stcore/agent",)
 _STREAMLIT = ("/_stcore/", "/static/", "/media/", "/component/")
 
 
-#: How an answer without content says so, and all that is added to one for programs.
+#: How an answer without content says so.
 _NOTHING = (b"content-length", b"0")
-_OF_NOTHING = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +187,7 @@ class _Answer:
     def _with_ours(self, given: list[tuple[bytes, bytes]], status: int) -> list[tuple[bytes, bytes]]:
         if self._is_direct and (status == 204 or _NOTHING in given):
             # An acknowledgement to a program: there is nothing that a browser could show or run.
-            return [*given, *_OF_NOTHING, (b"x-request-id", self.request_id.encode())]
+            return [*given, (b"x-request-id", self.request_id.encode())]
         kind = next((value for key, value in given if key.lower() == b"content-type"), b"")
         is_page = kind.startswith(b"text/html")
         ours = [*self._house.headers, (b"x-request-id", self.request_id.encode())]

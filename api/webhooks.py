@@ -59,7 +59,7 @@ def forget_doors() -> None:
 async def webhooks(scope: Scope, receive: Receive, send: Send) -> None:
     """The application mounted at /api/webhooks."""
     try:
-        status, body, kind, headers = await _answer(scope, receive)
+        status, body, kind = await _answer(scope, receive)
     except _Refusal as error:
         if error.door is not None:
             _note(error.door, error.told.cause)
@@ -76,13 +76,15 @@ async def webhooks(scope: Scope, receive: Receive, send: Send) -> None:
         wait = {"Retry-After": str(RETRY_SECONDS)}
         await problem(503, "The delivery cannot be stored now. Send it again.", wait)(scope, receive, send)
         return
-    told = [(b"content-type", kind), (b"content-length", str(len(body)).encode()), *headers]
+    told = [(b"content-length", str(len(body)).encode())]
+    if body:
+        told.append((b"content-type", kind))
     await send({"type": "http.response.start", "status": status, "headers": told})
     await send({"type": "http.response.body", "body": body if scope["method"] != "HEAD" else b""})
 
 
-Reply = tuple[int, bytes, bytes, list[tuple[bytes, bytes]]]
-_TAKEN: Reply = (200, b"", b"text/plain; charset=utf-8", [])
+Reply = tuple[int, bytes, bytes]
+_TAKEN: Reply = (200, b"", b"")
 
 
 class _Refusal(Exception):
@@ -151,7 +153,7 @@ def _shake(receiver: Receiver, scope: Scope, door: Door) -> Reply:
     if found is None:
         raise HTTPException(405, "Deliveries are POSTed.", {"Allow": "POST"})
     body, kind = found
-    return 200, body.encode(), kind.encode(), []
+    return 200, body.encode(), kind.encode()
 
 
 async def _body(receive: Receive) -> bytes:

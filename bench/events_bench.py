@@ -27,6 +27,7 @@ EVENTS, QUICK_EVENTS = 20_000, 1_500
 CONNECTIONS = 50
 LEAST_SHARE, MOST_CPU, MOST_P99 = 0.4, 2.5, 100.0
 _WARM = 300
+_TURNS = 8
 _IDLE_SECONDS, _IDLE_PERCENT = 60.0, 10.0
 
 
@@ -44,15 +45,37 @@ def _webhooks(kind: str, count: int) -> list[Figure]:
             running_app(settings.database_url, data_dir, ENCRYPTION_KEY=KEY, WORKERS="0", LOG_LEVEL="warning")
         )
         bare_port, bare_pid = stack.enter_context(serving())
-        bare = [request_bytes(f"127.0.0.1:{bare_port}", "/take", b"x" * 900, {})] * count
         ours = _requests(app, path, count + _WARM)
+        # The same bytes to the bare route: what reading their headers costs is the server's, not ours.
+        bare = [one.replace(path.encode(), b"/take", 1) for one in ours[:count]]
         measure(bare_port, bare_pid, bare[:_WARM])
         measure(port_of(app), app.process.pid, ours[:_WARM])
         wait_until_idle(app.process.pid)
-        plain, plain_cpu = measure(bare_port, bare_pid, bare)
-        poured, cpu = measure(port_of(app), app.process.pid, ours[_WARM:])
-        _must_be_stored(store, poured, count + _WARM)
-    return figures(LABELS[kind], "webhook", (plain, plain_cpu), (poured, cpu))
+        plain, poured = in_turns((bare_port, bare_pid, bare), (port_of(app), app.process.pid, ours[_WARM:]))
+        _must_be_stored(store, poured[0], count + _WARM)
+    return figures(LABELS[kind], "webhook", plain, poured)
+
+
+Measured = tuple[Poured, float]
+Target = tuple[int, int, Sequence[bytes]]
+
+
+def in_turns(bare: Target, ours: Target) -> tuple[Measured, Measured]:
+    """Both measured a part at a time, one after the other, so that whatever else the machine does hits both."""
+    found: tuple[list[Measured], list[Measured]] = ([], [])
+    for turn in range(_TURNS):
+        for (port, pid, requests), into in zip((bare, ours), found, strict=True):
+            into.append(measure(port, pid, requests[turn::_TURNS]))
+    return _together(found[0]), _together(found[1])
+
+
+def _together(parts: Sequence[Measured]) -> Measured:
+    whole = Poured()
+    for poured, _ in parts:
+        whole.statuses |= {len(whole.statuses) + place: status for place, status in poured.statuses.items()}
+        whole.times += poured.times
+        whole.seconds += poured.seconds
+    return whole, sum(cpu for _, cpu in parts)
 
 
 def figures(label: str, what: str, bare: tuple[Poured, float], ours: tuple[Poured, float]) -> list[Figure]:
