@@ -40,7 +40,9 @@ STATES: dict[str, StateWords] = {
     ),
     "never": StateWords("Never synced", "gray", ":material/radio_button_unchecked:", "Connected, nothing read yet."),
     "inactive": StateWords("Inactive", "gray", ":material/block:", "Switched off: it is not synced."),
-    "fed": StateWords("From files", "blue", ":material/upload_file:", "Fed by imported files and referrals."),
+    "fed": StateWords(
+        "From files", "blue", ":material/upload_file:", "Fed by imported files, referrals and what is tracked."
+    ),
 }
 _UNKNOWN = StateWords("Unknown", "gray", ":material/help:", "")
 _UNFORESEEN = CAUSES["unexpected"]

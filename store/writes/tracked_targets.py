@@ -106,15 +106,16 @@ def target_of(session: Session, company: TrackedCompany, platform: int) -> Track
 
 def make_internal(session: Session, company: TrackedCompany, platform: int, now: datetime) -> PlatformConfig:
     """The platform's internal connection, made where there is none."""
-    _, internal = _configs(session, company.id, platform)
+    real, internal = _configs(session, company.id, platform)
     if internal is not None:
         return internal
+    label = BY_NUMBER[platform].label
     config = PlatformConfig(
         number=next_config_number(session),
         company_id=company.id,
         platform=BY_NUMBER[platform].key,
         connector="",
-        name=BY_NUMBER[platform].label,
+        name=f"{label}, tracked" if real else label,
         is_active=True,
         created_at=now,
         updated_at=now,
