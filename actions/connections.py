@@ -290,8 +290,9 @@ def _save(store: Store, viewer: Viewer, form: _Form, stored: PlatformConfig | No
             rows.end_active_jobs(session, config.id, "The connection was switched off.", now=now)
         _recount(session, config, now)
         action = "connection.update" if stored else "connection.create"
-        agreed = {"accepts_terms": True} if kind.terms_warning else {}
-        note = deed(viewer, action, config.id, connector=kind.key, active=config.is_active, **agreed)
+        note = deed(viewer, action, config.id, connector=kind.key, active=config.is_active)
+        if kind.terms_warning:
+            note.facts["accepts_terms"] = True
         append_audit(session, note, now=now)
     return config
 
