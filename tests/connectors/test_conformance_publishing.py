@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -122,10 +123,15 @@ def test_it_names_what_is_missing_before_anything_is_sent(sandbox: Sandbox, key:
 @publishers
 def test_an_answer_that_never_comes_leaves_one_posting(sandbox: Sandbox, key: str):
     sandbox.plan(traits_of(key).publishes, {"kind": "swallowed"})
-    with publishing(sandbox, key, options=Options(request_seconds=1.0)) as reader:
+    with publishing(sandbox, key, options=Options(request_seconds=4.0)) as reader:
         with pytest.raises(Transient) as caught:
             reader.source.publish(DRAFT)
         assert caught.value.was_sent
+    deadline = time.monotonic() + 60
+    while not ads(sandbox, key):
+        assert time.monotonic() < deadline, "it never arrived"
+        time.sleep(0.05)
+    with publishing(sandbox, key) as reader:
         if publisher(key).finds:
             assert reader.source.find(DRAFT) is not None
         else:
@@ -154,7 +160,7 @@ def test_a_storm_while_publishing_is_named_and_not_repeated(
 ):
     caplog.set_level(logging.DEBUG)
     sandbox.plan(traits_of(key).publishes, {"kind": kind, **({"seconds": 300} if kind == "429_seconds" else {})})
-    with publishing(sandbox, key, options=Options(request_seconds=5.0)) as reader:
+    with publishing(sandbox, key, options=Options(request_seconds=30.0)) as reader:
         with pytest.raises(ConnectorError) as caught:
             reader.source.publish(DRAFT)
         assert_silent(sandbox, key, caught.value, caplog)

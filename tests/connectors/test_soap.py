@@ -1,6 +1,5 @@
 """Reading SOAP: hostile XML is refused before it costs anything."""
 
-import time
 import tracemalloc
 from datetime import UTC, datetime
 from xml.etree.ElementTree import Element
@@ -46,13 +45,11 @@ def external(target: str) -> str:
 )
 def test_a_document_type_is_refused_before_it_costs_anything(text: str):
     tracemalloc.start()
-    started = time.monotonic()
     with pytest.raises(SchemaDrift, match="document type or entities"):
         read_body(answer(text))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 4 * 1024 * 1024
-    assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize("text", ["", "{}", "<a", "<a/>", OPEN, f"{OPEN}\x00{CLOSE}", "<!doctype html><html></html>"])

@@ -13,7 +13,7 @@ from tests.connectors.drafts import ADVERT, ads
 from tests.jobs.board_scenes import connect_board
 from tests.launch import RunningApp, running_app
 from tests.people import ADMIN, MANAGER, seed_people
-from tests.ui.screens import PATIENCE, show
+from tests.ui.screens import show
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
@@ -56,11 +56,12 @@ def working_app(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> I
 
 def open_posting(page: Page, app: RunningApp) -> None:
     """Choose the only posting in the table."""
+    page.set_default_timeout(LONG)
     show(page, app, "/Postings")
     table = page.get_by_test_id("stDataFrame").first
-    expect(table).to_be_visible(timeout=PATIENCE)
+    expect(table).to_be_visible(timeout=LONG)
     table.click(position={"x": 18, "y": 52})
-    expect(page.get_by_text("Published on")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Published on")).to_be_visible(timeout=LONG)
 
 
 def line(page: Page, connection: str) -> Locator:
@@ -72,7 +73,7 @@ def save_advert(page: Page, **values: str) -> None:
     """Fill in the form and save it."""
     page.get_by_role("button", name="Advert").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_text("Questions to applicants")).to_be_visible(timeout=PATIENCE)
+    expect(dialog.get_by_text("Questions to applicants")).to_be_visible(timeout=LONG)
     for label, text in values.items():
         dialog.locator(f'input[aria-label="{label.replace("_", " ")}"]').fill(text)
     dialog.get_by_role("button", name="Save").click()
@@ -82,9 +83,9 @@ def test_what_is_missing_is_said_before_anything_is_sent(working_app, sandbox, v
     page = visit(working_app, ADMIN)
     open_posting(page, working_app)
     zip_line = line(page, "ZipRecruiter")
-    expect(zip_line.get_by_text("Not published").first).to_be_visible()
+    expect(zip_line.get_by_text("Not published").first).to_be_visible(timeout=LONG)
     zip_line.get_by_role("button", name="Publish").click()
-    expect(zip_line.get_by_text("A city is needed.")).to_be_visible(timeout=PATIENCE)
+    expect(zip_line.get_by_text("A city is needed.")).to_be_visible(timeout=LONG)
     assert ads(sandbox, "ziprecruiter") == {}
 
 
@@ -92,21 +93,21 @@ def test_a_refusal_stands_next_to_its_field_and_a_correction_goes_live(working_a
     page = visit(working_app, ADMIN)
     open_posting(page, working_app)
     save_advert(page, City="Austin")
-    expect(page.get_by_text("The advert is saved.")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("The advert is saved.")).to_be_visible(timeout=LONG)
     zip_line = line(page, "ZipRecruiter")
     zip_line.get_by_role("button", name="Publish").click()
     expect(zip_line.get_by_text("postal_code is not one of this country")).to_be_visible(timeout=LONG)
-    expect(zip_line.get_by_text("Refused").first).to_be_visible()
+    expect(zip_line.get_by_text("Refused").first).to_be_visible(timeout=LONG)
     page.get_by_role("button", name="Advert").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_text("ZipRecruiter: postal_code is not one of this country")).to_be_visible(timeout=PATIENCE)
+    expect(dialog.get_by_text("ZipRecruiter: postal_code is not one of this country")).to_be_visible(timeout=LONG)
     dialog.locator('input[aria-label="Country"]').fill("Germany")
     dialog.get_by_role("button", name="Save").click()
-    expect(dialog.get_by_text("A country is two letters")).to_be_visible(timeout=PATIENCE)
+    expect(dialog.get_by_text("A country is two letters")).to_be_visible(timeout=LONG)
     dialog.locator('input[aria-label="Country"]').fill("US")
     dialog.locator('input[aria-label="Postal code"]').fill("78701")
     dialog.get_by_role("button", name="Save").click()
-    expect(dialog).to_have_count(0, timeout=PATIENCE)
+    expect(dialog).to_have_count(0, timeout=LONG)
     zip_line.get_by_role("button", name="Publish").click()
     expect(zip_line.get_by_text("Live").first).to_be_visible(timeout=LONG)
     (ad,) = ads(sandbox, "ziprecruiter").values()
@@ -127,17 +128,17 @@ def test_taking_it_off_closes_it_there(working_app, sandbox, visit: Visit):
 def test_a_hiring_manager_sees_where_it_stands_and_no_button(working_app, visit: Visit):
     page = visit(working_app, MANAGER)
     open_posting(page, working_app)
-    expect(line(page, "ZipRecruiter")).to_be_visible(timeout=PATIENCE)
+    expect(line(page, "ZipRecruiter")).to_be_visible(timeout=LONG)
     for name in ("Publish", "Update", "Take off", "Advert"):
-        expect(page.get_by_role("button", name=name)).to_have_count(0)
+        expect(page.get_by_role("button", name=name)).to_have_count(0, timeout=LONG)
 
 
 def test_a_connection_without_numbers_is_connected_and_has_nothing_to_sync(working_app, visit: Visit):
     page = visit(working_app, ADMIN, "/Platforms")
     card = page.locator('[class*="st-key-connection_card_"]').filter(has_text="ZipRecruiter").first
-    expect(card.get_by_text("Connected").first).to_be_visible(timeout=PATIENCE)
-    expect(card.get_by_text("ZipRecruiter has no endpoint for views")).to_be_visible()
-    expect(card.get_by_role("button", name="Sync now")).to_have_count(0)
+    expect(card.get_by_text("Connected").first).to_be_visible(timeout=LONG)
+    expect(card.get_by_text("ZipRecruiter has no endpoint for views")).to_be_visible(timeout=LONG)
+    expect(card.get_by_role("button", name="Sync now")).to_have_count(0, timeout=LONG)
     card.get_by_role("button", name="More").click()
-    expect(page.get_by_text("Switch on or off")).to_be_visible()
-    expect(page.get_by_text("Full sync, 12 months")).to_have_count(0)
+    expect(page.get_by_text("Switch on or off")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("Full sync, 12 months")).to_have_count(0, timeout=LONG)
