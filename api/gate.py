@@ -18,6 +18,8 @@ from settings import Settings
 _LOG = structlog.get_logger(__name__)
 #: Headers only we may set, or that proxies set and we have read.
 _STRIPPED = (SESSION_HEADER, b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"forwarded")
+_NEVER = frozenset({"TRACE", "CONNECT", "TRACK"})
+_NOT_OURS = "This server does not answer to that name. Set PUBLIC_URL to the address visitors use."
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_MOUNTS = ("/api", "/auth", "/health", "/l", "/r", "/track.js", "/metrics")
 #: Called by programs and browsers of other sites, each with a check of its own: signature, tracker key.
@@ -67,14 +69,16 @@ class Gate:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        direct = self._direct(scope)
-        told = "" if direct else cookie(scope, visit_cookie_name(self.house.settings))
+        if scope["type"] == "http" and (direct := self._direct(scope["path"])):
+            await self._serve_directly(direct, scope, receive, send)
+            return
+        told = cookie(scope, visit_cookie_name(self.house.settings))
         metrics = self._may_read_metrics(scope)
         scope = self._readdressed(scope)
         if scope["type"] == "websocket":
             await guard_socket(self.app, self.house.names, self.house.settings, (scope, receive, send))
             return
-        answer = _Answer(self.house, scope, send, has_visit=bool(told), is_direct=direct is not None)
+        answer = _Answer(self.house, scope, send, has_visit=bool(told))
         with structlog.contextvars.bound_contextvars(request_id=answer.request_id):
             refusal = self._refusal(scope, metrics=metrics) or await self._session_refusal(scope)
             if refusal is not None:
@@ -82,20 +86,37 @@ class Gate:
                 return
             if _is_below(scope["path"], _OWN_MOUNTS):
                 receive = bounded(receive, scope)
-            try:
-                await (direct or self.app)(scope, receive, answer.send)
-            except Exception:
-                if answer.is_started:
-                    raise
-                _LOG.exception("request failed")
-                words = f"Something went wrong on our side. The log has more under {answer.request_id}."
-                await answer.refuse(500, words)
+            await self._run(self.app, scope, receive, answer)
 
-    def _direct(self, scope: Scope) -> ASGIApp | None:
+    async def _run(self, app: ASGIApp, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        try:
+            await app(scope, receive, answer.send)
+        except Exception:
+            if answer.is_started:
+                raise
+            _LOG.exception("request failed")
+            words = f"Something went wrong on our side. The log has more under {answer.request_id}."
+            await answer.refuse(500, words)
+
+    def _direct(self, path: str) -> ASGIApp | None:
         """The application that wants nothing in between; None for what goes through Streamlit's stack."""
-        if scope["type"] != "http":
-            return None
-        return next((app for mount, app in self.house.direct.items() if _is_below(scope["path"], (mount,))), None)
+        for mount, app in self.house.direct.items():
+            if path.startswith(mount) and (len(path) == len(mount) or path[len(mount)] == "/"):
+                return app
+        return None
+
+    async def _serve_directly(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        """Only what an application of programs needs: a name of ours, the sender's address, a bounded body, an id."""
+        answer = _Answer(self.house, scope, send, has_visit=True, is_direct=True)
+        # Never unbound: the server gives each request a task, and with it a context of its own.
+        structlog.contextvars.bind_contextvars(request_id=answer.request_id)
+        if scope["method"] in _NEVER:
+            await answer.refuse(405, "Method not allowed")
+        elif not self.house.names.is_ours(header(scope, b"host")):
+            await answer.refuse(400, _NOT_OURS)
+        else:
+            scope = self._readdressed(scope)
+            await self._run(app, scope, bounded(receive, scope), answer)
 
     def _readdressed(self, scope: Scope) -> Scope:
         """The scope with the visitor's address, and without headers nobody outside may set."""
@@ -117,11 +138,11 @@ class Gate:
 
     def _refusal(self, scope: Scope, *, metrics: bool) -> tuple[int, str] | None:
         path, method = scope["path"], scope["method"]
-        if method in {"TRACE", "CONNECT", "TRACK"}:
+        if method in _NEVER:
             return 405, "Method not allowed"
         host = header(scope, b"host")
         if not self.house.names.is_ours(host) and not _is_below(path, ("/health",)):
-            return 400, "This server does not answer to that name. Set PUBLIC_URL to the address visitors use."
+            return 400, _NOT_OURS
         is_open = _is_below(path, _OPEN_TO_OTHERS)
         if method not in _SAFE_METHODS and not is_open and self._is_foreign(scope, host):
             return 403, "Requests from other sites are not accepted"
@@ -164,7 +185,7 @@ class Gate:
 class _Answer:
     """The sending side of one request: adds the headers, the request id, and the visit cookie to pages."""
 
-    def __init__(self, house: House, scope: Scope, send: Send, *, has_visit: bool, is_direct: bool) -> None:
+    def __init__(self, house: House, scope: Scope, send: Send, *, has_visit: bool, is_direct: bool = False) -> None:
         self.request_id = secrets.token_hex(8)
         self.is_started = False
         self._house, self._scope, self._send, self._has_visit = house, scope, send, has_visit
