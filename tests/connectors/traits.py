@@ -13,7 +13,7 @@ from domain.facts import Fact
 
 Told = Mapping[str, Any]
 Request = Mapping[str, Any]
-TEXT, FLAG, LONG = str, bool, re.compile(r"\d+")
+TEXT, FLAG = str, bool
 
 
 @dataclass(frozen=True)
@@ -101,12 +101,6 @@ def check_query(request: Request, known: Mapping[str, set[str]]) -> dict[str, st
     query = dict(parse_qsl(request["query"], keep_blank_values=True))
     assert set(query) <= names, query
     return query
-
-
-def check_days(query: Mapping[str, str], *names: str) -> None:
-    """Assert that these parameters are dates where they are there."""
-    for name in set(names) & set(query):
-        date.fromisoformat(query[name])
 
 
 def check_shape(value: Any, shape: Any, at: str) -> None:

@@ -7,38 +7,11 @@ from typing import Any
 from connectors.company_website import CompanyWebsite
 from domain.facts import Fact
 from domain.platforms import find_platform
-from tests.connectors.traits import (
-    FLAG,
-    LONG,
-    TEXT,
-    Request,
-    Told,
-    Traits,
-    check_agent,
-    check_shape,
-    check_token_request,
-)
+from tests.connectors.specified import check_message, specification
+from tests.connectors.traits import Request, Told, Traits, check_agent, check_token_request
 
-NAMED = {"name": TEXT}
-STRING_FILTER = {"matchType": TEXT, "value": TEXT, "caseSensitive": FLAG}
-LIST_FILTER = {"values": [TEXT], "caseSensitive": FLAG}
-FILTER: dict[str, Any] = {
-    "filter": {"fieldName": TEXT, "stringFilter": STRING_FILTER, "inListFilter": LIST_FILTER},
-}
-FILTER["andGroup"] = FILTER["orGroup"] = {"expressions": [FILTER]}
-FILTER["notExpression"] = FILTER
-RUN_REPORT: dict[str, Any] = {
-    "dateRanges": [{"startDate": TEXT, "endDate": TEXT}],
-    "dimensions": [NAMED],
-    "metrics": [NAMED],
-    "dimensionFilter": FILTER,
-    "orderBys": [{"dimension": {"dimensionName": TEXT, "orderType": TEXT}, "desc": FLAG}],
-    "limit": LONG,
-    "offset": LONG,
-    "keepEmptyRows": FLAG,
-    "returnPropertyQuota": FLAG,
-}
-BATCH = {"requests": [RUN_REPORT]}
+#: Google's discovery document, as far as it speaks of batches of reports.
+SPECIFIED = specification("ga4_requests.json")
 
 
 class SmallSite(CompanyWebsite):
@@ -61,15 +34,22 @@ def fields(told: Told) -> dict[str, Any]:
 
 
 def check_request(request: Request) -> None:
-    """Batches of reports as the Data API's discovery document has them, and the token endpoint."""
+    """Batches of reports by Google's discovery document and the limits it states in words, and the token endpoint."""
     check_agent(request)
     if check_token_request(request):
         return
-    assert request["method"] == "POST"
-    assert re.fullmatch(r"/v1beta/properties/\d+:batchRunReports", request["path"])
+    call = SPECIFIED["call"]
+    before, after = f"/{call['path']}".split("{+property}")
+    assert request["method"] == call["method"]
+    assert request["path"].startswith(before)
+    assert request["path"].endswith(after)
+    name = request["path"].removeprefix(before).removesuffix(after)
+    assert re.search(call["property"], name)
+    assert re.fullmatch(r"properties/\d+", name)
+    assert request["query"] == ""
     assert request["headers"]["content-type"] == "application/json"
     body = json.loads(request["body"])
-    check_shape(body, BATCH, "body")
+    check_message(body, {"message": "BatchRunReportsRequest"}, SPECIFIED["messages"], "body")
     assert 1 <= len(body["requests"]) <= 5
     for report in body["requests"]:
         assert len(report["dimensions"]) <= 9

@@ -1,17 +1,24 @@
 """Indeed as the conformance suite meets it."""
 
+import copy
 from typing import Any
+from urllib.parse import parse_qsl
 
 from connectors.indeed import Indeed
-from tests.connectors.traits import Request, Told, Traits, check_agent, check_days, check_query, check_token_request
+from tests.connectors.specified import check_parameters, specification
+from tests.connectors.traits import Request, Told, Traits, check_agent, check_query, check_token_request
 
-QUERIES = {
-    r"/ads/v1/campaigns": {"perPage", "start", "status", "type", "fields", "campaignIds"},
-    r"/ads/v1/campaigns/[^/]+/stats": {"startDate", "endDate", "merge", "perPage", "start"},
-    r"/ads/v1/stats": {"startDate", "endDate", "v"},
-    r"/ads/v1/stats/[^/]+": {"v"},
-    r"/v2/api/appinfo": set[str](),
+#: Indeed's Swagger of 2021, and what its documentation has added since: newer reports, the postings of a campaign.
+SPECIFIED: dict[str, Any] = copy.deepcopy(specification("indeed_parameters.json")["paths"])
+for path in ("/v1/stats", "/v1/stats/{reportId}"):
+    SPECIFIED[path]["v"]["one_of"] = ["1", "5", "6", "7", "8"]
+SPECIFIED["/v1/campaigns/{campaignId}/jobDetails"] = {
+    "start": {"in": "query", "type": "integer"},
+    "perPage": {"in": "query", "type": "integer"},
+    "hash": {"in": "query", "type": "string"},
 }
+#: Its older way to name the account; today the token does.
+RETIRED = {"advertiserId"}
 
 
 class SmallIndeed(Indeed):
@@ -26,10 +33,18 @@ def fields(told: Told) -> dict[str, Any]:
 
 
 def check_request(request: Request) -> None:
-    """The advertising API and the token endpoint."""
+    """The advertising API by its Swagger, whom the token is for, and the token endpoint."""
     check_agent(request)
-    if not check_token_request(request):
-        check_days(check_query(request, QUERIES), "startDate", "endDate")
+    if check_token_request(request):
+        return
+    if request["path"].startswith("/v2/"):
+        check_query(request, {"/v2/api/appinfo": set()})
+        return
+    assert request["method"] == "GET"
+    assert request["path"].startswith("/ads/")
+    query = dict(parse_qsl(request["query"], keep_blank_values=True))
+    check_parameters(request["path"].removeprefix("/ads"), query, SPECIFIED)
+    assert not RETIRED & set(query)
 
 
 TRAITS = Traits(
