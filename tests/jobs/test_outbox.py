@@ -249,3 +249,16 @@ def test_an_application_names_the_posting_as_we_called_it_there(store, settings,
         assert PostingIndex(session, company.id).find("req-1-0F3A9C", "") == posting
         assert PostingIndex(session, company.id).find("REQ-1", "") == posting
         assert PostingIndex(session, company.id).find("REQ-2-0f3a9c", "") is None
+
+
+def test_a_close_never_overtakes_what_was_asked_before_it(store, settings, sandbox, company, board):
+    posting = make_posting(store, company)
+    sandbox.plan(f"^{JOB}$", {"kind": "reset"})
+    ask(store, board, posting, draft_of(), now=NOW)
+    assert send_all(store, settings) == ["unknown"]
+    ask(store, board, posting, draft_of(), "close", now=NOW)
+    other = make_posting(store, company, 2)
+    ask(store, board, other, draft_of(2), now=NOW)
+    assert send_all(store, settings) == ["done"], "only the other posting is free to go"
+    assert send_all(store, settings, NOW + timedelta(days=1)) == ["done", "done"]
+    assert standings(store) == {"REQ-1-0f3a9c": ("closed", posting), "REQ-2-0f3a9c": ("live", other)}
