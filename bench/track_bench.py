@@ -12,7 +12,7 @@ from actions.users import add_company
 from actions.viewer import Viewer
 from bench.bare import serving
 from bench.databases import KEY, KINDS, LABELS, fresh_store
-from bench.events_bench import figures, measure, port_of, wait_until_idle
+from bench.events_bench import figures, in_turns, measure, port_of, wait_until_idle
 from bench.figures import Figure, Scale
 from bench.pouring import Poured, request_bytes
 from store.opening import Store
@@ -43,14 +43,13 @@ def _tracked(kind: str, count: int) -> list[Figure]:
         app = stack.enter_context(running_app(settings.database_url, settings.data_dir, **more))
         bare_port, bare_pid = stack.enter_context(serving())
         ours = _requests(app, key, count + _WARM)
-        bare = [request_bytes(f"127.0.0.1:{bare_port}", "/take", ours[0].partition(b"\r\n\r\n")[2], {})] * count
+        bare = [one.replace(b"/api/track", b"/take", 1) for one in ours[:count]]
         measure(bare_port, bare_pid, bare[:_WARM])
         measure(port_of(app), app.process.pid, ours[:_WARM])
         wait_until_idle(app.process.pid)
-        plain = measure(bare_port, bare_pid, bare)
-        poured, cpu = measure(port_of(app), app.process.pid, ours[_WARM:])
-        _must_be_stored(store, poured, count + _WARM)
-    return figures(LABELS[kind], "tracked event", plain, (poured, cpu))
+        plain, poured = in_turns((bare_port, bare_pid, bare), (port_of(app), app.process.pid, ours[_WARM:]))
+        _must_be_stored(store, poured[0], count + _WARM)
+    return figures(LABELS[kind], "tracked event", plain, poured)
 
 
 def _site(store: Store) -> str:
