@@ -37,20 +37,9 @@ ANSWERED = {
     "gzip_bomb",
 }
 MANGLED = {"truncated", "drip", "reset", "garbage", "chunked_cut", "mislabelled_gzip"}
-ACTED = {
-    "token_expired",
-    "token_revoked",
-    "loop",
-    "duplicate_page",
-    "day_limit",
-    "version_sunset",
-    "authwall",
-    "blocked",
-    "credits_gone",
-    "queued",
-    "bare_list",
-    "blurred",
-}
+# Some are one platform's own.
+OWN = {"day_limit", "version_sunset", "authwall", "blocked", "credits_gone", "queued", "bare_list", "blurred"}
+ACTED = {"token_expired", "token_revoked", "loop", "duplicate_page"} | OWN
 KINDS = ANSWERED | MANGLED | ACTED | {"hang", "swallowed"}
 
 
