@@ -35,7 +35,9 @@ class Settings:
     trusted_proxies: str = _setting(
         "TRUSTED_PROXIES", "", "Addresses or networks of proxies whose headers are believed."
     )
-    metrics_token: str = _setting("METRICS_TOKEN", "", "Bearer token for /metrics and /_stcore/metrics from other machines.")
+    metrics_token: str = _setting(
+        "METRICS_TOKEN", "", "Bearer token for /metrics and /_stcore/metrics from other machines."
+    )
     log_level: str = _setting("LOG_LEVEL", "info", "debug, info, warning or error.")
     workers_text: str = _setting("WORKERS", "2", "Processes that run syncs and aggregation; 0 runs none here.")
     session_idle_text: str = _setting(

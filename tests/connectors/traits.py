@@ -4,7 +4,7 @@ import importlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -66,7 +66,7 @@ class Traits:
         lambda _now, seconds: {"kind": "429_date", "seconds": seconds},
         lambda _now, seconds: {"kind": "429_date", "seconds": seconds, "format": "rfc850"},
     )
-    wait_seconds: int = 4
+    wait_seconds: int = 20
     publishes: str = ""
     publishing: Mapping[str, Any] = field(default_factory=dict)
     plain: dict[str, Any] = field(default_factory=lambda: {"kind": "429_plain"})
