@@ -64,12 +64,12 @@ def publish(
         place = _place(session, viewer, posting_id, config_id)
         if place.posting.status != "open":
             raise ValueError("Only an open posting can be published. Reopen it first.")
-        draft = _draft(session, settings, viewer, place, now).model_copy(update={"boost": boost})
+        draft = _draft(session, settings, viewer, place, now=now).model_copy(update={"boost": boost})
         problems = place.kind.problems(draft)
         if problems:
             return Asked(problems=problems)
         kind = "update" if _stands(session, place) else "publish"
-        return Asked(_ask(session, viewer, place, (kind, draft), now))
+        return Asked(_ask(session, viewer, place, (kind, draft), now=now))
 
 
 def close(
@@ -79,8 +79,8 @@ def close(
     require_admin(store, viewer, "posting.unpublish", posting_id, now=now)
     with store.writing(Urgency.EVENT) as session:
         place = _place(session, viewer, posting_id, config_id)
-        draft = _draft(session, settings, viewer, place, now)
-        return Asked(_ask(session, viewer, place, ("close", draft), now))
+        draft = _draft(session, settings, viewer, place, now=now)
+        return Asked(_ask(session, viewer, place, ("close", draft), now=now))
 
 
 def again(store: Store, viewer: Viewer, posting_id: uuid.UUID, config_id: uuid.UUID, *, now: datetime) -> None:
@@ -152,7 +152,7 @@ def _stands(session: Session, place: _Place) -> bool:
     return bool(done) and done[-1].kind != "close"
 
 
-def _ask(session: Session, viewer: Viewer, place: _Place, what: tuple[str, Draft], now: datetime) -> str:
+def _ask(session: Session, viewer: Viewer, place: _Place, what: tuple[str, Draft], *, now: datetime) -> str:
     kind, draft = what
     wish = Wish(
         company_id=viewer.company_id,
@@ -169,7 +169,7 @@ def _ask(session: Session, viewer: Viewer, place: _Place, what: tuple[str, Draft
     return entry.state
 
 
-def _draft(session: Session, settings: Settings, viewer: Viewer, place: _Place, now: datetime) -> Draft:
+def _draft(session: Session, settings: Settings, viewer: Viewer, place: _Place, *, now: datetime) -> Draft:
     posting, config = place.posting, place.config
     company = session.get_one(Company, viewer.company_id)
     return Draft(
@@ -178,13 +178,13 @@ def _draft(session: Session, settings: Settings, viewer: Viewer, place: _Place, 
         title=posting.title,
         company=company.name,
         department=posting.department,
-        apply_url=_apply_address(session, settings, viewer, place, now),
+        apply_url=_apply_address(session, settings, viewer, place, now=now),
         opened_on=posting.opened_on,
         advert=Advert.model_validate(posting.advert),
     )
 
 
-def _apply_address(session: Session, settings: Settings, viewer: Viewer, place: _Place, now: datetime) -> str:
+def _apply_address(session: Session, settings: Settings, viewer: Viewer, place: _Place, *, now: datetime) -> str:
     """Our tracked link where one can lead there and others can reach us; else the address with its UTM words."""
     posting, platform = place.posting, place.config.platform
     origins = list_origins(session, viewer.company_id)
