@@ -16,11 +16,11 @@ from urllib.parse import quote
 from pydantic import Field
 
 from connectors import indeed_stats
-from connectors.contract import Account, Closed, Limits, MetricsSource, Offered, Page, Wait
+from connectors.contract import Account, Closed, Limits, MetricsSource, Offered, Page, Session, Wait
 from connectors.errors import ConfigError, SchemaDrift, Transient
 from connectors.indeed_account import IndeedAccount, IndeedSignIn, grant_of
 from connectors.indeed_csv import parse_report
-from connectors.indeed_stats import Campaign, Campaigns, Entries, Envelope, Sums
+from connectors.indeed_stats import Advertised, Adverts, Campaign, Campaigns, Entries, Envelope, Sums
 from connectors.paging import LinkPages, within
 from domain.facts import Breakdown, Scope, Window
 
@@ -115,6 +115,11 @@ class Indeed(IndeedAccount[IndeedConfig], MetricsSource[IndeedConfig]):
     chunk_days: ClassVar[int] = SPAN_DAYS
     time_zone = "America/Chicago"
     campaigns_per_page: ClassVar[int] = 500
+    adverts_per_page: ClassVar[int] = 500
+
+    def __init__(self, config: IndeedConfig, session: Session) -> None:
+        super().__init__(config, session)
+        self._requisitions: dict[str, dict[str, str]] = {}
 
     def check(self) -> Account:
         """The token for the employer, its name, and the list of campaigns, which is what a read starts with."""
@@ -179,7 +184,7 @@ class Indeed(IndeedAccount[IndeedConfig], MetricsSource[IndeedConfig]):
                     at = replace(at.without(day), orders=(*at.orders, day))
                 elif text is not None:
                     at = at.without(day)
-                    yield _posting_page(text, date.fromisoformat(day), at)
+                    yield self._posting_page(text, date.fromisoformat(day), at)
             if at.polls >= POLLS and (at.reports or at.orders):
                 raise Transient("reports by posting are still not ready", cause="timeout")
             if at.orders:
@@ -237,6 +242,40 @@ class Indeed(IndeedAccount[IndeedConfig], MetricsSource[IndeedConfig]):
             return GONE
         return None if answer.status == 202 else answer.text()
 
+    def _posting_page(self, text: str, day: date, at: Cursor) -> Page:
+        report = parse_report(text, day, self._requisition_of)
+        whole = Closed(indeed_stats.METRICS, Scope.POSTING, day, day + timedelta(days=1))
+        return Page(
+            report.facts,
+            at.text(),
+            postings=report.postings,
+            closed=(whole,) if report.is_complete else (),
+            rejected=dict(report.rejected),
+        )
+
+    def _requisition_of(self, campaign: str, title: str) -> str:
+        """The requisition behind a line without its number, "" where the campaign does not say. Calls cost: a campaign
+        is asked once, and only when a line needs it."""
+        if campaign not in self._requisitions:
+            self._requisitions[campaign] = indeed_stats.requisitions(self._adverts(campaign))
+        return self._requisitions[campaign].get(title, "")
+
+    def _adverts(self, campaign: str) -> list[Advertised]:
+        """The postings of a campaign, none where it is gone. https://docs.indeed.com/sponsored-jobs-api/campaigns"""
+        found: list[Advertised] = []
+        path = f"/v1/campaigns/{quote(campaign, safe='')}/jobDetails?perPage={self.adverts_per_page}"
+        pages = LinkPages(API, API + path)
+        while not pages.is_done:
+            try:
+                page = self._get(pages.url, Envelope[Adverts])
+            except ConfigError as error:
+                if error.cause != "account_unknown":
+                    raise
+                return []
+            found += indeed_stats.adverts_of(page)
+            pages.advance(page.next_link())
+        return found
+
     def _get(self, url: str, shape: type[Envelope[Any]]) -> Envelope[Any]:
         return self.session.http.get(url, bearer=self.bearer()).decode(shape)
 
@@ -253,15 +292,3 @@ def _report_days(window: Window) -> list[date]:
     """The window's last seven days, as far as they may still be restated: older ones are too dear to ask for."""
     first = max(window.start, window.final_before, window.end - timedelta(days=REPORT_DAYS))
     return [first + timedelta(days=offset) for offset in range((window.end - first).days)]
-
-
-def _posting_page(text: str, day: date, at: Cursor) -> Page:
-    report = parse_report(text, day)
-    whole = Closed(indeed_stats.METRICS, Scope.POSTING, day, day + timedelta(days=1))
-    return Page(
-        report.facts,
-        at.text(),
-        postings=report.postings,
-        closed=(whole,) if report.is_complete else (),
-        rejected=dict(report.rejected),
-    )

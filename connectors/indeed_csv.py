@@ -1,4 +1,7 @@
-"""Indeed's report of one day: CSV with a line for each posting, campaign and device; headers change spelling."""
+"""Indeed's report of one day: CSV with a line for each posting, campaign and device; headers change spelling.
+
+Versions 6 to 8 are read: columns are known by their normalised names, others are ignored.
+"""
 
 import csv
 import io
@@ -22,8 +25,25 @@ _SUMS = {
     "apply_starts": ("applystarts", "organicapplystarts"),
     "applications": ("conversions",),
 }
+#: What we need, in Indeed's spelling: for telling what is missing.
+_NEEDED = (
+    "Job Reference Number",
+    "Clicks",
+    "Impressions",
+    "Conversions",
+    "Spend (currency)",
+    "Organic Clicks",
+    "Organic Impressions",
+    "Apply Starts",
+    "Organic Apply Starts",
+)
 _REFS = ("jobreferencenumber", "employerjobiduuid", "employerjobid", "employerjobidiri", "job")
+_KNOWN = {"campaignid", "spend", *_REFS, *(column for columns in _SUMS.values() for column in columns)}
 _SPEND = re.compile(r"([0-9.]+)\s*(?:\(\s*([A-Za-z]{3})\s*\))?")
+
+
+#: The requisition of a posting, by its campaign's id and its title.
+RequisitionOf = Callable[[str, str], str]
 
 
 @dataclass
@@ -40,13 +60,17 @@ class PostingReport:
         return not self.rejected
 
 
-def parse_report(text: str, day: date) -> PostingReport:
-    """The report's text as facts, devices and campaigns added up. Raises SchemaDrift when a column is missing."""
-    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+def parse_report(text: str, day: date, requisition_of: RequisitionOf | None = None) -> PostingReport:
+    """The report's text as facts, devices and campaigns added up. Raises SchemaDrift when a column is missing.
+
+    `requisition_of` is asked, with the campaign's id and the posting's title, for lines without a reference number; ""
+    where it does not know.
+    """
+    rows = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     try:
         headers = [normalised(cell) for cell in next(rows, [])]
         _check(headers)
-        found = _Sums()
+        found = _Sums(requisition_of)
         for cells in rows:
             if cells:
                 found.take(headers, cells)
@@ -64,20 +88,22 @@ def normalised(header: str) -> str:
     ('spend', 'jobreferencenumber', 'employerjobiduuid')
     """
     plain = re.sub(r"[^a-z0-9]", "", header.casefold())
-    return "spend" if plain.startswith("spend") else plain
+    return "spend" if re.fullmatch(r"spend(currency|[a-z]{3})?", plain) else plain
 
 
 def _check(headers: list[str]) -> None:
-    wanted = {"jobreferencenumber", "spend", *(column for columns in _SUMS.values() for column in columns)}
-    missing = sorted(wanted - set(headers))
+    missing = [name for name in _NEEDED if normalised(name) not in headers]
     if missing:
         raise SchemaDrift(f"the report lacks columns: {', '.join(missing)}")
+    if len({name for name in headers if name in _KNOWN}) < sum(name in _KNOWN for name in headers):
+        raise SchemaDrift("the report has a column twice")
 
 
 class _Sums:
     """Adds lines up by posting."""
 
-    def __init__(self) -> None:
+    def __init__(self, requisition_of: RequisitionOf | None) -> None:
+        self._requisition_of = requisition_of
         self._counts: Counter[tuple[str, str]] = Counter()
         self._spend: dict[tuple[str, str], Decimal] = {}
         self._postings: dict[str, PostingSeen] = {}
@@ -89,6 +115,7 @@ class _Sums:
             self._rejected["cells"] += 1
             return
         line = dict(zip(headers, cells, strict=True))
+        line["jobreferencenumber"] = self._reference(line)
         ref = next((text for name in _REFS if (text := clean(line.get(name, ""), 200))), "")
         values = {metric: _added(line, columns) for metric, columns in _SUMS.items()}
         spent = _SPEND.fullmatch(line["spend"].strip() or "0")
@@ -106,10 +133,15 @@ class _Sums:
         if cost and spent:
             key = ref, spent[2].upper()
             self._spend[key] = self._spend.get(key, Decimal()) + cost
-        requisition = clean(line["jobreferencenumber"], 200)
-        self._postings.setdefault(
-            ref, PostingSeen(ref=ref, title=clean(line.get("job", "")), requisition_ref=requisition)
-        )
+        seen = PostingSeen(ref=ref, title=clean(line.get("job", "")), requisition_ref=line["jobreferencenumber"])
+        self._postings.setdefault(ref, seen)
+
+    def _reference(self, line: dict[str, str]) -> str:
+        told = clean(line["jobreferencenumber"], 200)
+        title, campaign = clean(line.get("job", "")), line.get("campaignid", "").strip()
+        if told or self._requisition_of is None or not title or not campaign:
+            return told
+        return self._requisition_of(campaign, title)
 
     def report(self, day: date) -> PostingReport:
         """What the lines come to."""

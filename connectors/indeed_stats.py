@@ -88,6 +88,19 @@ class Entries(msgspec.Struct):
     entries: list[Entry] | Entry
 
 
+class Advertised(msgspec.Struct, rename="camel"):
+    """One posting of a campaign; the reference number is the employer's own."""
+
+    title: str = ""
+    ref_num: str | None = None
+
+
+class Adverts(msgspec.Struct):
+    """A page of a campaign's postings."""
+
+    entries: list[Advertised] | Advertised | None
+
+
 def _listed(found: list[Any] | Any | None) -> list[Any]:
     if found is None:
         return []
@@ -102,6 +115,24 @@ def campaigns_of(page: Envelope[Campaigns]) -> list[Campaign]:
 def entries_of(page: Envelope[Entries]) -> list[Entry]:
     """A page's days, whether listed or alone."""
     return _listed(page.data.entries)
+
+
+def adverts_of(page: Envelope[Adverts]) -> list[Advertised]:
+    """The page's postings."""
+    return _listed(page.data.entries)
+
+
+def requisitions(adverts: Iterable[Advertised]) -> dict[str, str]:
+    """Title → reference number, "" for titles that several requisitions share: those cannot be told apart.
+
+    >>> requisitions([Advertised("Cook", "R-1"), Advertised("Smith", "R-2"), Advertised("Smith", "R-3")])
+    {'Cook': 'R-1', 'Smith': ''}
+    """
+    found: dict[str, str] = {}
+    for advert in adverts:
+        title, ref = clean(advert.title), clean(advert.ref_num or "", 200)
+        found[title] = ref if found.get(title, ref) == ref else ""
+    return found
 
 
 def labels(campaigns: Iterable[Campaign]) -> dict[str, str]:
