@@ -17,10 +17,12 @@ from store.writes.links import make_link
 from store.writes.tracker import insert_events, save_site
 from tests.launch import running_app
 from tests.people import ADMIN, MANAGER, seed_data_dir
-from tests.ui.screens import PATIENCE, downloaded, settle, show
+from tests.ui.screens import downloaded, settle, show
 
 EVIL = '=HYPERLINK("http://127.0.0.1:9/p") [x](javascript:alert(1)) <b>:red[y]</b>'
 SITE = "https://jobs.acme.example"
+#: Milliseconds: a busy machine takes its time.
+LONG = 90_000
 PERSON = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", "Origin": SITE}
 
 
@@ -50,32 +52,33 @@ def event(company_id, **more):
 def test_an_admin_sets_the_tracker_up_and_sees_events_arrive(tracked, visit):
     app, store, company_id = tracked
     page = visit(app, ADMIN, "/Links")
-    expect(page.get_by_text("Links lead only to your own sites")).to_be_visible()
+    page.set_default_timeout(LONG)
+    expect(page.get_by_text("Links lead only to your own sites")).to_be_visible(timeout=LONG)
     show(page, app, "/Tracker")
     page.get_by_role("textbox", name="Sites, one to a line").fill("http://jobs.acme.example")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("is not the address of a site")).to_be_visible()
+    expect(page.get_by_text("is not the address of a site")).to_be_visible(timeout=LONG)
     page.get_by_role("textbox", name="Sites, one to a line").fill(f"{SITE}/careers\njobs.acme.example")
     page.get_by_role("textbox", name="Address of a posting").fill("/jobs/{slug}")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("A path pattern holds")).to_be_visible()
+    expect(page.get_by_text("A path pattern holds")).to_be_visible(timeout=LONG)
     page.get_by_role("textbox", name="Address of a posting").fill("/jobs/{posting}")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("Nothing has arrived yet")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Nothing has arrived yet")).to_be_visible(timeout=LONG)
     with store.reading() as session:
         site = session.exec(select(TrackerSite)).one()
     assert site.settings == {"origins": [SITE], "path_pattern": "/jobs/{posting}"}
     page.get_by_role("tab", name="Set up").click()
-    expect(page.get_by_text(f'{app.url}/track.js" data-site="{site.key}"')).to_be_visible()
+    expect(page.get_by_text(f'{app.url}/track.js" data-site="{site.key}"')).to_be_visible(timeout=LONG)
     page.get_by_role("tab", name="Arriving").click()
     with store.writing() as session:
         insert_events(session, [event(company_id, filtered_reason="bot", agent=EVIL)])
     told = {"k": site.key, "e": "view", "p": "/jobs/1"}
     assert httpx.post(f"{app.url}/api/track", json=told, headers=PERSON, trust_env=False).status_code == 204
     # Without a click: the panel asks again by itself, and the workers count.
-    expect(page.get_by_text("Events are arriving")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Events are arriving")).to_be_visible(timeout=LONG)
     assert wait_for_views(store) == 1
-    expect(page.get_by_text("Page views, 24 hours")).to_be_visible()
+    expect(page.get_by_text("Page views, 24 hours")).to_be_visible(timeout=LONG)
     show(page, app, "/Tracker")
     page.get_by_role("tab", name="Filtered (1)").click()
     rows = downloaded(page, "download_filtered")
@@ -100,16 +103,17 @@ def test_links_are_made_many_at_a_time_in_words_that_do_not_split(tracked, visit
     with store.writing() as session:
         save_site(session, company_id, "key", {"origins": [SITE]}, now=datetime.now(UTC))
     page = visit(app, ADMIN, "/Links")
+    page.set_default_timeout(LONG)
     make_links(page, ["Nurse", EVIL], ["LinkedIn", "Indeed"], "Spring Fair")
-    expect(page.get_by_text("4 links ready to share")).to_be_visible(timeout=PATIENCE)
-    expect(page.get_by_text("4 links, 0 clicks")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("4 links ready to share")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("4 links, 0 clicks")).to_be_visible(timeout=LONG)
     rows = downloaded(page, "download_links")
     assert {row[2] for row in rows[1:]} == {"spring-fair"}
     assert {row[1] for row in rows[1:]} == {"LinkedIn", "Indeed"}
     assert f"'{EVIL}" in {row[0] for row in rows[1:]}
     assert all(row[6].startswith(f"{app.url}/l/") for row in rows[1:])
     make_links(page, ["Nurse"], ["Facebook"], "springfair", then=False)
-    expect(page.get_by_text("Two spellings split its numbers")).to_be_visible()
+    expect(page.get_by_text("Two spellings split its numbers")).to_be_visible(timeout=LONG)
 
 
 def make_links(page, postings, platforms, campaign, *, then=True):
@@ -141,6 +145,7 @@ def test_a_hiring_manager_sees_links_and_makes_none(tracked, visit):
     with store.writing() as session:
         make_link(session, company_id, values, now=datetime.now(UTC))
     page = visit(app, MANAGER, "/Links")
-    expect(page.get_by_text("Choose a row for its address")).to_be_visible(timeout=PATIENCE)
-    expect(page.get_by_role("button", name="New links")).to_have_count(0)
+    page.set_default_timeout(LONG)
+    expect(page.get_by_text("Choose a row for its address")).to_be_visible(timeout=LONG)
+    expect(page.get_by_role("button", name="New links")).to_have_count(0, timeout=LONG)
     assert any(row[2] == "board" for row in downloaded(page, "download_links"))

@@ -136,7 +136,7 @@ class Visitor:
     def open(self, url: str) -> Page:
         """Open a page, and see that it works."""
         self.page.goto(url)
-        expect(self.page.locator("#works")).to_have_text("works")
+        expect(self.page.locator("#works")).to_have_text("works", timeout=PATIENCE * 1000)
         return self.page
 
 
@@ -158,7 +158,7 @@ def test_a_visit_makes_the_numbers_move_and_leaves_nothing_in_the_browser(career
     page = visitor.open(f"{career.url}/jobs/nurse?utm_source=Indeed&utm_medium=cpc&utm_campaign=Spring")
     page.get_by_role("button", name="Apply").click()
     page.get_by_role("link", name="Send").click()
-    expect(page.get_by_text("Thanks")).to_be_visible()
+    expect(page.get_by_text("Thanks")).to_be_visible(timeout=PATIENCE * 1000)
     career.heard(1, kind="apply_complete")
     kinds = sorted(event.kind for event in career.heard(4, posting_id=career.nurse.id))
     assert kinds == ["apply_complete", "apply_start", "view", "view"]
