@@ -71,7 +71,7 @@ def find_door(store: Store, platform: str, hook_id: str, now: datetime) -> Door 
 
 async def take_in(vault: Vault, door: Door, delivery: Delivery, body: bytes, *, now: datetime) -> Fate:
     """Store a verified delivery; returns after the commit. Raises NotStored."""
-    return await gathering().put(write_deliveries, _arrived(vault, door, delivery, body, now))  # type: ignore[no-any-return]
+    return await gathering().put(write_deliveries, arrived(vault, door, delivery, body, now=now))  # type: ignore[no-any-return]
 
 
 async def note_refusals(door: Door, times: int, cause: str, *, now: datetime) -> None:
@@ -79,7 +79,8 @@ async def note_refusals(door: Door, times: int, cause: str, *, now: datetime) ->
     await gathering().put(write_refusals, RefusedSome(door.endpoint_id, times, cause, now))
 
 
-def _arrived(vault: Vault, door: Door, delivery: Delivery, body: bytes, now: datetime) -> Arrived:
+def arrived(vault: Vault, door: Door, delivery: Delivery, body: bytes, *, now: datetime) -> Arrived:
+    """A verified delivery as it is stored: what could lead to a person sealed, or a keyed digest."""
     inbox_id = new_id()
     ref = vault.digest("webhook-ref", delivery.ref) if delivery.is_personal else key_text(delivery.ref)
     document = _ENCODER.encode(delivery.document)

@@ -10,7 +10,7 @@ import pytest
 from sqlmodel import select
 
 from actions.viewer import Viewer
-from actions.webhooks import _arrived, change_secret, find_door, open_endpoint, run_again
+from actions.webhooks import arrived, change_secret, find_door, open_endpoint, run_again
 from connectors.webhooks.contract import Delivery, Request
 from connectors.webhooks.registry import RECEIVERS
 from domain.facts import Breakdown, Fact, Origin, Scope, day_number
@@ -81,9 +81,9 @@ class Desk:
         return self.put(platform, RECEIVERS[platform].read(request), sent.body, now=now)
 
     def put(self, platform, delivery, body=b"", *, now=NOW):
-        arrived = _arrived(self.store.vault, self.door(platform), delivery, body, now)
+        letter = arrived(self.store.vault, self.door(platform), delivery, body, now=now)
         with self.store.writing() as session:
-            return write_deliveries(session, [arrived])[0]
+            return write_deliveries(session, [letter])[0]
 
     def applications(self):
         with self.store.reading() as session:
