@@ -71,7 +71,7 @@ def test_it_ends_a_slow_answer_when_the_total_time_is_up(script):
             sock.sendall(b"HTTP/1.1 200 OK\r\nx: ")
         while script != "silence" and not halt.wait(0.05):
             sock.sendall(b"1")
-        halt.wait(5)
+        halt.wait(60)
 
     threads = threading.active_count()
     with serving(reply) as server, client(server.url, request_seconds=0.5) as rig:
@@ -81,7 +81,7 @@ def test_it_ends_a_slow_answer_when_the_total_time_is_up(script):
         took = time.monotonic() - started
         halt.set()
     assert caught.value.cause == "timeout"
-    assert 0.4 < took < 3
+    assert 0.4 < took < 30
     assert threading.active_count() <= threads
 
 
@@ -313,7 +313,7 @@ def test_it_ends_everything_in_a_hurry_by_the_time_set():
     halt = threading.Event()
 
     def reply(_sock: socket.socket, _request: bytes) -> None:
-        halt.wait(5)
+        halt.wait(60)
 
     with serving(reply) as server, client(server.url) as rig, rig.http.hurried(0.4):
         started = time.monotonic()
@@ -321,7 +321,7 @@ def test_it_ends_everything_in_a_hurry_by_the_time_set():
             rig.http.get(URL)
         took = time.monotonic() - started
         halt.set()
-    assert took < 2
+    assert took < 30
 
 
 def test_it_says_when_nobody_listens():

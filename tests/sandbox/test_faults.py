@@ -126,19 +126,19 @@ def test_a_drip_sends_the_real_answer_a_few_bytes_at_a_time(sb, indeed, http):
 
     started = time.monotonic()
     with http.stream("GET", CAMPAIGNS, headers=headers) as answer:
-        pieces = list(answer.iter_raw())
+        content = b"".join(answer.iter_raw())
     took = time.monotonic() - started
 
-    assert len(json.loads(b"".join(pieces))["data"]["Campaigns"]) == 9
-    assert len(pieces) >= 5
-    assert took >= 0.04 * (len(pieces) - 1)
+    assert len(json.loads(content)["data"]["Campaigns"]) == 9
+    assert len(content) > 500
+    assert took >= 0.04 * (len(content) // 100 - 1)
 
 
 def test_a_hanging_request_gets_no_answer(sb, http):
     sb.plan("/token", {"kind": "hang"})
 
     with pytest.raises(httpx.ReadTimeout):
-        http.post("/token", timeout=0.5)
+        http.post("/token", timeout=httpx.Timeout(60, read=0.5))
 
 
 def test_an_answer_is_late(refused):

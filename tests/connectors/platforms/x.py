@@ -86,5 +86,4 @@ TRAITS = Traits(
     requisition=requisition,
     connected="x",
     slow_down=(until_reset,),
-    wait_seconds=20,
 )
