@@ -26,6 +26,8 @@ from store.writes.tracker import find_site
 
 #: A tracker that was silent for longer than this is taken for removed: its days become gaps.
 QUIET = timedelta(days=7)
+#: How far back a first click on a referral link is looked for, each time anew.
+RECENT = timedelta(days=2)
 SITE = BY_KEY["company_website"].number
 REFERRALS = BY_KEY["referrals"].number
 
@@ -57,7 +59,7 @@ def find_tracked_company(session: Session, company_id: uuid.UUID, now: datetime)
         known.add(SITE)
         if _is_heard(site, now):
             alive.add(SITE)
-    if REFERRALS in known or _has_referral_click(session, company_id):
+    if REFERRALS in known or _has_referral_click(session, company_id, now):
         known.add(REFERRALS)
         alive.add(REFERRALS)
     pattern = str(site.settings.get("path_pattern", "")) if site else ""
@@ -80,9 +82,12 @@ def _linked(session: Session, company_id: uuid.UUID) -> set[int]:
     return {BY_KEY[key].number for key in found.scalars() if key in BY_KEY}
 
 
-def _has_referral_click(session: Session, company_id: uuid.UUID) -> bool:
+def _has_referral_click(session: Session, company_id: uuid.UUID, now: datetime) -> bool:
+    """Whether a referral link was followed lately: from the first time on, the platform's books say it."""
     clicked = select(col(LinkClick.id)).where(
-        col(LinkClick.company_id) == company_id, col(LinkClick.referral_id).is_not(None)
+        col(LinkClick.company_id) == company_id,
+        col(LinkClick.at) > now - RECENT,
+        col(LinkClick.referral_id).is_not(None),
     )
     return session.execute(clicked.limit(1)).first() is not None
 

@@ -34,6 +34,7 @@ from store.tables import (
     PlatformConfig,
     RawFact,
     ReadCoverage,
+    Referral,
     TrackingLink,
     WebsiteAnalytics,
 )
@@ -339,6 +340,19 @@ def test_a_link_without_clicks_is_zero_and_a_switched_off_one_a_gap(site):
         session.get_one(TrackingLink, link.id).disabled_at = at(4, 16)
     site.settle(at(5, 15))
     assert site.days("facebook", "clicks") == {3: 0, 4: 0}
+
+
+def test_visits_by_referral_links_are_clicks_of_referrals(site):
+    referral = Referral(company_id=site.company.id, posting_id=site.nurse.id, code="r-1", sent_at=at(1))
+    with writing(site.engine) as session:
+        session.add(referral)
+    link = site.link("x", at(4))
+    site.click(link, at(4, 9), link_id=None, referral_id=referral.id)
+    site.settle(at(4, 15))
+    assert site.days("referrals", "clicks") == {4: 1}
+    assert site.postings("referrals", "clicks") == {(4, 1): 1}
+    site.settle(at(9, 15))
+    assert site.days("referrals", "clicks") == {4: 1, 9: 0}
 
 
 def test_an_application_that_the_site_names_is_one_application_with_its_touches(site):
