@@ -15,6 +15,7 @@ from starlette.routing import Mount, Route
 
 from sandbox import ats, company, monster, ziprecruiter
 from sandbox.company import ATS_SOURCES, CAREERS_PATH, SOURCE_PLATFORMS
+from sandbox.deliveries import BadDeliveryError, Order, deliver
 from sandbox.faults import BadPlanError
 from sandbox.ga4 import account_view
 from sandbox.linkedin_account import KEYS
@@ -70,6 +71,7 @@ def routes(world: World) -> list[Mount]:
         ("POST", "/revoke", control.revoke),
         ("POST", "/quota", control.set_quota),
         ("POST", "/gone", control.gone),
+        ("POST", "/deliver", control.deliver),
         ("GET", "/boards", control.show_boards),
         ("POST", "/reset", control.reset),
     ]
@@ -203,6 +205,15 @@ class Control:
         else:
             authority.revoked.add(what)
         return JSONResponse({"revoked": sorted(authority.revoked)})
+
+    async def deliver(self, request: Request) -> Response:
+        """Send the latest applications as a platform does, signed, to an address here; how many got which status."""
+        try:
+            order = Order.of(await _order(request))
+        except BadDeliveryError as error:
+            raise BadOrderError(str(error)) from error
+        found = await run_in_threadpool(deliver, self.world.company, order, self.world.clock.now())
+        return JSONResponse({"statuses": found})
 
     async def set_quota(self, request: Request) -> Response:
         """New limits for the property's buckets; {"indeedReportPolls": n} sets how often a report is not ready.
