@@ -120,7 +120,9 @@ def list_linkable(session: Session, company: CompanyScope) -> list[LinkablePosti
         .order_by(col(JobPosting.title), col(JobPosting.number))
         .limit(MOST_POSTINGS)
     )
-    return [LinkablePosting(row.id, row.title, row.requisition_ref, own_address(row, origins)) for row in rows.scalars()]
+    return [
+        LinkablePosting(row.id, row.title, row.requisition_ref, own_address(row, origins)) for row in rows.scalars()
+    ]
 
 
 def find_link(session: Session, slug: str) -> Leads | None:
