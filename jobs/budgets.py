@@ -27,6 +27,7 @@ from connectors.contract import Limits
 from connectors.errors import RateLimited
 from store.engine import is_sqlite, run_writing
 from store.errors import DatabaseUnwritable
+from store.ledger import ledger_key
 from store.tables import AppMeta, PlatformConfig
 
 #: A wait up to this long is spent in place; a longer one parks the job.
@@ -133,15 +134,6 @@ def rates_of(limits: Limits, per_hour: int | None) -> list[Rate]:
     if long.limit <= short.limit:
         return [long]
     return [short, long] if long.limit * short.interval <= short.limit * long.interval else [short]
-
-
-def ledger_key(config_no: int, now: datetime) -> str:
-    """Where the month's spending of a connection is kept.
-
-    >>> ledger_key(7, datetime(2026, 2, 28, tzinfo=UTC))
-    'spent/7/2026-02'
-    """
-    return f"spent/{config_no}/{now.astimezone(UTC):%Y-%m}"
 
 
 def next_month(now: datetime) -> datetime:

@@ -9,6 +9,7 @@ import streamlit as st
 from actions import connections, syncs
 from actions.running import running_store
 from actions.viewer import ADMIN, NotAllowed, NotFound, Viewer
+from connectors.contract import Limits
 from connectors.registry import find_connector, find_source
 from domain.money import Money
 from domain.periods import Period, local_day, span
@@ -130,6 +131,8 @@ def _state(view: View, config_id: str) -> None:
         st.caption(f"Of these numbers: {'; '.join(flags)}.")
     for flag in set(row.quality) & words.ALARMS.keys():
         st.warning(words.ALARMS[flag], icon=":material/event_busy:")
+    if kind and kind.limits.cost_minor:
+        st.caption(spent_words(row.spent_minor, row.spend_limit_minor, kind.limits))
     if kind and kind.cannot:
         st.caption(kind.cannot)
     if row.state == "never" and find_source(row.connector) is not None:
@@ -138,6 +141,20 @@ def _state(view: View, config_id: str) -> None:
     _progress(row)
     _trouble(view, row)
     _backlog(view, row)
+
+
+def spent_words(spent: int, limit: int | None, limits: Limits) -> str:
+    """What this month's calls can have cost, and what they may. `spent` and `limit` are minor units.
+
+    >>> spent_words(900, 30_000, Limits(60, 60, cost_minor=300))
+    'Calls this month: 3, which cost 9.00 USD at worst. Your limit: 300.00 USD.'
+    >>> spent_words(0, None, Limits(60, 60, cost_minor=300))
+    'Calls this month: none. No limit of cost is set.'
+    """
+    calls = figures.count(spent // limits.cost_minor)
+    said = f"{calls}, which cost {Money(spent, limits.currency)} at worst" if spent else "none"
+    allowed = "No limit of cost is set." if limit is None else f"Your limit: {Money(limit, limits.currency)}."
+    return f"Calls this month: {said}. {allowed}"
 
 
 def _backlog(view: View, row: ConnectionRow) -> None:

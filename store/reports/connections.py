@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from sqlmodel import Session, col, select
 
+from store.ledger import read_spent
 from store.reports.freshness import LastJob, connection_state, list_freshness
 from store.reports.scope import CompanyScope
 from store.reports.sync_jobs import SyncJobRow, list_sync_jobs
@@ -15,7 +16,8 @@ from store.tables import PlatformConfig
 class ConnectionRow:
     """One connection as its admin sees it; never a secret. `job` is its newest sync job, None before the first.
 
-    `rate_limit` is requests an hour, `spend_limit_minor` minor units a month of `currency`; None for no limit of ours.
+    `rate_limit` is requests an hour, `spend_limit_minor` minor units a month of what the platform charges in; None for
+    no limit of ours. `spent_minor` is what this month's calls can have cost.
     """
 
     id: str
@@ -28,6 +30,7 @@ class ConnectionRow:
     is_active: bool
     rate_limit: int | None
     spend_limit_minor: int | None
+    spent_minor: int
     account_ref: str
     account_label: str
     time_zone: str
@@ -48,7 +51,11 @@ def list_connections(session: Session, company: CompanyScope, now: datetime) -> 
         .order_by(col(PlatformConfig.platform), col(PlatformConfig.number))
     ).all()
     until = {entry.config_id: entry.covered_until for entry, _ in list_freshness(session, company, now)}
-    return [_row(session, company, config, until.get(str(config.id)), now) for config in configs]
+    spent = read_spent(session, [config.number for config in configs], now)
+    return [
+        _row(session, company, config, until=until.get(str(config.id)), spent=spent[config.number], now=now)
+        for config in configs
+    ]
 
 
 def quality_flags(config: PlatformConfig) -> tuple[str, ...]:
@@ -58,7 +65,7 @@ def quality_flags(config: PlatformConfig) -> tuple[str, ...]:
 
 
 def _row(
-    session: Session, company: CompanyScope, config: PlatformConfig, until: date | None, now: datetime
+    session: Session, company: CompanyScope, config: PlatformConfig, *, until: date | None, spent: int, now: datetime
 ) -> ConnectionRow:
     job = next(iter(list_sync_jobs(session, company, config_id=config.id, limit=1)), None)
     last = LastJob(job.state, job.cause_code) if job else None
@@ -73,6 +80,7 @@ def _row(
         is_active=config.is_active,
         rate_limit=config.rate_limit,
         spend_limit_minor=config.spend_limit_minor,
+        spent_minor=spent,
         account_ref=config.account_ref,
         account_label=config.account_label,
         time_zone=config.time_zone,

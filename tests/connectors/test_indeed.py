@@ -297,10 +297,8 @@ def test_it_asks_the_campaign_for_the_requisition_of_a_line_without_one(sandbox:
             for each in reader.source._campaigns()
             if (found := [advert for advert in reader.source._adverts(each.id) if advert.ref_num])
         )
-        lines = [
-            f'{campaign},Ad,"{adverts[0].title}",,{device},4,10,1,1,1.00 (USD),2,5,1,1'
-            for device in ("mobile", "desktop")
-        ]
+        numbers = "4,10,1,1,1.00 (USD),2,5,1,1"
+        lines = [f'{campaign},Ad,"{adverts[0].title}",,{device},{numbers}' for device in ("mobile", "desktop")]
         text = "\r\n".join((HEADER, *lines, f"{campaign},Ad,Nobody knows,,mobile,{numbers}", ""))
         asked = len(sandbox.log())
         page = reader.source._posting_page(text, window.start, Cursor())

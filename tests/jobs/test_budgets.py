@@ -15,11 +15,14 @@ from sqlmodel import Session
 
 from connectors.contract import Limits
 from connectors.errors import RateLimited
-from jobs.budgets import Budget, ledger_key, next_month, rates_of, reserve
+from jobs.budgets import Budget, next_month, rates_of, reserve
 from store.engine import is_sqlite, open_engine, reading, run_writing
 from store.errors import DatabaseUnwritable
+from store.ledger import ledger_key, read_spent
 from store.opening import Store
-from store.tables import AppMeta, PlatformConfig
+from store.reports.connections import list_connections
+from store.reports.scope import find_company
+from store.tables import AppMeta, Company, PlatformConfig
 
 Connect = Callable[..., PlatformConfig]
 MANY = Limits(requests=1000, seconds=60)
@@ -202,3 +205,20 @@ def test_two_processes_share_one_budget(store: Store, connect: Connect, database
         process.join(30)
     assert sum(passed) == 30
     assert spent(store, config, datetime.now(UTC)) == 30
+
+
+def test_an_admin_sees_what_this_months_calls_can_have_cost(
+    store: Store, company: Company, connect: Connect, tmp_path: Path
+) -> None:
+    dear, free = connect(spend_limit_minor=5_000), connect()
+    now = datetime.now(UTC)
+    with Budget(store.engine, dear, Limits(60, 60, cost_minor=300), data_dir=tmp_path) as budget:
+        budget.spend()
+        budget.spend(costs=False)
+        budget.spend()
+    with store.reading() as session:
+        scope = find_company(session, company.id)
+        assert scope is not None
+        shown = {row.number: (row.spent_minor, row.spend_limit_minor) for row in list_connections(session, scope, now)}
+        assert read_spent(session, [dear.number], next_month(now)) == {dear.number: 0}
+    assert shown == {dear.number: (600, 5_000), free.number: (0, None)}
