@@ -25,7 +25,7 @@ _REFUSED = "connection_refused"
 
 def connect_menu() -> type[Connector[Any]] | None:
     """A button that offers every platform we can connect; the chosen connector on the run it was chosen."""
-    names = {kind.label: kind for kind in CONNECTORS.values()}
+    names = {kind.label: kind for kind in sorted(CONNECTORS.values(), key=lambda kind: kind.label.casefold())}
     chosen = st.menu_button("Connect a platform", list(names), key="connect", icon=":material/add:", type="primary")
     return names.get(chosen or "")
 

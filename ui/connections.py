@@ -185,6 +185,9 @@ def _access(view: View, row: ConnectionRow) -> None:
         return
     if access.refresh_ends_at is not None:
         st.caption(f"Access was granted until {view.moment(access.refresh_ends_at)}.")
+    ends = access.token_ends_at
+    if kind.oauth.refresh_days != 0 and not access.refused_cause and ends is not None and ends > view.now:
+        st.caption(f"The access token in use is good until {view.moment(ends)} and is renewed by itself.")
     if access.is_ending(datetime.now(UTC)):
         ended = bool(access.refused_cause) or (access.refresh_ends_at or view.now) <= view.now
         told = "The platform does not let us in any more" if ended else "Access ends soon"

@@ -5,6 +5,8 @@ Run over the registry, against the sandbox. What a platform looks like from outs
 `test_conformance_faults.py`.
 """
 
+import importlib
+import inspect
 import logging
 import re
 import time
@@ -129,6 +131,18 @@ def test_it_checks_with_requests_the_platform_knows(sandbox: Sandbox, key: str):
     assert len(requests) == reader.http.usage.requests
     for request in requests:
         traits_of(key).check_request(request)
+
+
+def test_it_is_let_off_only_from_what_it_does_not_do(sandbox: Sandbox, key: str):
+    """Checks of paging and of tokens are skipped where nothing is paged and no token runs out, and nowhere else."""
+    source = inspect.getsource(importlib.import_module(CONNECTORS[key].__module__))
+    assert traits_of(key).paged or "connectors.paging" not in source
+    with reading(sandbox, key) as reader:
+        reader.source.check()
+        token = reader.source.session.tokens.current()
+    oauth = CONNECTORS[key].oauth
+    is_renewed = token is not None and (oauth is None or oauth.refresh_days != 0)
+    assert bool(traits_of(key).access) == is_renewed
 
 
 def test_it_says_in_a_check_that_its_access_was_taken_back(sandbox: Sandbox, key: str):

@@ -127,3 +127,6 @@ def test_a_gap_and_the_rows_behind_are_in_view_details(app, scene, visit: Visit)
     for platform, label in (("indeed", "Indeed"), ("company_website", "Company website")):
         assert told[label]["Applications"] == str(total(scene.known, "applications", last(scene, 30), (platform,)))
     assert told["Company website"]["Impressions"] == "", "it does not report them: missing is not zero"
+    page.get_by_role("tab", name="Why this number").click()
+    doubt = "Company website, at its last sync: small counts are withheld to protect visitors."
+    expect(page.get_by_text(doubt)).to_be_visible(timeout=PATIENCE)

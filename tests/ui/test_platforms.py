@@ -101,7 +101,7 @@ def test_connecting_syncing_and_the_numbers_of_the_truth(working_app, sandbox, k
         ("application begun", "apply_start"),
         ("application sent", "application"),
     ):
-        fill(page, f"Event: {event}", keys["ga4"]["events"][name])
+        fill(page, f"Events: {event}", keys["ga4"]["events"][name])
     save(page)
     expect(page.get_by_text("Company website is connected to")).to_be_visible(timeout=PATIENCE)
     card = page.locator('[class*="st-key-connection_card_"]').filter(has_text="Company website")
