@@ -1,4 +1,4 @@
-"""`python -m bench.peers [--quick]`: a dlt pipeline beside our sync: same pages, same server, same kind of database."""
+"""`python -m bench.peers [--quick]`: dlt beside our sync, and Superset's charts beside our dashboard's answer."""
 
 import argparse
 import hashlib
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import record
+from bench import peers_superset, record
 from bench.databases import KINDS, LABELS, folder, fresh_store, postgres
 from bench.fact_server import PAGE_FACTS, serving
 from bench.figures import Figure, table
@@ -47,10 +47,12 @@ def main() -> int:
     collect_seldom()  # as a worker process does when it starts
     with serving(pages) as port:
         found = [figure for kind in KINDS for figure in _compare(kind, port, pages, rounds)]
-    print(table(found), flush=True)
+    charts = peers_superset.run(is_quick=is_quick)
+    print(table([*found, *charts]), flush=True)
     if not is_quick:
         record.keep("peers", found)
-    return int(any(figure.verdict == "no" for figure in found))
+        record.keep("superset", charts)
+    return int(any(figure.verdict == "no" for figure in [*found, *charts]))
 
 
 def _install() -> None:
