@@ -37,7 +37,7 @@ demo: $(STAMPS)/run
 	@$(BIN)/python manage.py demo
 
 test: $(STAMPS)/browser
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: $(STAMPS)/dev
 	@$(BIN)/ruff format --check .

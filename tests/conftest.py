@@ -24,6 +24,7 @@ from store.migrate import prepare
 from store.opening import Store
 from store.tables import Company
 from store.vault import Vault
+from tests.order import begins
 
 #: Keys for tests alone; k1 writes.
 TEST_KEYS = "k1:wvJbIVTsOEo3VZnq4uL4mJ0KV1Qm8Jxk2n3cC6ysU2E=,k2:8f3GMJw0d5sBqR1tYpVhXkT9o7uLzEa2iNc4QvDbW6Y="
@@ -41,7 +42,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long fault runs out unless they are asked for."""
+    """Begin with the files that take longest, and leave the long fault runs out unless they are asked for."""
+    items.sort(key=lambda item: begins(item.nodeid.partition("::")[0]))
     if config.getoption("--faults"):
         return
     long = [item for item in items if item.get_closest_marker("faults")]
