@@ -46,7 +46,7 @@ def test_what_a_step_did_not_reach_stays_in_the_log_and_is_done_next_time(store,
     before = due(engine)
     assert aggregate_due(store, NOW, DECLARED, seconds=0) == 3, "one day of the three platforms"
     assert 0 < due(engine) < before + 6
-    aggregate_due(store, NOW, DECLARED)
+    aggregate_due(store, NOW, DECLARED, seconds=600)
     assert due(engine) == 0
     assert stored(engine, scene.no) == expected(scene)
 
@@ -63,7 +63,7 @@ def test_workers_at_once_do_every_day_once_and_right(scene, engine, database_url
     finally:
         for worker in workers:
             worker.engine.dispose()
-    done += aggregate_due(store, NOW, DECLARED)
+    done += aggregate_due(store, NOW, DECLARED, seconds=600)
     assert stored(engine, scene.no) == expected(scene)
     assert due(engine) == 0
     # Thirty days were told, then at most one at a time again; a site's day may follow each of another platform's.
@@ -89,7 +89,7 @@ def test_a_platform_that_the_database_refuses_does_not_hold_up_the_others(store,
     scene.cover("indeed", 0, "impressions", scope=covered, origin=origin)
     scene.dirty("indeed", 0)
     scene.told("linkedin", 0, "clicks", 7, origin=2)
-    aggregate_due(store, NOW, DECLARED)
+    aggregate_due(store, NOW, DECLARED, seconds=600)
     assert [row[5] for row in stored(engine, scene.no)[0] if row[0] == 1] == [7]
     assert due(engine) == 1
 
@@ -107,6 +107,6 @@ def test_a_kill_in_the_middle_leaves_nothing_half_done(store, scene, engine, dat
     assert ended.returncode == -signal.SIGKILL
     assert due(engine) > 0
     assert stored(engine, scene.no) != expected(scene)
-    aggregate_due(store, NOW, DECLARED)
+    aggregate_due(store, NOW, DECLARED, seconds=600)
     assert stored(engine, scene.no) == expected(scene)
     assert due(engine) == 0

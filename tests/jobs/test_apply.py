@@ -97,7 +97,7 @@ class Desk:
     def counted(self, metric="applications"):
         """Platform → the counted total over all days."""
         project_due(self.store, NOW)
-        aggregate_due(self.store, NOW)
+        aggregate_due(self.store, NOW, seconds=600)
         with self.store.reading() as session:
             rows = session.exec(
                 select(AggregatedFact).where(

@@ -74,7 +74,7 @@ class Days:
                 session, self.config, sync_type="backfill", window=window, requested_by="clock", now=self.now()
             )
         outcome = run_once(self.store, self.settings, "w1", now=self.now)
-        aggregate_due(self.store, self.now())
+        aggregate_due(self.store, self.now(), seconds=600)
         assert outcome is not None
         return outcome.state
 
@@ -210,7 +210,7 @@ def test_a_read_that_breaks_off_covers_no_day_of_running_totals(days: Days, sand
     with days.store.writing() as session:
         session.execute(text("UPDATE platform_sync_jobs SET next_attempt_at = NULL"))
     outcome = run_once(days.store, days.settings, "w1", now=days.now)
-    aggregate_due(days.store, days.now())
+    aggregate_due(days.store, days.now(), seconds=600)
     assert outcome is not None
     assert outcome.state == "completed"
     assert days.counted("clicks") == {days.today: days.truth(days.today, "clicks")}

@@ -80,7 +80,7 @@ class Days:
             outcome = run_once(self.store, self.settings, "w1", now=self.now)
             assert outcome is not None
             assert outcome.state == "completed"
-        aggregate_due(self.store, self.now())
+        aggregate_due(self.store, self.now(), seconds=600)
 
     def truth(self, name: str, connected: str) -> int:
         told = self.sandbox.truth(self.today, self.today + timedelta(days=1), connected)["days"]

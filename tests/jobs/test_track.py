@@ -328,7 +328,7 @@ def test_an_application_told_by_webhook_tracker_and_analytics_counts_once(site):
     declared = {"analytics": {applications: Counted(Scope.TOTAL, by_source=True)}}
     track_due(site.store, NOW)
     project_due(site.store, NOW)
-    aggregate_due(site.store, NOW, declared)
+    aggregate_due(site.store, NOW, declared, seconds=600)
     assert site.days("indeed", "applications") == {3: 1}
     # The newsletter's visitor sent one too: that Analytics alone tells of.
     assert site.days("company_website", "applications") == {3: 1}

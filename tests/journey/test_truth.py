@@ -3,6 +3,7 @@
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
 
+import pytest
 from sqlmodel import select
 
 from domain.facts import day_of
@@ -14,6 +15,9 @@ from jobs.aggregate import rebuild
 from store.reports.dashboard import get_dashboard
 from store.reports.scope import find_company
 from store.tables import AggregatedFact, JobPosting, PlatformSyncJob, PostingAggregate
+
+#: The first test of each database pays for the whole demo: a year of every platform.
+pytestmark = pytest.mark.timeout(1500)
 
 #: All that the demo connects, as the truth knows it; job boards that report no numbers are not among them.
 CONNECTED = "company_website,indeed,ats,facebook,x,linkedin_page,lix,enrich_layer,scrapingbee"

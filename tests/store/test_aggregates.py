@@ -34,7 +34,7 @@ def scene(engine):
 
 
 def settle(store):
-    return aggregate_due(store, NOW, DECLARED)
+    return aggregate_due(store, NOW, DECLARED, seconds=600)
 
 
 def values(scene, grain=1):

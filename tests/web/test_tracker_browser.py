@@ -78,7 +78,7 @@ class Career:
         now = datetime.now(UTC)
         track_due(self.store, now)
         project_due(self.store, now)
-        aggregate_due(self.store, now, {})
+        aggregate_due(self.store, now, {}, seconds=600)
         with self.store.reading() as session:
             rows = session.exec(
                 select(AggregatedFact.value).where(
