@@ -21,7 +21,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
 @pytest.fixture
 def nobody(app: RunningApp) -> Iterator[httpx.Client]:
     """A client without any credentials."""
-    with httpx.Client(base_url=app.url, trust_env=False, timeout=30) as client:
+    with httpx.Client(base_url=app.url, trust_env=False, timeout=120) as client:
         yield client
 
 
@@ -31,7 +31,7 @@ def speaking_for(app: RunningApp) -> Iterator[Callable[[str], httpx.Client]]:
     opened: list[httpx.Client] = []
 
     def speak(email: str) -> httpx.Client:
-        client = httpx.Client(base_url=app.url, trust_env=False, timeout=30)
+        client = httpx.Client(base_url=app.url, trust_env=False, timeout=120)
         opened.append(client)
         answer = client.post("/api/auth/token", json={"email": email, "password": PASSWORD})
         assert answer.status_code == 200, answer.text

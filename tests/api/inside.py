@@ -24,7 +24,7 @@ from store.opening import Store
 from store.tables import User
 from tests.people import ADMIN
 
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 
 
 def viewer_of(store: Store, email: str) -> Viewer:

@@ -33,7 +33,7 @@ def killer(app, after):
     def look(poured):
         if len(poured.times) >= after and app.process.poll() is None:
             os.kill(app.process.pid, signal.SIGKILL)
-            app.process.wait(30)
+            app.process.wait(120)
 
     return look
 

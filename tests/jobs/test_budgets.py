@@ -202,7 +202,7 @@ def test_two_processes_share_one_budget(store: Store, connect: Connect, database
         process.start()
     passed = [found.get(timeout=60) for _ in processes]
     for process in processes:
-        process.join(30)
+        process.join(120)
     assert sum(passed) == 30
     assert spent(store, config, datetime.now(UTC)) == 30
 

@@ -207,7 +207,7 @@ def test_a_living_worker_keeps_its_lease_while_the_platform_is_slow(
     until(lambda: (job(store).lease_until or first) > first)
     assert lease.claim_next(store.engine, "greedy", datetime.now(UTC)) is None
     platform.gate.set()
-    thread.join(30)
+    thread.join(120)
     assert job(store).state == "completed"
 
 

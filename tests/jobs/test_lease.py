@@ -146,7 +146,7 @@ def test_three_processes_never_claim_the_same_job(
         done += number is None
         claimed += [] if number is None else [number]
     for process in processes:
-        process.join(30)
+        process.join(120)
     assert sorted(claimed) == list(range(1, 41))
     with store.reading() as session:
         fences = session.exec(select(col(PlatformSyncJob.fence))).all()

@@ -163,7 +163,7 @@ def test_two_clocks_take_each_of_fifty_slots_once(
     while ended < 2:
         ended += told.get(timeout=120) is None
     for process in processes:
-        process.join(30)
+        process.join(120)
     with store.reading() as session:
         slots = session.exec(select(col(ClockSlot.slot))).all()
     made = [job.slot for job in jobs(store)]

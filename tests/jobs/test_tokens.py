@@ -164,7 +164,7 @@ def _refresh_together(url: str, config_id: uuid.UUID, port: int, found: Any) -> 
     ready = threading.Barrier(4)
 
     def renew(_: int) -> str:
-        ready.wait(30)
+        ready.wait(120)
         return StoredTokens(store, config).renew("access-0", fetch_from(port)).access_token
 
     with ThreadPoolExecutor(4) as threads:
@@ -227,7 +227,7 @@ def test_eight_refreshers_in_two_processes_make_one_token_call(
         process.start()
     tokens = [found.get(timeout=60) for _ in range(8)]
     for process in processes:
-        process.join(30)
+        process.join(120)
     assert set(tokens) == {"access-1"}
     assert platform.token_calls == 1
     assert not platform.is_revoked

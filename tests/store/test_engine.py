@@ -89,18 +89,18 @@ def test_the_most_urgent_writer_goes_first() -> None:
     threads = []
 
     def take(urgency: Urgency) -> None:
-        with turnstile.turn(urgency, 10):
+        with turnstile.turn(urgency, 60):
             order.append(urgency)
 
-    with turnstile.turn(Urgency.PAGE, 10):
+    with turnstile.turn(Urgency.PAGE, 60):
         for urgency in (Urgency.AGGREGATE, Urgency.PAGE, Urgency.EVENT):
             threads.append(threading.Thread(target=take, args=(urgency,)))
             threads[-1].start()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while len(turnstile._waiting) < 3 and time.monotonic() < deadline:
             time.sleep(0.001)
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert order == [Urgency.EVENT, Urgency.PAGE, Urgency.AGGREGATE]
 
 
@@ -126,7 +126,7 @@ def test_a_deadlock_is_tried_again_and_both_writers_succeed(engine: Engine) -> N
                 row.value += keys[0]
                 session.flush()
                 if key == keys[0] and len(attempts) <= 2:
-                    meet.wait(10)
+                    meet.wait(60)
 
         run_writing(engine, work)
 

@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.find_chromium import launch_arguments
 from tests.launch import RunningApp, running_app
 from tests.ui.scene import Scene, seed_scene
-from tests.ui.screens import enter, show
+from tests.ui.screens import PATIENCE, enter, show
+
+# Five seconds, as Playwright has it, are few for a page on a busy machine.
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -64,7 +67,7 @@ def visit(browser: Browser, _cookies: dict[tuple[str, str], Any]) -> Iterator[Ca
             context.close()
         contexts.append(browser.new_context(storage_state=_cookies[key], **options))
         page = contexts[-1].new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE)
         show(page, app, path)
         return page
 

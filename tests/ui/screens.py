@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.launch import RunningApp
 from tests.web.screens import fill_sign_in
 
-PATIENCE = 30_000
+PATIENCE = 60_000
 QUIET = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 

@@ -4,11 +4,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.find_chromium import launch_arguments
 from tests.launch import RunningApp, running_app
 from tests.people import seed_data_dir
+from tests.web.screens import PATIENCE
+
+# Five seconds, as Playwright has it, are few for a page on a busy machine.
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +38,7 @@ def new_visitor(browser: Browser) -> Iterator[Callable[[], Page]]:
     def visit() -> Page:
         contexts.append(browser.new_context())
         page = contexts[-1].new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE)
         return page
 
     yield visit

@@ -4,7 +4,7 @@ from playwright.sync_api import Page, expect
 
 from tests.people import PASSWORD
 
-PATIENCE = 20_000
+PATIENCE = 60_000
 
 
 def fill_sign_in(page: Page, email: str, password: str = PASSWORD) -> None:

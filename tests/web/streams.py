@@ -15,7 +15,7 @@ from settings import load
 from store.opening import attach_store
 from tests.launch import RunningApp
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 @dataclass(slots=True)
