@@ -9,6 +9,7 @@ from sqlmodel import select
 from actions.gathering import Gathering, NotStored
 from actions.running import StoreUnavailable
 from store.tables import AppMeta
+from tests.loops import run
 
 
 def write_notes(session, items):
@@ -30,19 +31,19 @@ async def _all(gathering, items, write=write_notes):
 
 
 def test_many_are_stored_in_few_transactions(store):
-    results = asyncio.run(_all(Gathering(lambda: store), range(50)))
+    results = run(_all(Gathering(lambda: store), range(50)))
     assert set(results) == {50}
     assert len(stored(store)) == 50
 
 
 def test_one_bad_item_fails_alone(store):
-    results = asyncio.run(_all(Gathering(lambda: store), [1, "bad", 2]))
+    results = run(_all(Gathering(lambda: store), [1, "bad", 2]))
     assert isinstance(results[1], ValueError)
     assert stored(store) == {"note:1", "note:2"}
 
 
 def test_what_is_stored_twice_fails_alone(store):
-    results = asyncio.run(_all(Gathering(lambda: store), [1, 1, 2]))
+    results = run(_all(Gathering(lambda: store), [1, 1, 2]))
     assert [isinstance(result, Exception) for result in results] == [False, True, False]
     assert stored(store) == {"note:1", "note:2"}
 
@@ -56,7 +57,7 @@ def test_nobody_is_told_before_the_commit(sqlite_store):
             await gathering.put(write_notes, number)
             seen.append(f"note:{number}" in stored(sqlite_store))
 
-    asyncio.run(watch())
+    run(watch())
     assert all(seen)
 
 
@@ -75,7 +76,7 @@ def test_a_full_queue_says_so_and_keeps_what_it_took(sqlite_store):
         held.set()
         return await asyncio.gather(*asked, return_exceptions=True)
 
-    results = asyncio.run(crowd())
+    results = run(crowd())
     assert [isinstance(result, NotStored) for result in results] == [False, False, False, True, True]
     assert len(stored(sqlite_store)) == 3
 
@@ -84,7 +85,7 @@ def test_a_database_that_is_away_is_not_stored():
     def nowhere():
         raise StoreUnavailable("away")
 
-    assert isinstance(asyncio.run(_all(Gathering(nowhere), [1]))[0], NotStored)
+    assert isinstance(run(_all(Gathering(nowhere), [1]))[0], NotStored)
 
 
 def test_flush_waits_for_what_is_on_its_way(sqlite_store):
@@ -95,11 +96,11 @@ def test_flush_waits_for_what_is_on_its_way(sqlite_store):
         await gathering.flush()
         assert all(one.done() for one in asked)
 
-    asyncio.run(leave())
+    run(leave())
     assert len(stored(sqlite_store)) == 9
 
 
 @pytest.mark.parametrize("count", [1, 401, 1000])
 def test_any_number_is_stored_once(sqlite_store, count):
-    asyncio.run(_all(Gathering(lambda: sqlite_store), range(count)))
+    run(_all(Gathering(lambda: sqlite_store), range(count)))
     assert len(stored(sqlite_store)) == count

@@ -1,6 +1,5 @@
 """A burst of deliveries and a kill in the middle of it: what was acknowledged is there, once."""
 
-import asyncio
 import json
 import os
 import signal
@@ -13,6 +12,7 @@ from bench.pouring import pour, request_bytes
 from sandbox.senders import SENDERS
 from tests.api.deliveries import SECRET, address, person, store_of
 from tests.launch import running_app
+from tests.loops import run
 from tests.people import seed_data_dir
 
 NAME = "indeed_apply"
@@ -46,7 +46,7 @@ def rows(store, table):
 
 def deliver(app, requests, **more):
     host, port = app.host.split(":")
-    return asyncio.run(pour(host, int(port), requests, **more))
+    return run(pour(host, int(port), requests, **more))
 
 
 def burst(tmp_path, count):

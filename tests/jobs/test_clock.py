@@ -150,7 +150,9 @@ def test_a_killed_worker_is_replaced_and_its_sync_resumed(
     with store.writing() as session:
         session.execute(update(PlatformSyncJob).values(lease_until=datetime(2020, 1, 1, tzinfo=UTC)))
     until(lambda: job(store).state not in {"pending", "running"})
-    assert (job(store).state, job(store).fence) == ("completed", 2)
+    assert job(store).state == "completed"
+    # Who was killed, who finished, and perhaps one who gave the job back while the pool was replaced.
+    assert job(store).fence >= 2
 
 
 def test_stopping_the_clock_gives_back_what_runs(

@@ -1,6 +1,5 @@
 """The control API: what it tells and what it turns."""
 
-import asyncio
 from datetime import date
 
 import httpx
@@ -8,6 +7,7 @@ import pytest
 
 from sandbox.launch import SandboxFailedError
 from sandbox.server import Options, build_app, build_world
+from tests.loops import run
 
 
 def test_the_credentials_are_all_a_company_needs_to_connect(sb, credentials):
@@ -133,4 +133,4 @@ def test_it_answers_only_the_machine_it_runs_on(peer, status):
         async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as client:
             return await client.get("/_ctl/clock")
 
-    assert asyncio.run(ask()).status_code == status
+    assert run(ask()).status_code == status
