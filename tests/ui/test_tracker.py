@@ -131,10 +131,17 @@ def make_links(page, postings, platforms, campaign, *, then=True):
 
 
 def choose(page, form, label, names):
+    """Choose several: the form runs again after each, and may swallow a click that comes too early."""
     box = form.get_by_role("combobox", name=label)
+    chosen = form.get_by_test_id("stMultiSelect").filter(has_text=label)
     for name in names:
-        box.click()
-        page.get_by_role("option").filter(has_text=name).first.click()
+        for _ in range(5):
+            if chosen.get_by_text(name).count():
+                break
+            box.click()
+            page.get_by_role("option").filter(has_text=name).first.click()
+            settle(page)
+        expect(chosen.get_by_text(name).first).to_be_visible()
     box.press("Tab")
     settle(page)
 
