@@ -132,7 +132,7 @@ def test_it_stops_when_paging_runs_in_circles(sandbox: Sandbox, key: str):
 def test_it_is_not_confused_by_a_page_served_twice(sandbox: Sandbox, key: str):
     traits = traits_of(key)
     if traits.paged is None or traits.small_pages is None:
-        pytest.skip("nothing is paged")
+        pytest.skip("nothing is paged in steps of our choosing")
     window = window_of(sandbox, key, 2)
     with reading(sandbox, key) as reader:
         whole = reader.read(window)

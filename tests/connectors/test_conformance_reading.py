@@ -150,7 +150,7 @@ def test_it_reads_pages_to_the_last_one(sandbox: Sandbox, key: str):
     window = window_of(sandbox, key, 2)
     small = traits_of(key).small_pages
     if small is None:
-        pytest.skip("nothing is paged")
+        pytest.skip("nothing is paged in steps of our choosing")
     with reading(sandbox, key) as reader:
         whole = final(reader.read(window))
     with reading(sandbox, key, connector=small) as patient:
