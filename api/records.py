@@ -23,8 +23,9 @@ from store.reports.applicants import (
     opener,
 )
 from store.reports.postings import PostingRow, find_posting, list_postings
-from store.tables.applicants import REFERRAL_STATES, STAGES
+from store.tables.applicants import STAGES
 from store.tables.platforms import POSTING_STATES
+from store.tables.referrals import REFERRAL_STATES
 
 GROUP = "Records"
 PERSONAL = "applications:personal"

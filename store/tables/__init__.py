@@ -8,7 +8,7 @@ from store.tables.applicants import (
     ApplicationTouch,
     ProjectedDay,
     Projection,
-    Referral,
+    StageWord,
 )
 from store.tables.events import (
     EventDirtyDay,
@@ -41,6 +41,7 @@ from store.tables.platforms import (
     OutboxEntry,
     PlatformConfig,
     PlatformToken,
+    PostingChange,
     PostingLinkRule,
 )
 from store.tables.records import (
@@ -53,6 +54,7 @@ from store.tables.records import (
     Mail,
     PlatformHealth,
 )
+from store.tables.referrals import MailSuppression, MailTemplate, Referral, ReferralReward, RewardRule
 from store.tables.work import ClockSlot, PlatformSyncJob, WorkerBeat
 
 __all__ = [
@@ -84,6 +86,8 @@ __all__ = [
     "JobPosting",
     "LinkClick",
     "Mail",
+    "MailSuppression",
+    "MailTemplate",
     "OAuthRequest",
     "OutboxEntry",
     "PlatformConfig",
@@ -91,16 +95,20 @@ __all__ = [
     "PlatformSyncJob",
     "PlatformToken",
     "PostingAggregate",
+    "PostingChange",
     "PostingLinkRule",
     "ProjectedDay",
     "Projection",
     "RawFact",
     "ReadCoverage",
     "Referral",
+    "ReferralReward",
+    "RewardRule",
     "SessionRow",
     "SetupLink",
     "SignInAttempt",
     "SignInTicket",
+    "StageWord",
     "TrackerSite",
     "TrackingLink",
     "User",

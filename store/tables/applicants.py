@@ -1,4 +1,4 @@
-"""Applications and referrals: people, so names and addresses are stored only encrypted."""
+"""Applications: people, so names and addresses are stored only encrypted."""
 
 import uuid
 from datetime import datetime
@@ -8,12 +8,10 @@ from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, SmallInteger
 from sqlalchemy import text as sql
 from sqlmodel import Field, SQLModel
 
-from store.tables.columns import count, id_field, instant, made_at, one_of, text
+from store.tables.columns import id_field, instant, made_at, one_of, text
 
 STAGES = ("applied", "reviewed", "interviewed", "offered", "hired", "rejected", "withdrawn")
-REFERRAL_STATES = ("pending", "applied", "interviewed", "hired", "rejected")
 TOUCH_KINDS = ("declared", "link", "utm", "referral")
-REWARD_STATES = ("none", "pending", "approved", "paid")
 
 
 def _where(condition: str) -> dict[str, Any]:
@@ -117,35 +115,16 @@ class ApplicationStage(SQLModel, table=True):
     ref: str = text()
 
 
-class Referral(SQLModel, table=True):
-    """An employee's recommendation of a candidate for a posting."""
+class StageWord(SQLModel, table=True):
+    """What a company's applicant system calls a stage: `words` are folded; `stage` is ours, "" for none of them."""
 
-    __tablename__ = "referrals"
-    __table_args__ = (
-        UniqueConstraint("code"),
-        CheckConstraint(one_of("status", REFERRAL_STATES), name="referrals_status"),
-        CheckConstraint(one_of("reward_status", REWARD_STATES), name="referrals_reward"),
-        CheckConstraint("reward_minor >= 0", name="referrals_amount"),
-        Index("ix_referrals_company", "company_id", "sent_at"),
-        Index("ix_referrals_application", "application_id"),
-    )
+    __tablename__ = "stage_words"
+    __table_args__ = (CheckConstraint(one_of("stage", ("", *STAGES)), name="stage_words_stage"),)
 
-    id: uuid.UUID = id_field()
-    company_id: uuid.UUID = Field(foreign_key="companies.id")
-    posting_id: uuid.UUID | None = Field(default=None, foreign_key="job_postings.id")
-    referrer_id: uuid.UUID | None = Field(default=None, foreign_key="users.id")
-    referrer_name: str = text()
-    candidate_name: str = text()
-    candidate_email: str = text()
-    email_index: str = text()
-    code: str = text()
-    status: str = text("pending")
-    application_id: uuid.UUID | None = Field(default=None, foreign_key="applications.id")
-    sent_at: datetime = made_at()
-    converted_at: datetime | None = instant()
-    reward_status: str = text("none")
-    reward_minor: int = count()
-    reward_currency: str = text()
+    company_id: uuid.UUID = Field(foreign_key="companies.id", ondelete="CASCADE", primary_key=True)
+    words: str = Field(primary_key=True)
+    stage: str = text()
+    updated_at: datetime = made_at()
 
 
 class ApplicationDirtyDay(SQLModel, table=True):

@@ -46,6 +46,7 @@ class WebhookInbox(SQLModel, table=True):
     detail: str = text(sa_column_kwargs={"server_default": ""})
 
 
+_OWN = sql("referrer_id IS NOT NULL AND disabled_at IS NULL")
 _UNTOLD = sql("application_ref <> '' AND told_at IS NULL")
 
 
@@ -83,10 +84,24 @@ class WebsiteAnalytics(SQLModel, table=True):
 
 
 class TrackingLink(SQLModel, table=True):
-    """A countable link to a posting: platform and campaign in controlled words."""
+    """A countable link to a posting: platform and campaign in controlled words.
+
+    `referrer_id` is whose personal link it is: who applies by it was referred by them, and nobody was named before.
+    """
 
     __tablename__ = "tracking_links"
-    __table_args__ = (UniqueConstraint("slug"), Index("ix_tracking_links_company", "company_id"))
+    __table_args__ = (
+        UniqueConstraint("slug"),
+        Index("ix_tracking_links_company", "company_id"),
+        Index(
+            "ux_tracking_links_referrer",
+            "referrer_id",
+            "posting_id",
+            unique=True,
+            sqlite_where=_OWN,
+            postgresql_where=_OWN,
+        ),
+    )
 
     id: uuid.UUID = id_field()
     company_id: uuid.UUID = Field(foreign_key="companies.id")
@@ -98,6 +113,7 @@ class TrackingLink(SQLModel, table=True):
     settings: dict[str, object] = document()
     clicks: int = count()
     created_by: uuid.UUID | None = Field(default=None, foreign_key="users.id")
+    referrer_id: uuid.UUID | None = Field(default=None, foreign_key="users.id")
     created_at: datetime = made_at()
     disabled_at: datetime | None = instant()
 
@@ -160,6 +176,7 @@ class LinkClick(SQLModel, table=True):
     __tablename__ = "link_clicks"
     __table_args__ = (
         Index("ix_link_clicks_link", "link_id", "at"),
+        Index("ix_link_clicks_referral", "referral_id", "at"),
         Index("ix_link_clicks_at", "company_id", "at"),
     )
 

@@ -8,7 +8,7 @@ from sqlmodel import Field, SQLModel
 
 from store.tables.columns import count, document, id_field, instant, made_at, one_of, text
 
-IMPORT_KINDS = ("metrics", "applications")
+IMPORT_KINDS = ("metrics", "applications", "postings")
 IMPORT_STATES = ("running", "imported", "undone", "failed")
 
 

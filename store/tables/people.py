@@ -4,6 +4,7 @@ import uuid
 from datetime import datetime
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import text as sql
 from sqlmodel import Field, SQLModel
 
 from store.tables.columns import document, id_field, instant, made_at, one_of, text
@@ -28,7 +29,9 @@ class Company(SQLModel, table=True):
 
 
 class User(SQLModel, table=True):
-    """Somebody who may sign in. `email` is stored lower-case; its stamp changes end all sessions."""
+    """Somebody who may sign in. `email` is stored lower-case; its stamp changes end all sessions.
+
+    `is_on_board` says whether colleagues see them among the top referrers."""
 
     __tablename__ = "users"
     __table_args__ = (
@@ -44,6 +47,7 @@ class User(SQLModel, table=True):
     password_hash: str = text()
     role: str = text("hiring_manager")
     is_active: bool = True
+    is_on_board: bool = Field(default=True, sa_column_kwargs={"server_default": sql("true")})
     created_at: datetime = made_at()
     signed_in_at: datetime | None = instant()
     password_changed_at: datetime | None = instant()

@@ -183,6 +183,25 @@ class JobPosting(SQLModel, table=True):
     updated_at: datetime = made_at()
 
 
+class PostingChange(SQLModel, table=True):
+    """One change of one field of a posting. Those that move numbers (opened, closed, retitled …) become annotations."""
+
+    __tablename__ = "posting_changes"
+    __table_args__ = (
+        Index("ix_posting_changes_posting", "posting_id", "at"),
+        Index("ix_posting_changes_company", "company_id", "at"),
+    )
+
+    id: uuid.UUID = id_field()
+    company_id: uuid.UUID = Field(foreign_key="companies.id")
+    posting_id: uuid.UUID = Field(foreign_key="job_postings.id", ondelete="CASCADE")
+    at: datetime = made_at()
+    actor: str = text()
+    field: str = text()
+    before: str = text()
+    after: str = text()
+
+
 class ExternalPosting(SQLModel, table=True):
     """A posting as one connection knows it; linked to one of ours or waiting. Facts hang on `number`.
 

@@ -150,6 +150,7 @@ class Mail(SQLModel, table=True):
         CheckConstraint(one_of("state", MAIL_STATES), name="mail_outbox_state"),
         Index("ix_mail_outbox_due", "state", "next_attempt_at"),
         Index("ix_mail_outbox_company", "company_id", "created_at"),
+        Index("ix_mail_outbox_related", "related_id", "created_at"),
     )
 
     id: uuid.UUID = id_field()

@@ -1,0 +1,212 @@
+"""The referral desk: rewards, personal links, words of messages; histories of postings; a company's words of stages."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from store.tables.columns import UtcInstant
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+_ONE_PERSON = sa.text("person_index <> '' AND merged_into IS NULL AND withdrawn_at IS NULL")
+_OWN_LINK = sa.text("referrer_id IS NOT NULL AND disabled_at IS NULL")
+
+
+def upgrade() -> None:
+    _make_tables()
+    _change_tables()
+
+
+def _make_tables() -> None:
+    op.create_table(
+        "mail_suppressions",
+        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("email_index", sa.String(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("made_at", UtcInstant(), nullable=False),
+        sa.CheckConstraint("reason IN ('unsubscribed', 'not_me', 'bounced')", name="mail_suppressions_reason"),
+        sa.ForeignKeyConstraint(["company_id"], ["companies.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("company_id", "email_index"),
+    )
+    op.create_table(
+        "stage_words",
+        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("words", sa.String(), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("updated_at", UtcInstant(), nullable=False),
+        sa.CheckConstraint(
+            "stage IN ('', 'applied', 'reviewed', 'interviewed', 'offered', 'hired', 'rejected', 'withdrawn')",
+            name="stage_words_stage",
+        ),
+        sa.ForeignKeyConstraint(["company_id"], ["companies.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("company_id", "words"),
+    )
+    op.create_table(
+        "mail_templates",
+        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("updated_by", sa.Uuid(), nullable=True),
+        sa.Column("updated_at", UtcInstant(), nullable=False),
+        sa.ForeignKeyConstraint(["company_id"], ["companies.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["updated_by"],
+            ["users.id"],
+        ),
+        sa.PrimaryKeyConstraint("company_id", "kind"),
+    )
+    op.create_table(
+        "posting_changes",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("posting_id", sa.Uuid(), nullable=False),
+        sa.Column("at", UtcInstant(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("field", sa.Text(), nullable=False),
+        sa.Column("before", sa.Text(), nullable=False),
+        sa.Column("after", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["company_id"],
+            ["companies.id"],
+        ),
+        sa.ForeignKeyConstraint(["posting_id"], ["job_postings.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_posting_changes_company", "posting_changes", ["company_id", "at"], unique=False)
+    op.create_index("ix_posting_changes_posting", "posting_changes", ["posting_id", "at"], unique=False)
+
+    op.create_table(
+        "reward_rules",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("posting_id", sa.Uuid(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("milestone", sa.Text(), nullable=False),
+        sa.Column("days_after", sa.Integer(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("settings", sa.JSON(), nullable=False),
+        sa.Column("starts_on", sa.Date(), nullable=True),
+        sa.Column("ends_on", sa.Date(), nullable=True),
+        sa.Column("created_by", sa.Uuid(), nullable=True),
+        sa.Column("created_at", UtcInstant(), nullable=False),
+        sa.Column("disabled_at", UtcInstant(), nullable=True),
+        sa.CheckConstraint("milestone IN ('applied', 'interviewed', 'hired')", name="reward_rules_milestone"),
+        sa.CheckConstraint("amount_minor > 0", name="reward_rules_amount"),
+        sa.CheckConstraint("days_after >= 0", name="reward_rules_days"),
+        sa.ForeignKeyConstraint(
+            ["company_id"],
+            ["companies.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["created_by"],
+            ["users.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["posting_id"],
+            ["job_postings.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_reward_rules_company", "reward_rules", ["company_id", "posting_id"], unique=False)
+
+    op.create_table(
+        "referral_rewards",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("referral_id", sa.Uuid(), nullable=False),
+        sa.Column("rule_id", sa.Uuid(), nullable=False),
+        sa.Column("milestone", sa.Text(), nullable=False),
+        sa.Column("days_after", sa.Integer(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("due_on", sa.Date(), nullable=True),
+        sa.Column("approved_at", UtcInstant(), nullable=True),
+        sa.Column("approved_by", sa.Uuid(), nullable=True),
+        sa.Column("paid_at", UtcInstant(), nullable=True),
+        sa.Column("paid_by", sa.Uuid(), nullable=True),
+        sa.Column("payout_ref", sa.Text(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("created_at", UtcInstant(), nullable=False),
+        sa.Column("updated_at", UtcInstant(), nullable=False),
+        sa.CheckConstraint("milestone IN ('applied', 'interviewed', 'hired')", name="referral_rewards_milestone"),
+        sa.CheckConstraint(
+            "state IN ('pending', 'approved', 'paid', 'lapsed', 'refused')", name="referral_rewards_state"
+        ),
+        sa.CheckConstraint("amount_minor > 0", name="referral_rewards_amount"),
+        sa.ForeignKeyConstraint(
+            ["approved_by"],
+            ["users.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["company_id"],
+            ["companies.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["paid_by"],
+            ["users.id"],
+        ),
+        sa.ForeignKeyConstraint(["referral_id"], ["referrals.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["rule_id"],
+            ["reward_rules.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("referral_id", "rule_id", name="referral_rewards_rule"),
+    )
+    op.create_index("ix_referral_rewards_company", "referral_rewards", ["company_id", "state", "due_on"], unique=False)
+
+
+def _change_tables() -> None:
+    op.create_index("ix_link_clicks_referral", "link_clicks", ["referral_id", "at"], unique=False)
+
+    op.create_index("ix_mail_outbox_related", "mail_outbox", ["related_id", "created_at"], unique=False)
+
+    with op.batch_alter_table("referrals") as table:
+        table.add_column(sa.Column("person_index", sa.Text(), server_default="", nullable=False))
+        table.add_column(sa.Column("note", sa.Text(), server_default="", nullable=False))
+        table.add_column(sa.Column("link_id", sa.Uuid(), nullable=True))
+        table.add_column(sa.Column("expires_at", UtcInstant(), nullable=True))
+        table.add_column(sa.Column("status_at", UtcInstant(), nullable=True))
+        table.add_column(sa.Column("withdrawn_at", UtcInstant(), nullable=True))
+        table.add_column(sa.Column("declined_at", UtcInstant(), nullable=True))
+        table.add_column(sa.Column("merged_into", sa.Uuid(), nullable=True))
+        table.create_index("ix_referrals_email", ["company_id", "email_index"], unique=False)
+        table.create_index("ix_referrals_referrer", ["referrer_id", "sent_at"], unique=False)
+        table.create_index("ix_referrals_status", ["company_id", "status", "sent_at"], unique=False)
+        table.create_index(
+            "ux_referrals_person",
+            ["company_id", "posting_id", "person_index"],
+            unique=True,
+            sqlite_where=_ONE_PERSON,
+            postgresql_where=_ONE_PERSON,
+        )
+        table.create_foreign_key("referrals_link", "tracking_links", ["link_id"], ["id"])
+        table.create_foreign_key("referrals_merged", "referrals", ["merged_into"], ["id"])
+
+    with op.batch_alter_table("tracking_links") as table:
+        table.add_column(sa.Column("referrer_id", sa.Uuid(), nullable=True))
+        table.create_index(
+            "ux_tracking_links_referrer",
+            ["referrer_id", "posting_id"],
+            unique=True,
+            sqlite_where=_OWN_LINK,
+            postgresql_where=_OWN_LINK,
+        )
+        table.create_foreign_key("tracking_links_referrer", "users", ["referrer_id"], ["id"])
+
+    with op.batch_alter_table("users") as table:
+        table.add_column(sa.Column("is_on_board", sa.Boolean(), server_default=sa.true(), nullable=False))
+
+    with op.batch_alter_table("imports") as table:
+        table.drop_constraint("imports_kind", type_="check")
+        table.create_check_constraint("imports_kind", "kind IN ('metrics', 'applications', 'postings')")
+
+
+def downgrade() -> None:
+    """There is no way back: restore the backup that was made before the migration."""
+    raise NotImplementedError("restore the backup instead")
