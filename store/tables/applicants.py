@@ -19,7 +19,10 @@ def _where(condition: str) -> dict[str, Any]:
 
 
 class Application(SQLModel, table=True):
-    """One person and one posting. `source_platform` owns it; `told_by` says how we know (file, webhook, …)."""
+    """One person and one posting. `source_platform` owns it; `told_by` says how we know (file, webhook, …).
+
+    `person_index` is the digest of the mailbox behind the address, "" where that is the address itself.
+    """
 
     __tablename__ = "applications"
     __table_args__ = (
@@ -32,6 +35,7 @@ class Application(SQLModel, table=True):
         Index("ix_applications_offered", "company_id", "offered_at", **_where("offered_at IS NOT NULL")),
         Index("ix_applications_posting", "posting_id", "applied_at"),
         Index("ix_applications_email", "company_id", "email_index"),
+        Index("ix_applications_person", "company_id", "person_index", **_where("person_index <> ''")),
         Index("ix_applications_import", "import_id"),
         Index("ix_applications_updated", "company_id", "updated_at"),
     )
@@ -45,6 +49,7 @@ class Application(SQLModel, table=True):
     candidate_name: str = text()
     candidate_email: str = text()
     email_index: str = text()
+    person_index: str = text(sa_column_kwargs={"server_default": ""})
     source: str = text()
     source_platform: str = text("other")
     told_by: str = text("file")
@@ -81,6 +86,7 @@ class ApplicationTouch(SQLModel, table=True):
         CheckConstraint(one_of("kind", TOUCH_KINDS), name="application_touches_kind"),
         UniqueConstraint("application_id", "kind", "ref", name="application_touches_ref"),
         Index("ix_application_touches_company", "company_id", "at"),
+        Index("ix_application_touches_referral", "referral_id", **_where("referral_id IS NOT NULL")),
     )
 
     id: uuid.UUID = id_field()

@@ -151,7 +151,10 @@ class OutboxEntry(SQLModel, table=True):
 
 
 class JobPosting(SQLModel, table=True):
-    """One advertised opening of ours. `number` stands for it in aggregate keys. `advert` is a domain.adverts.Advert."""
+    """One advertised opening of ours. `number` stands for it in aggregate keys. `advert` is a domain.adverts.Advert.
+
+    `path` is its page on the career site, `path_pattern` which other pages are about it (domain.postings).
+    """
 
     __tablename__ = "job_postings"
     __table_args__ = (
@@ -169,6 +172,7 @@ class JobPosting(SQLModel, table=True):
     requisition_ref: str = text()
     slug: str = text()
     path: str = text()
+    path_pattern: str = text(sa_column_kwargs={"server_default": ""})
     department: str = text()
     location: str = text()
     recruiter: str = text()

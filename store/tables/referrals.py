@@ -13,8 +13,8 @@ from store.tables.columns import count, document, id_field, instant, made_at, on
 REFERRAL_STATES = ("pending", "applied", "interviewed", "hired", "rejected")
 #: Of a referral, all its rewards together.
 REWARD_STATES = ("none", "pending", "approved", "paid")
-#: Of one reward: `lapsed` was not earned, `refused` was turned down by an admin.
-EARNED_STATES = ("pending", "approved", "paid", "lapsed", "refused")
+#: Of one reward: `possible` before anybody applied, `lapsed` was not earned, `refused` was turned down by an admin.
+EARNED_STATES = ("possible", "pending", "approved", "paid", "lapsed", "refused")
 MILESTONES = ("applied", "interviewed", "hired")
 SUPPRESSED_BY = ("unsubscribed", "not_me", "bounced")
 
@@ -27,7 +27,8 @@ class Referral(SQLModel, table=True):
     """An employee's recommendation of a candidate for a posting.
 
     Status, application and conversion follow from the applications that belong to it. `link_id` is the personal link
-    that made it, where nobody was named. `person_index` is the digest of the address without its plus part.
+    that made it, where nobody was named. `person_index` is the digest of the address without its plus part. `reached`
+    is the furthest milestone, also of who was rejected since.
     """
 
     __tablename__ = "referrals"
@@ -36,11 +37,33 @@ class Referral(SQLModel, table=True):
         CheckConstraint(one_of("status", REFERRAL_STATES), name="referrals_status"),
         CheckConstraint(one_of("reward_status", REWARD_STATES), name="referrals_reward"),
         CheckConstraint("reward_minor >= 0", name="referrals_amount"),
+        CheckConstraint(one_of("reached", ("", *MILESTONES)), name="referrals_reached"),
         Index("ix_referrals_company", "company_id", "sent_at"),
         Index("ix_referrals_status", "company_id", "status", "sent_at"),
+        # All that statistics ask for, so that they never touch the sealed rows.
+        Index(
+            "ix_referrals_counted",
+            "company_id",
+            "sent_at",
+            "posting_id",
+            "referrer_id",
+            "reached",
+            "converted_at",
+            **_where("merged_into IS NULL"),
+        ),
         Index("ix_referrals_application", "application_id"),
         Index("ix_referrals_referrer", "referrer_id", "sent_at"),
         Index("ix_referrals_email", "company_id", "email_index"),
+        Index("ix_referrals_person", "company_id", "person_index"),
+        Index("ix_referrals_posting", "posting_id", "sent_at"),
+        Index("ix_referrals_merged", "merged_into", **_where("merged_into IS NOT NULL")),
+        Index(
+            "ux_referrals_link",
+            "link_id",
+            "application_id",
+            unique=True,
+            **_where("link_id IS NOT NULL"),
+        ),
         Index(
             "ux_referrals_person",
             "company_id",
@@ -69,6 +92,7 @@ class Referral(SQLModel, table=True):
     expires_at: datetime | None = instant()
     converted_at: datetime | None = instant()
     status_at: datetime | None = instant()
+    reached: str = text(sa_column_kwargs={"server_default": ""})
     withdrawn_at: datetime | None = instant()
     declined_at: datetime | None = instant()
     merged_into: uuid.UUID | None = Field(default=None, foreign_key="referrals.id")
@@ -80,7 +104,8 @@ class Referral(SQLModel, table=True):
 class RewardRule(SQLModel, table=True):
     """What a referral earns when it reaches a milestone, and stays there for so many days.
 
-    Rules of a posting take the place of the company's. `settings` say who may earn it.
+    Rules of a posting take the place of the company's. `settings` say who may earn it. Terms never change: another
+    amount is another rule. `settled_at` is when referrals sent before the rule was made had been looked through.
     """
 
     __tablename__ = "reward_rules"
@@ -105,12 +130,14 @@ class RewardRule(SQLModel, table=True):
     created_by: uuid.UUID | None = Field(default=None, foreign_key="users.id")
     created_at: datetime = made_at()
     disabled_at: datetime | None = instant()
+    settled_at: datetime | None = instant()
 
 
 class ReferralReward(SQLModel, table=True):
     """One reward of one referral by one rule; the rule's terms are copied, so that changing it changes no promise.
 
-    `due_on` is the day from which it may be approved; none before the milestone is reached.
+    `due_on` is the day from which it may be approved; none before the milestone is reached. `note` says why it was
+    refused. `payout_ref` names the payout that it belongs to, also before it is paid.
     """
 
     __tablename__ = "referral_rewards"
@@ -119,7 +146,16 @@ class ReferralReward(SQLModel, table=True):
         CheckConstraint(one_of("state", EARNED_STATES), name="referral_rewards_state"),
         CheckConstraint(one_of("milestone", MILESTONES), name="referral_rewards_milestone"),
         CheckConstraint("amount_minor > 0", name="referral_rewards_amount"),
-        Index("ix_referral_rewards_company", "company_id", "state", "due_on"),
+        Index("ix_referral_rewards_company", "company_id", "state", "due_on", "currency", "amount_minor"),
+        Index(
+            "ix_referral_rewards_paid",
+            "company_id",
+            "paid_at",
+            "currency",
+            "amount_minor",
+            **_where("paid_at IS NOT NULL"),
+        ),
+        Index("ix_referral_rewards_payout", "company_id", "payout_ref", **_where("payout_ref <> ''")),
     )
 
     id: uuid.UUID = id_field()
@@ -136,6 +172,8 @@ class ReferralReward(SQLModel, table=True):
     approved_by: uuid.UUID | None = Field(default=None, foreign_key="users.id")
     paid_at: datetime | None = instant()
     paid_by: uuid.UUID | None = Field(default=None, foreign_key="users.id")
+    refused_at: datetime | None = instant()
+    refused_by: uuid.UUID | None = Field(default=None, foreign_key="users.id")
     payout_ref: str = text()
     note: str = text()
     created_at: datetime = made_at()

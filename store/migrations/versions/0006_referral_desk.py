@@ -11,6 +11,13 @@ branch_labels = None
 depends_on = None
 
 _ONE_PERSON = sa.text("person_index <> '' AND merged_into IS NULL AND withdrawn_at IS NULL")
+_OTHER_MAILBOX = sa.text("person_index <> ''")
+_BY_REFERRAL = sa.text("referral_id IS NOT NULL")
+_BY_LINK = sa.text("link_id IS NOT NULL")
+_MERGED = sa.text("merged_into IS NOT NULL")
+_COUNTED = sa.text("merged_into IS NULL")
+_PAID = sa.text("paid_at IS NOT NULL")
+_IN_PAYOUT = sa.text("payout_ref <> ''")
 _OWN_LINK = sa.text("referrer_id IS NOT NULL AND disabled_at IS NULL")
 
 
@@ -94,6 +101,7 @@ def _make_tables() -> None:
         sa.Column("created_by", sa.Uuid(), nullable=True),
         sa.Column("created_at", UtcInstant(), nullable=False),
         sa.Column("disabled_at", UtcInstant(), nullable=True),
+        sa.Column("settled_at", UtcInstant(), nullable=True),
         sa.CheckConstraint("milestone IN ('applied', 'interviewed', 'hired')", name="reward_rules_milestone"),
         sa.CheckConstraint("amount_minor > 0", name="reward_rules_amount"),
         sa.CheckConstraint("days_after >= 0", name="reward_rules_days"),
@@ -129,13 +137,15 @@ def _make_tables() -> None:
         sa.Column("approved_by", sa.Uuid(), nullable=True),
         sa.Column("paid_at", UtcInstant(), nullable=True),
         sa.Column("paid_by", sa.Uuid(), nullable=True),
+        sa.Column("refused_at", UtcInstant(), nullable=True),
+        sa.Column("refused_by", sa.Uuid(), nullable=True),
         sa.Column("payout_ref", sa.Text(), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("created_at", UtcInstant(), nullable=False),
         sa.Column("updated_at", UtcInstant(), nullable=False),
         sa.CheckConstraint("milestone IN ('applied', 'interviewed', 'hired')", name="referral_rewards_milestone"),
         sa.CheckConstraint(
-            "state IN ('pending', 'approved', 'paid', 'lapsed', 'refused')", name="referral_rewards_state"
+            "state IN ('possible', 'pending', 'approved', 'paid', 'lapsed', 'refused')", name="referral_rewards_state"
         ),
         sa.CheckConstraint("amount_minor > 0", name="referral_rewards_amount"),
         sa.ForeignKeyConstraint(
@@ -150,6 +160,10 @@ def _make_tables() -> None:
             ["paid_by"],
             ["users.id"],
         ),
+        sa.ForeignKeyConstraint(
+            ["refused_by"],
+            ["users.id"],
+        ),
         sa.ForeignKeyConstraint(["referral_id"], ["referrals.id"], ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
             ["rule_id"],
@@ -158,13 +172,59 @@ def _make_tables() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("referral_id", "rule_id", name="referral_rewards_rule"),
     )
-    op.create_index("ix_referral_rewards_company", "referral_rewards", ["company_id", "state", "due_on"], unique=False)
+    op.create_index(
+        "ix_referral_rewards_company",
+        "referral_rewards",
+        ["company_id", "state", "due_on", "currency", "amount_minor"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_referral_rewards_paid",
+        "referral_rewards",
+        ["company_id", "paid_at", "currency", "amount_minor"],
+        unique=False,
+        sqlite_where=_PAID,
+        postgresql_where=_PAID,
+    )
+    op.create_index(
+        "ix_referral_rewards_payout",
+        "referral_rewards",
+        ["company_id", "payout_ref"],
+        unique=False,
+        sqlite_where=_IN_PAYOUT,
+        postgresql_where=_IN_PAYOUT,
+    )
 
 
 def _change_tables() -> None:
     op.create_index("ix_link_clicks_referral", "link_clicks", ["referral_id", "at"], unique=False)
 
-    op.create_index("ix_mail_outbox_related", "mail_outbox", ["related_id", "created_at"], unique=False)
+    with op.batch_alter_table("mail_outbox") as table:
+        table.add_column(sa.Column("tried_at", UtcInstant(), nullable=True))
+        table.add_column(sa.Column("asked_by", sa.Text(), server_default="", nullable=False))
+        table.create_index("ix_mail_outbox_related", ["related_id", "created_at"], unique=False)
+        table.create_index("ix_mail_outbox_tried", ["tried_at"], unique=False)
+
+    # Added without rebuilding the table: there may be millions of applications.
+    op.add_column("applications", sa.Column("person_index", sa.Text(), server_default="", nullable=False))
+    op.create_index(
+        "ix_applications_person",
+        "applications",
+        ["company_id", "person_index"],
+        unique=False,
+        sqlite_where=_OTHER_MAILBOX,
+        postgresql_where=_OTHER_MAILBOX,
+    )
+    op.create_index(
+        "ix_application_touches_referral",
+        "application_touches",
+        ["referral_id"],
+        unique=False,
+        sqlite_where=_BY_REFERRAL,
+        postgresql_where=_BY_REFERRAL,
+    )
+
+    op.add_column("job_postings", sa.Column("path_pattern", sa.Text(), server_default="", nullable=False))
 
     with op.batch_alter_table("referrals") as table:
         table.add_column(sa.Column("person_index", sa.Text(), server_default="", nullable=False))
@@ -172,12 +232,33 @@ def _change_tables() -> None:
         table.add_column(sa.Column("link_id", sa.Uuid(), nullable=True))
         table.add_column(sa.Column("expires_at", UtcInstant(), nullable=True))
         table.add_column(sa.Column("status_at", UtcInstant(), nullable=True))
+        table.add_column(sa.Column("reached", sa.Text(), server_default="", nullable=False))
+        table.create_check_constraint("referrals_reached", "reached IN ('', 'applied', 'interviewed', 'hired')")
         table.add_column(sa.Column("withdrawn_at", UtcInstant(), nullable=True))
         table.add_column(sa.Column("declined_at", UtcInstant(), nullable=True))
         table.add_column(sa.Column("merged_into", sa.Uuid(), nullable=True))
         table.create_index("ix_referrals_email", ["company_id", "email_index"], unique=False)
+        table.create_index("ix_referrals_person", ["company_id", "person_index"], unique=False)
+        table.create_index("ix_referrals_posting", ["posting_id", "sent_at"], unique=False)
+        table.create_index(
+            "ix_referrals_merged", ["merged_into"], unique=False, sqlite_where=_MERGED, postgresql_where=_MERGED
+        )
+        table.create_index(
+            "ux_referrals_link",
+            ["link_id", "application_id"],
+            unique=True,
+            sqlite_where=_BY_LINK,
+            postgresql_where=_BY_LINK,
+        )
         table.create_index("ix_referrals_referrer", ["referrer_id", "sent_at"], unique=False)
         table.create_index("ix_referrals_status", ["company_id", "status", "sent_at"], unique=False)
+        table.create_index(
+            "ix_referrals_counted",
+            ["company_id", "sent_at", "posting_id", "referrer_id", "reached", "converted_at"],
+            unique=False,
+            sqlite_where=_COUNTED,
+            postgresql_where=_COUNTED,
+        )
         table.create_index(
             "ux_referrals_person",
             ["company_id", "posting_id", "person_index"],
@@ -187,6 +268,11 @@ def _change_tables() -> None:
         )
         table.create_foreign_key("referrals_link", "tracking_links", ["link_id"], ["id"])
         table.create_foreign_key("referrals_merged", "referrals", ["merged_into"], ["id"])
+    # How far who was rejected had come is not known any more: they had applied.
+    op.execute(
+        "UPDATE referrals SET reached = CASE status WHEN 'pending' THEN '' WHEN 'rejected' THEN 'applied' "
+        "ELSE status END"
+    )
 
     with op.batch_alter_table("tracking_links") as table:
         table.add_column(sa.Column("referrer_id", sa.Uuid(), nullable=True))
