@@ -141,7 +141,8 @@ class Alert(SQLModel, table=True):
 class Mail(SQLModel, table=True):
     """A message to be sent once: e-mail or an alert's webhook. Recipient and body are in the envelope.
 
-    `unknown` means that the server may have taken it: it is not sent again by itself.
+    `unknown` means that the server may have taken it: it is not sent again by itself. `tried_at` is when it was last
+    taken up; `asked_by` who asked for it, "" where nobody did.
     """
 
     __tablename__ = "mail_outbox"
@@ -151,6 +152,7 @@ class Mail(SQLModel, table=True):
         Index("ix_mail_outbox_due", "state", "next_attempt_at"),
         Index("ix_mail_outbox_company", "company_id", "created_at"),
         Index("ix_mail_outbox_related", "related_id", "created_at"),
+        Index("ix_mail_outbox_tried", "tried_at"),
     )
 
     id: uuid.UUID = id_field()
@@ -172,6 +174,8 @@ class Mail(SQLModel, table=True):
     held_until: datetime | None = instant()
     created_at: datetime = made_at()
     sent_at: datetime | None = instant()
+    tried_at: datetime | None = instant()
+    asked_by: str = text(sa_column_kwargs={"server_default": ""})
 
 
 class IdempotentRequest(SQLModel, table=True):
