@@ -8,6 +8,7 @@ from store.tables.applicants import (
     ApplicationTouch,
     ProjectedDay,
     Projection,
+    StageChange,
     StageWord,
 )
 from store.tables.events import (
@@ -108,6 +109,7 @@ __all__ = [
     "SetupLink",
     "SignInAttempt",
     "SignInTicket",
+    "StageChange",
     "StageWord",
     "TrackerSite",
     "TrackingLink",

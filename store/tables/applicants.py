@@ -30,7 +30,9 @@ class Application(SQLModel, table=True):
         CheckConstraint(one_of("stage", STAGES), name="applications_stage"),
         CheckConstraint(one_of("told_by", ("file", "webhook", "tracker", "link", "api")), name="applications_told_by"),
         Index("ix_applications_applied", "company_id", "applied_at", "posting_id"),
-        Index("ix_applications_hired", "company_id", "hired_at"),
+        # With this one every list by platform, by stage, or by both reads no more rows than it shows.
+        Index("ix_applications_listed", "company_id", "source_platform", "stage", "applied_at"),
+        Index("ix_applications_hired", "company_id", "hired_at", **_where("hired_at IS NOT NULL")),
         Index("ix_applications_interviewed", "company_id", "interviewed_at", **_where("interviewed_at IS NOT NULL")),
         Index("ix_applications_offered", "company_id", "offered_at", **_where("offered_at IS NOT NULL")),
         Index("ix_applications_posting", "posting_id", "applied_at"),
@@ -104,12 +106,16 @@ class ApplicationTouch(SQLModel, table=True):
 
 
 class ApplicationStage(SQLModel, table=True):
-    """One report that an application reached a stage. The application's own times are the earliest of each stage."""
+    """One report that an application reached a stage. The application's own times are the earliest of each stage.
+
+    What a person said (`told_by` hand) goes before all others: see `store.writes.applications_settled`.
+    """
 
     __tablename__ = "application_stages"
     __table_args__ = (
         CheckConstraint(one_of("stage", STAGES), name="application_stages_stage"),
         UniqueConstraint("application_id", "stage", "ref", name="application_stages_ref"),
+        Index("ix_application_stages_hand", "company_id", "ref", **_where("told_by = 'hand'")),
     )
 
     id: uuid.UUID = id_field()
@@ -119,6 +125,30 @@ class ApplicationStage(SQLModel, table=True):
     at: datetime = made_at()
     told_by: str = text()
     ref: str = text()
+
+
+class StageChange(SQLModel, table=True):
+    """A change of stages by hand, of one application or of many: who made it, and whether it was taken back.
+
+    What it said of each application stands among that application's stage reports, under a ref that names it.
+    """
+
+    __tablename__ = "stage_changes"
+    __table_args__ = (
+        CheckConstraint(one_of("stage", STAGES), name="stage_changes_stage"),
+        Index("ix_stage_changes_company", "company_id", "made_at"),
+    )
+
+    id: uuid.UUID = id_field()
+    company_id: uuid.UUID = Field(foreign_key="companies.id", ondelete="CASCADE")
+    stage: str = text("applied")
+    made_by: uuid.UUID | None = Field(default=None, foreign_key="users.id")
+    made_at: datetime = made_at()
+    changed: int = 0
+    unchanged: int = 0
+    refused: int = 0
+    undone_at: datetime | None = instant()
+    undone_by: uuid.UUID | None = Field(default=None, foreign_key="users.id")
 
 
 class StageWord(SQLModel, table=True):

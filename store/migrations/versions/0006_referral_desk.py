@@ -11,6 +11,8 @@ branch_labels = None
 depends_on = None
 
 _ONE_PERSON = sa.text("person_index <> '' AND merged_into IS NULL AND withdrawn_at IS NULL")
+_HIRED = sa.text("hired_at IS NOT NULL")
+_BY_HAND = sa.text("told_by = 'hand'")
 _OTHER_MAILBOX = sa.text("person_index <> ''")
 _BY_REFERRAL = sa.text("referral_id IS NOT NULL")
 _BY_LINK = sa.text("link_id IS NOT NULL")
@@ -50,6 +52,34 @@ def _make_tables() -> None:
         sa.ForeignKeyConstraint(["company_id"], ["companies.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("company_id", "words"),
     )
+    op.create_table(
+        "stage_changes",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("made_by", sa.Uuid(), nullable=True),
+        sa.Column("made_at", UtcInstant(), nullable=False),
+        sa.Column("changed", sa.Integer(), nullable=False),
+        sa.Column("unchanged", sa.Integer(), nullable=False),
+        sa.Column("refused", sa.Integer(), nullable=False),
+        sa.Column("undone_at", UtcInstant(), nullable=True),
+        sa.Column("undone_by", sa.Uuid(), nullable=True),
+        sa.CheckConstraint(
+            "stage IN ('applied', 'reviewed', 'interviewed', 'offered', 'hired', 'rejected', 'withdrawn')",
+            name="stage_changes_stage",
+        ),
+        sa.ForeignKeyConstraint(["company_id"], ["companies.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["made_by"],
+            ["users.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["undone_by"],
+            ["users.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_stage_changes_company", "stage_changes", ["company_id", "made_at"], unique=False)
     op.create_table(
         "mail_templates",
         sa.Column("company_id", sa.Uuid(), nullable=False),
@@ -214,6 +244,26 @@ def _change_tables() -> None:
         unique=False,
         sqlite_where=_OTHER_MAILBOX,
         postgresql_where=_OTHER_MAILBOX,
+    )
+    op.create_index(
+        "ix_applications_listed", "applications", ["company_id", "source_platform", "stage", "applied_at"], unique=False
+    )
+    op.drop_index("ix_applications_hired", "applications")
+    op.create_index(
+        "ix_applications_hired",
+        "applications",
+        ["company_id", "hired_at"],
+        unique=False,
+        sqlite_where=_HIRED,
+        postgresql_where=_HIRED,
+    )
+    op.create_index(
+        "ix_application_stages_hand",
+        "application_stages",
+        ["company_id", "ref"],
+        unique=False,
+        sqlite_where=_BY_HAND,
+        postgresql_where=_BY_HAND,
     )
     op.create_index(
         "ix_application_touches_referral",
