@@ -58,13 +58,22 @@ def write_postings(session: Session, part: Slice, counted: Sequence[CountedPosti
     if not counted:
         return int(run(session, f"DELETE FROM posting_analytics_aggregated AS t WHERE {within}", *whose).rowcount)  # noqa: S608 -- integers
     told = _told(session, part, counted)
-    if not is_sqlite(session):
-        return int(run(session, _replacing(told, within), *whose).scalar_one())
     has_any = f"SELECT EXISTS (SELECT 1 FROM posting_analytics_aggregated AS t WHERE {within})"  # noqa: S608 -- integers
     if not run(session, has_any, *whose).scalar_one():
         into = ("posting_analytics_aggregated", f"(company_no, {_KEY[1:]}")
-        return int(run(session, _adding(told, into), *whose).rowcount)
+        return int(run(session, _adding(told, into) if is_sqlite(session) else _grouping(told), *whose).rowcount)
+    if not is_sqlite(session):
+        return int(run(session, _replacing(told, within), *whose).scalar_one())
     return _compare_on_sqlite(session, whose, (told, within))
+
+
+def _grouping(told: str) -> str:
+    """For PostgreSQL: INSERT of the facts, added up, where there are none of the slice: nothing to compare with."""
+    key = _KEY.strip("()")
+    return (
+        f"INSERT INTO posting_analytics_aggregated ({_COLUMNS}) SELECT :company, {key}, CAST(SUM(value) AS BIGINT), "  # noqa: S608 -- integers and our own words
+        f"MAX(provisional) FROM ({told}) AS told GROUP BY {key} ORDER BY {key}"
+    )
 
 
 def _replacing(told: str, within: str) -> str:
@@ -74,7 +83,7 @@ def _replacing(told: str, within: str) -> str:
     the sizes; what it finds is then looked up by the table's own key.
     """
     table = "posting_analytics_aggregated"
-    key = "day, platform, metric, posting_no, currency"
+    key = _KEY.strip("()")
     same = " AND ".join(f"t.{column} = d.{column}" for column in key.split(", "))
     return (
         f"WITH n AS MATERIALIZED (SELECT {key}, CAST(SUM(value) AS BIGINT) AS value, MAX(provisional) AS provisional "  # noqa: S608 -- integers and our own words
