@@ -58,7 +58,15 @@ class Settings:
         "MAXMIND_DB", "", "MaxMind file (.mmdb) that tells the country of tracked visits; empty leaves it out."
     )
     smtp_url: str = _setting("SMTP_URL", "", "Mail server: smtp://user:password@host:587, or smtps:// for TLS at once.")
+    smtp_tls: str = _setting(
+        "SMTP_TLS",
+        "",
+        "TLS for smtp://: required, or offered (in the clear where the server has none); empty: required, but not here.",
+    )
     mail_from: str = _setting("MAIL_FROM", "", "Sender of mails; empty means noreply at the host of PUBLIC_URL.")
+    mail_per_minute_text: str = _setting(
+        "MAIL_PER_MINUTE", "30", "Mails sent within a minute, by all processes together; alerts do not wait for it."
+    )
     alert_webhook_url: str = _setting("ALERT_WEBHOOK_URL", "", "Address that gets alerts as JSON by POST.")
     sentry_dsn: str = _setting("SENTRY_DSN", "", "Sentry project that gets alerts.")
     google_client_id: str = _setting("GOOGLE_CLIENT_ID", "", "OAuth client of “Connect with Google”.")
@@ -133,6 +141,11 @@ class Settings:
         return self._whole(self.track_events_text, "TRACK_EVENTS_PER_MINUTE", 1, 100_000_000)
 
     @property
+    def mail_per_minute(self) -> int:
+        """Mails within a minute, without alerts."""
+        return self._whole(self.mail_per_minute_text, "MAIL_PER_MINUTE", 1, 100_000)
+
+    @property
     def cors_origins(self) -> tuple[str, ...]:
         """Origins of other sites that may call the API."""
         return tuple(self.api_cors_origins.replace(",", " ").split())
@@ -152,6 +165,11 @@ class Settings:
         name = prefix.lower()
         client_id = getattr(self, f"{name}_client_id", "")
         return (client_id, getattr(self, f"{name}_client_secret")) if client_id else None
+
+    @property
+    def own_url(self) -> str:
+        """Where others reach this program, without a slash at its end: PUBLIC_URL, else this machine."""
+        return self.public_url.rstrip("/") or f"http://127.0.0.1:{self.port}"
 
     @property
     def is_https(self) -> bool:
@@ -190,6 +208,7 @@ def load(environment: Mapping[str, str]) -> Settings:
         "api_requests_per_minute",
         "api_exports",
         "track_events_per_minute",
+        "mail_per_minute",
     ):
         getattr(settings, check)
     for proxy in settings.trusted_proxies.replace(",", " ").split():
@@ -210,6 +229,8 @@ def load(environment: Mapping[str, str]) -> Settings:
 def _require_channels(settings: Settings) -> None:
     if settings.smtp_url and not re.fullmatch(r"smtps?://[^\s/]+/?", settings.smtp_url):
         raise SettingsError("SMTP_URL must look like smtp://user:password@mail.example:587.")
+    if settings.smtp_tls not in {"", "required", "offered"}:
+        raise SettingsError(f"SMTP_TLS must be required, offered or empty, not {settings.smtp_tls!r}.")
     for variable, url in (("ALERT_WEBHOOK_URL", settings.alert_webhook_url), ("SENTRY_DSN", settings.sentry_dsn)):
         if url and not re.fullmatch(r"https?://[^\s]+", url):
             raise SettingsError(f"{variable} must be an address that begins with https://.")

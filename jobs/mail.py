@@ -1,17 +1,20 @@
-"""Sends what waits in the outbox of messages, each at most once: what may have arrived is not sent again."""
+"""Sends what waits in the outbox of messages, each once: what may have arrived is not sent again by itself."""
 
 import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 import structlog
+from sqlmodel import Session
 
-from jobs.channels import Delivery, Sent, deliver
+from jobs.channels import deliver
+from jobs.deliveries import Delivery, Sent
 from settings import Settings
 from store.engine import Urgency, run_writing
 from store.opening import Store
-from store.writes.mail import Due, note, take_due
+from store.writes.mail import Due, begin_sending, note, take_due
+from store.writes.suppressions import indexes_of, suppress
 
 MOST_ATTEMPTS = 10
 _LONGEST = timedelta(hours=6)
@@ -23,27 +26,40 @@ def send_next(
 ) -> str | None:
     """Send the message that has waited longest; its state afterwards, None when none is due.
 
-    1. Hold it, so that no other worker sends it.
+    1. Hold it, so that no other worker sends it. All workers together keep to MAIL_PER_MINUTE.
     2. Connect and agree on everything; nothing has been said yet, so a death here costs nothing.
-    3. Write down that it is being sent, then send it.
-    4. Write down what came of it: sent, refused for good, to be tried again, or unknown.
+    3. See whether it is still wanted, write down that it is being sent, then send it.
+    4. Write down what came of it: sent, refused for good, to be tried again, or unknown. An address that does not
+       exist is not written to again.
     """
-    holder = uuid.uuid4().hex
-    due = run_writing(store.engine, lambda session: take_due(session, store.vault, holder, now=now()), Urgency.PAGE)
+    holder, vault, pace = uuid.uuid4().hex, store.vault, settings.mail_per_minute
+    due = run_writing(
+        store.engine, lambda session: take_due(session, vault, holder, now=now(), per_minute=pace), Urgency.PAGE
+    )
     if due is None:
         return None
 
     def begin() -> bool:
         return run_writing(
-            store.engine, lambda session: note(session, due.id, holder, {"state": "sending"}), Urgency.PAGE
+            store.engine, lambda session: begin_sending(session, vault, due, holder, now=now()), Urgency.PAGE
         )
 
     outcome = send(settings, due, begin)
+    if outcome.delivery is Delivery.LEFT:
+        return "left"
     values = _values(due, outcome, now())
-    run_writing(store.engine, lambda session: note(session, due.id, holder, values), Urgency.PAGE)
+    run_writing(store.engine, lambda session: _record(session, store, due, (holder, values, outcome), now()))
     if outcome.delivery is not Delivery.DONE:
         _LOG.warning("message not delivered", channel=due.channel, kind=due.kind, state=values["state"])
     return str(values["state"])
+
+
+def _record(
+    session: Session, store: Store, due: Due, told: tuple[str, Mapping[str, object], Sent], now: datetime
+) -> None:
+    holder, values, outcome = told
+    if note(session, due.id, holder, values) and outcome.is_bounced and due.kind != "alert":
+        suppress(session, due.company_id, indexes_of(store.vault, due.recipient), "bounced", now=now)
 
 
 def _values(due: Due, outcome: Sent, now: datetime) -> dict[str, object]:
@@ -53,7 +69,7 @@ def _values(due: Due, outcome: Sent, now: datetime) -> dict[str, object]:
     if outcome.delivery is Delivery.UNKNOWN:
         return free | {"state": "unknown", "cause_code": "timeout", "next_attempt_at": None}
     if outcome.delivery is Delivery.REFUSED:
-        return free | {"state": "refused", "cause_code": "rejected", "next_attempt_at": None}
+        return free | {"state": "refused", "cause_code": "bounced" if outcome.is_bounced else "rejected", "next_attempt_at": None}
     if due.attempts >= MOST_ATTEMPTS:
         return free | {"state": "dead", "cause_code": "unreachable", "next_attempt_at": None}
     longest = min(_LONGEST.total_seconds(), 30 * 2.0**due.attempts)
