@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pytest
 
 from actions.demo import seed_applications, seed_connections, seed_people, seed_postings
 from actions.viewer import Viewer
+from connectors.registry import CONNECTORS
 from jobs.aggregate import aggregate_due
 from jobs.project import project_due
 from jobs.worker import run_once
@@ -48,8 +49,17 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory):
         yield started
 
 
+@pytest.fixture(scope="session")
+def unhurried() -> Iterator[None]:
+    """Platforms that let us ask as often as we like: how we wait for them is tried elsewhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        for connector in CONNECTORS.values():
+            patch.setattr(connector, "limits", replace(connector.limits, requests=100_000))
+        yield
+
+
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def demo(request, sandbox, keyring, tmp_path_factory) -> Iterator[Demo]:
+def demo(request, unhurried, sandbox, keyring, tmp_path_factory) -> Iterator[Demo]:
     """People, postings, connections, synced facts, imported applications, aggregates. Tests only look at it."""
     folder = tmp_path_factory.mktemp("demo")
     # X's refresh tokens are good once: the demo before this one used them up.
