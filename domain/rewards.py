@@ -141,6 +141,27 @@ def standing(milestone: str, days_after: int, course: Course, zone: ZoneInfo) ->
     return Standing("pending", due_on)
 
 
+def conflict(milestone: str, days_after: int, course: Course, zone: ZoneInfo) -> str:
+    """What speaks against a reward that was approved or paid, in plain words; "" while it stands as it did.
+
+    >>> from datetime import UTC
+    >>> hired = {name: datetime(2026, 3, 1, tzinfo=UTC) for name in ("applied", "hired")}
+    >>> conflict("hired", 0, Course(hired), ZoneInfo("UTC"))
+    ''
+    >>> conflict("hired", 0, Course({"applied": hired["applied"]}), ZoneInfo("UTC"))
+    'The person is no longer known as hired.'
+    """
+    if course.is_over:
+        return "The referral was withdrawn, declined or merged since."
+    now = standing(milestone, days_after, course, zone)
+    if now.state == "pending" and now.due_on is not None:
+        return ""
+    if milestone in course.reached:
+        return "The application ended before the reward was earned."
+    known = {"applied": "as an applicant", "interviewed": "as interviewed", "hired": "as hired"}[milestone]
+    return f"The person is no longer known {known}."
+
+
 def promised(rules: Iterable[Rule], posting_id: uuid.UUID | None, sent_at: datetime, zone: ZoneInfo) -> list[Rule]:
     """The rules by which a referral was promised something, in order of their milestone.
 

@@ -1,4 +1,4 @@
-"""Turn applications and referrals into facts, for the days on which they changed."""
+"""Turn applications, referrals and what was paid for them into facts, for the days on which they changed."""
 
 from collections import defaultdict
 from datetime import datetime
@@ -33,7 +33,8 @@ def project_due(store: Store, now: datetime) -> int:
 
     1. A platform that got another connection, or lost it, is projected anew: its facts move over. So is everything of a
        company whose time zone changed: the same instants fall on other days.
-    2. Days on which applications or referrals changed: a few in each transaction, which deletes their entries.
+    2. Days on which applications, referrals or payments changed: a few in each transaction, which deletes their
+       entries.
     3. What is covered, platform by platform. Its entry, made with the facts, goes last.
     A kill at any instant leaves the entries of what is not committed. Two workers at once do each day once.
     """

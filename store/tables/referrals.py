@@ -49,6 +49,7 @@ class Referral(SQLModel, table=True):
             "referrer_id",
             "reached",
             "converted_at",
+            "link_id",
             **_where("merged_into IS NULL"),
         ),
         Index("ix_referrals_application", "application_id"),
@@ -146,7 +147,7 @@ class ReferralReward(SQLModel, table=True):
         CheckConstraint(one_of("state", EARNED_STATES), name="referral_rewards_state"),
         CheckConstraint(one_of("milestone", MILESTONES), name="referral_rewards_milestone"),
         CheckConstraint("amount_minor > 0", name="referral_rewards_amount"),
-        Index("ix_referral_rewards_company", "company_id", "state", "due_on", "currency", "amount_minor"),
+        Index("ix_referral_rewards_company", "company_id", "state", "due_on", "id", "currency", "amount_minor"),
         Index(
             "ix_referral_rewards_paid",
             "company_id",

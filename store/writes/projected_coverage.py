@@ -2,7 +2,7 @@
 
 A file of applications tells of all days from its first application until its last stage; and until it was imported
 where that followed within a week, for then the last days were quiet. Events tell of the days between the first and the
-last of them. Referrals are kept here, so that they are known from the first one to today.
+last of them. Referrals and what was paid for them are kept here, so that each is known from the first one to today.
 """
 
 from collections import defaultdict
@@ -16,7 +16,8 @@ from domain.facts import Coverage, Origin, day_number
 from domain.metrics import BY_NAME
 from domain.platforms import BY_KEY
 from store.tables import Import, ProjectedDay, Projection, ReadCoverage
-from store.writes.projections import REFERRALS_SENT, STAGE_METRICS, Projected, config_numbers, mark_changed
+from store.writes.projected_told import OF_REFERRALS, REFERRALS_SENT, STAGE_METRICS, Projected
+from store.writes.projections import PROJECTED_METRICS, config_numbers, mark_changed
 
 #: A file that ends longer than this before its import is an old one, and says nothing of the days between.
 QUIET_DAYS = 7
@@ -57,7 +58,7 @@ def has_today(session: Session, whose: Projected, now: datetime) -> bool:
     config_no = session.exec(
         select(Projection.config_no).where(Projection.company_no == whose.company_no, Projection.platform == REFERRALS)
     ).one_or_none()
-    first = _first_referral(session, whose)
+    first = _first_day(session, whose, REFERRALS_SENT)
     if config_no is None or first is None:
         return True
     key = (whose.company_no, config_no, max(_today(whose, now), first), REFERRALS_SENT, PROJECTED_SCOPE, Origin.EVENT)
@@ -72,16 +73,16 @@ def _known(session: Session, whose: Projected, platform: int, now: datetime) -> 
         )
     ).all()
     known: dict[tuple[int, int], Origin] = {}
-    stages = [row for row in rows if row[1] != REFERRALS_SENT]
+    stages = [row for row in rows if row[1] not in OF_REFERRALS]
     events = [day for day, _, _, by_event in stages if by_event]
     if events:
         _fill(known, min(events), max(events), Origin.EVENT)
     if any(by_file for _, _, by_file, _ in stages):
         _fill(known, *_file_range(session, whose), Origin.IMPORT)
-    first = _first_referral(session, whose) if platform == REFERRALS else None
-    if first is not None:
-        for day in range(first, _today(whose, now) + 1):
-            known[day, REFERRALS_SENT] = Origin.EVENT
+    for metric in OF_REFERRALS if platform == REFERRALS else ():
+        first = _first_day(session, whose, metric)
+        if first is not None:
+            known.update({(day, metric): Origin.EVENT for day in range(first, _today(whose, now) + 1)})
     known.update({(day, metric): Origin.EVENT if by_event else Origin.IMPORT for day, metric, _, by_event in rows})
     return known
 
@@ -104,12 +105,13 @@ def _file_range(session: Session, whose: Projected) -> tuple[int, int]:
     return (last if first is None else first), max({last, *(day for day in days if last <= day <= last + QUIET_DAYS)})
 
 
-def _first_referral(session: Session, whose: Projected) -> int | None:
+def _first_day(session: Session, whose: Projected, metric: int) -> int | None:
+    """The day of the first referral, or the first payment."""
     first: int | None = session.exec(
         select(func.min(ProjectedDay.day)).where(
             ProjectedDay.company_no == whose.company_no,
             ProjectedDay.platform == REFERRALS,
-            ProjectedDay.metric == REFERRALS_SENT,
+            ProjectedDay.metric == metric,
         )
     ).one()
     return first
@@ -126,7 +128,7 @@ def _stored(session: Session, whose: Projected, platform: int) -> set[tuple[int,
             col(ReadCoverage.config_no).in_(config_numbers(session, whose, [platform])),
             ReadCoverage.scope == PROJECTED_SCOPE,
             ReadCoverage.origin != Origin.POLL,
-            col(ReadCoverage.metric).in_((*STAGE_METRICS, REFERRALS_SENT)),
+            col(ReadCoverage.metric).in_(PROJECTED_METRICS),
         )
     )
     return {(row[0], row[1], row[2], row[3]) for row in rows}

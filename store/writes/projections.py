@@ -1,27 +1,25 @@
 """Facts made from applications and referrals: for some days, exactly what those tables say, and what they cover.
 
 A stage counts on the day of the company's zone on which it was reached, for the platform that owns the application, at
-the posting it was for. All of one platform, metric and day stand under one origin, EVENT where any of them came as an
-event, so that none is left out when origins are chosen.
+the posting it was for. What was paid for referrals is their spend, on the day of payment, by currency. All of one
+platform, metric and day stand under one origin, EVENT where any of them came as an event, so that none is left out when
+origins are chosen.
 """
 
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, NamedTuple
+from datetime import UTC, date, datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, bindparam, case, delete, func, insert, literal, union_all, update
+from sqlalchemy import bindparam, delete, insert, update
 from sqlmodel import Session, col, select
 
 from domain.counting import PROJECTED
-from domain.facts import WHOLE_DAY, Origin, Scope, day_number, day_of
-from domain.metrics import BY_NAME
+from domain.facts import WHOLE_DAY, Origin, Scope, day_number
 from domain.platforms import BY_KEY, BY_NUMBER
 from store.tables import (
-    Application,
     ApplicationDirtyDay,
     Company,
     DirtyDay,
@@ -30,32 +28,22 @@ from store.tables import (
     ProjectedDay,
     Projection,
     RawFact,
-    Referral,
 )
 from store.writes.imports import platform_config
 from store.writes.merge import Page, Stamp, merge_page
+from store.writes.projected_told import OF_REFERRALS, STAGE_METRICS, Projected, Told, day_bounds, told_on
+
+__all__ = ["Projected", "day_bounds"]
 
 #: In place of a day in the dirty log: the coverage of everything projected is due.
 COVERAGE_DUE = -1
-STAGES = {"applications": "applied_at", "interviews": "interviewed_at", "offers": "offered_at", "hires": "hired_at"}
-STAGE_METRICS = tuple(BY_NAME[name].number for name in STAGES)
-REFERRALS_SENT = BY_NAME["referrals_sent"].number
-_METRICS = (*STAGE_METRICS, REFERRALS_SENT)
+PROJECTED_METRICS = (*STAGE_METRICS, *OF_REFERRALS)
 _AT_ONCE = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Projected:
-    """The company whose applications are projected."""
-
-    company_id: uuid.UUID
-    company_no: int
-    zone: ZoneInfo
-
-
-#: (day, metric, scope, external posting)
-Key = tuple[int, int, int, int]
-#: By (config, origin): key → count
+#: (day, metric, scope, external posting, currency)
+Key = tuple[int, int, int, int, str]
+#: By (config, origin): key → count, or minor units
 Counts = dict[tuple[int, int], dict[Key, int]]
 
 
@@ -64,17 +52,6 @@ class Target(NamedTuple):
 
     id: uuid.UUID
     number: int
-
-
-class Told(NamedTuple):
-    """So many reached a stage on a day: by `metric`, platform number and posting; by a file, or by an event."""
-
-    day: int
-    metric: int
-    platform: int
-    posting_id: uuid.UUID | None
-    by_file: bool
-    times: int
 
 
 def mark_applications_dirty(session: Session, company_id: uuid.UUID, days: Iterable[date | datetime]) -> None:
@@ -120,7 +97,7 @@ def project_days(session: Session, whose: Projected, days: list[int], now: datet
 
     Facts of what no longer exists vanish. Changed days become dirty for aggregation, and the coverage becomes due.
     """
-    told = [one for day in days for one in _told_on(session, whose, day)]
+    told = [one for day in days for one in told_on(session, whose, day)]
     wanted = _wanted(session, whose, told, now)
     stored = _stored(session, whose, list_platforms(session, whose), days)
     changed: dict[int, set[int]] = defaultdict(set)
@@ -129,7 +106,7 @@ def project_days(session: Session, whose: Projected, days: list[int], now: datet
     written = 0
     for stamp, counts in wanted.items():
         known = stored.get(stamp, {})
-        fresh = {key: times for key, times in counts.items() if known.get(key) != times}
+        fresh = {key: value for key, value in counts.items() if known.get(key) != value}
         merge_page(session.connection(), Stamp(whose.company_no, *stamp, PROJECTED), _page(fresh))
         changed[stamp[0]] |= {key[0] for key in fresh}
         written += len(fresh)
@@ -143,8 +120,8 @@ def project_days(session: Session, whose: Projected, days: list[int], now: datet
 
 def _page(counts: dict[Key, int]) -> Page:
     page: Page = defaultdict(dict)
-    for (day, metric, scope, posting), times in counts.items():
-        page[scope, WHOLE_DAY, ""][day, metric, posting, 0] = (day, metric, posting, 0, times, 0)
+    for (day, metric, scope, posting, currency), value in counts.items():
+        page[scope, WHOLE_DAY, currency][day, metric, posting, 0] = (day, metric, posting, 0, value, 0)
     return page
 
 
@@ -194,50 +171,6 @@ def config_numbers(session: Session, whose: Projected, platforms: Iterable[int])
     return {number: BY_KEY[key].number for number, key in found}
 
 
-def _told_on(session: Session, whose: Projected, day: int) -> list[Told]:
-    begin, end = day_bounds(day, whose.zone)
-    has_referral = select(Referral.id).where(Referral.application_id == Application.id).exists()
-    by_event = (col(Application.told_by) != "file") | (
-        and_(col(Application.source_platform) == "referrals", has_referral)
-    )
-    parts: list[Any] = []
-    for name, column in STAGES.items():
-        at = getattr(Application, column)
-        by_file = case((by_event, 0), else_=1).label("by_file")
-        parts.append(
-            select(  # type: ignore[call-overload]
-                literal(BY_NAME[name].number).label("metric"),
-                Application.source_platform,
-                Application.posting_id,
-                by_file,
-                func.count(),
-            )
-            .where(Application.company_id == whose.company_id, at >= begin, at < end)
-            .group_by(Application.source_platform, Application.posting_id, by_file)
-        )
-    sent = (
-        select(literal(REFERRALS_SENT), literal("referrals"), Referral.posting_id, literal(0), func.count())  # type: ignore[call-overload]
-        .where(Referral.company_id == whose.company_id, Referral.sent_at >= begin, Referral.sent_at < end)
-        .group_by(Referral.posting_id)
-    )
-    return [
-        Told(day, metric, BY_KEY.get(platform, BY_KEY["other"]).number, posting, bool(by_file), count)
-        for metric, platform, posting, by_file, count in session.connection().execute(union_all(*parts, sent))
-    ]
-
-
-def day_bounds(day: int, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """The instants at which a day of the zone begins and ends: 23 to 25 hours apart.
-
-    >>> begin, end = day_bounds(day_number(date(2026, 3, 29)), ZoneInfo("Europe/Berlin"))
-    >>> begin.isoformat(), (end - begin).total_seconds() / 3600
-    ('2026-03-28T23:00:00+00:00', 23.0)
-    """
-    first = day_of(day)
-    begin, end = (datetime.combine(one, time.min, zone).astimezone(UTC) for one in (first, first + timedelta(days=1)))
-    return begin, end
-
-
 def _wanted(session: Session, whose: Projected, told: list[Told], now: datetime) -> Counts:
     targets = {platform: _target(session, whose, platform, now) for platform in {one.platform for one in told}}
     events = {(one.day, one.metric, one.platform) for one in told if not one.by_file}
@@ -249,8 +182,8 @@ def _wanted(session: Session, whose: Projected, told: list[Told], now: datetime)
         posting = numbers[target, one.posting_id]
         scope = Scope.POSTING if posting else Scope.RESIDUAL
         counts = wanted[target.number, int(origin)]
-        key = (one.day, one.metric, int(scope), posting)
-        counts[key] = counts.get(key, 0) + one.times
+        key = (one.day, one.metric, int(scope), posting, one.currency)
+        counts[key] = counts.get(key, 0) + one.value
     return wanted
 
 
@@ -325,25 +258,26 @@ def _stored(session: Session, whose: Projected, platforms: set[int], days: list[
             RawFact.metric,
             RawFact.scope,
             RawFact.external_posting,
+            RawFact.currency,
             RawFact.value,
         ).where(
             RawFact.company_no == whose.company_no,
             col(RawFact.config_no).in_(configs),
             col(RawFact.day).in_(days),
-            col(RawFact.metric).in_(_METRICS),
+            col(RawFact.metric).in_(PROJECTED_METRICS),
             RawFact.seen == PROJECTED,
         )
     )
     stored: Counts = defaultdict(dict)
-    for config_no, origin, day, metric, scope, posting, value in rows:
-        stored[config_no, origin][day, metric, scope, posting] = value
+    for config_no, origin, day, metric, scope, posting, currency, value in rows:
+        stored[config_no, origin][day, metric, scope, posting, currency] = value
     return stored
 
 
 def _delete(session: Session, whose: Projected, gone: list[tuple[tuple[int, int], Key]]) -> None:
     if not gone:
         return
-    columns = ("config_no", "origin", "day", "metric", "scope", "external_posting")
+    columns = ("config_no", "origin", "day", "metric", "scope", "external_posting", "currency")
     table = RawFact.__table__  # type: ignore[attr-defined]
     session.connection().execute(
         delete(table).where(

@@ -74,7 +74,7 @@ def settle_rewards(
     ids = sorted(set(referral_ids), key=str)
     if not ids:
         return
-    zone = ZoneInfo(session.execute(select(Company.time_zone).where(Company.id == company_id)).scalar_one())  # type: ignore[call-overload, arg-type]
+    zone = ZoneInfo(session.execute(select(Company.time_zone).where(Company.id == company_id)).scalar_one())  # type: ignore[call-overload]
     moment = _Moment(company_id, zone, read_rules(session, company_id), now)
     for start in range(0, len(ids), AT_ONCE):
         _settle(session, moment, ids[start : start + AT_ONCE])
@@ -83,30 +83,34 @@ def settle_rewards(
 def read_rules(session: Session, company_id: uuid.UUID) -> list[Rule]:
     """All rules of a company, those that were switched off too: they still say what was promised before."""
     rows = session.execute(select(_RULES).where(_RULES.c.company_id == company_id).order_by(_RULES.c.id))
-    return [rule_of(row._mapping) for row in rows]
+    return [rule_of(row) for row in rows]
 
 
-def rule_of(row: Mapping[str, Any]) -> Rule:
-    """A stored rule's terms."""
+def rule_of(row: Any) -> Rule:
+    """A stored rule's terms, from its row."""
     return Rule(
-        id=row["id"],
-        posting_id=row["posting_id"],
-        milestone=row["milestone"],
-        days_after=row["days_after"],
-        amount_minor=row["amount_minor"],
-        currency=row["currency"],
-        created_at=row["created_at"],
-        who=Eligibility.model_validate(row["settings"]),
-        starts_on=row["starts_on"],
-        ends_on=row["ends_on"],
-        disabled_at=row["disabled_at"],
+        id=row.id,
+        posting_id=row.posting_id,
+        milestone=row.milestone,
+        days_after=row.days_after,
+        amount_minor=row.amount_minor,
+        currency=row.currency,
+        created_at=row.created_at,
+        who=Eligibility.model_validate(row.settings),
+        starts_on=row.starts_on,
+        ends_on=row.ends_on,
+        disabled_at=row.disabled_at,
     )
 
 
-def course_of(row: Any, now: datetime) -> Course:
-    """What became of a referral, from its columns beside those of its application (None without one)."""
+def course_of(row: Any, now: datetime | None) -> Course:
+    """What became of a referral, from its columns beside those of its application (None without one).
+
+    `now` says whether it has expired; None where that does not matter.
+    """
     times = {name: getattr(row, name) for name in _TIMES}
-    has_expired = row.expires_at is not None and row.expires_at <= now and times["applied_at"] is None
+    is_late = now is not None and row.expires_at is not None and row.expires_at <= now
+    has_expired = is_late and times["applied_at"] is None
     return Course(
         reached=milestones(times),
         ends=tuple(at for name in _ENDS if (at := getattr(row, f"application_{name}"))),
@@ -160,9 +164,7 @@ def _read_rewards(session: Session, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID,
     """By referral and rule."""
     found: dict[uuid.UUID, dict[uuid.UUID, Row[Any]]] = defaultdict(dict)
     columns = ("id", "referral_id", "rule_id", "state", "due_on", "amount_minor", "currency")
-    for row in session.execute(
-        select(*(_REWARDS.c[name] for name in columns)).where(_REWARDS.c.referral_id.in_(ids))
-    ):
+    for row in session.execute(select(*(_REWARDS.c[name] for name in columns)).where(_REWARDS.c.referral_id.in_(ids))):
         found[row.referral_id][row.rule_id] = row
     return found
 

@@ -205,7 +205,7 @@ def _make_tables() -> None:
     op.create_index(
         "ix_referral_rewards_company",
         "referral_rewards",
-        ["company_id", "state", "due_on", "currency", "amount_minor"],
+        ["company_id", "state", "due_on", "id", "currency", "amount_minor"],
         unique=False,
     )
     op.create_index(
@@ -304,7 +304,7 @@ def _change_tables() -> None:
         table.create_index("ix_referrals_status", ["company_id", "status", "sent_at"], unique=False)
         table.create_index(
             "ix_referrals_counted",
-            ["company_id", "sent_at", "posting_id", "referrer_id", "reached", "converted_at"],
+            ["company_id", "sent_at", "posting_id", "referrer_id", "reached", "converted_at", "link_id"],
             unique=False,
             sqlite_where=_COUNTED,
             postgresql_where=_COUNTED,

@@ -1,0 +1,222 @@
+"""Which rewards wait, are owed, were paid? And what may each of these referrals still earn?"""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Row, and_, or_, select
+from sqlmodel import Session
+
+from domain.money import Money
+from domain.rewards import condition, conflict, promise
+from store.reports.applicants import Opener
+from store.reports.scope import CompanyScope
+from store.tables import Application, JobPosting, Referral, ReferralReward, User
+from store.writes.rewards import course_columns, course_of
+
+_REWARDS = ReferralReward.__table__  # type: ignore[attr-defined]
+_REFERRALS = Referral.__table__  # type: ignore[attr-defined]
+_APPLICATIONS = Application.__table__  # type: ignore[attr-defined]
+_POSTINGS = JobPosting.__table__  # type: ignore[attr-defined]
+_USERS = User.__table__  # type: ignore[attr-defined]
+_APPROVER = _USERS.alias("approver")
+MOST_ROWS = 500
+_AT_ONCE = 500
+#: What a list shows: rewards in which state. Pending ones are due, or their day is still to come.
+LISTS = {
+    "due": "pending",
+    "promised": "pending",
+    "approved": "approved",
+    "paid": "paid",
+    "refused": "refused",
+    "lapsed": "lapsed",
+}
+#: Where the page before ended: what the list is ordered by (a day, an instant, None at the end), and the reward.
+After = tuple[Any, uuid.UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class RewardRow:
+    """One reward as the desk shows it. The candidate is masked. `conflict` says what no longer fits, "" for nothing."""
+
+    id: uuid.UUID
+    referral_id: uuid.UUID
+    referrer_id: uuid.UUID | None
+    referrer: str
+    referrer_email: str
+    candidate: str
+    posting_title: str
+    sent_at: datetime
+    milestone: str
+    condition: str
+    amount: Money
+    state: str
+    due_on: date | None
+    approved_by: str
+    approved_at: datetime | None
+    paid_at: datetime | None
+    payout_ref: str
+    note: str
+    conflict: str
+
+
+@dataclass(frozen=True, slots=True)
+class EarnedLine:
+    """One reward of one referral, for who referred: what was promised, and how it stands."""
+
+    words: str
+    amount: Money
+    condition: str
+    state: str
+    due_on: date | None
+    paid_at: datetime | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class WantedRewards:
+    """Which rewards: a list of LISTS as of a day of the company, of a referrer, or of a payout."""
+
+    which: str
+    today: date
+    referrer_id: uuid.UUID | None = None
+
+
+def list_rewards(
+    session: Session,
+    company: CompanyScope,
+    wanted: WantedRewards,
+    opener: Opener,
+    *,
+    after: After | None = None,
+    limit: int = MOST_ROWS,
+) -> list[RewardRow]:
+    """Rewards of one list, those behind `after`: paid ones newest first, the others by the day they are due."""
+    at = _REWARDS.c.paid_at if wanted.which == "paid" else _REWARDS.c.due_on
+    order = (at.desc(), _REWARDS.c.id.desc()) if wanted.which == "paid" else (at.is_(None), at, _REWARDS.c.id)
+    keys = select(_REWARDS.c.id).where(*_within(company, wanted), _behind(wanted.which, after))
+    if wanted.referrer_id is not None:
+        keys = keys.join(_REFERRALS, _REFERRALS.c.id == _REWARDS.c.referral_id)
+    chosen = keys.order_by(*order).limit(limit).subquery()
+    rows = session.execute(_full().join(chosen, chosen.c.id == _REWARDS.c.id).order_by(*order))
+    zone = ZoneInfo(company.time_zone)
+    return [_row(row, opener, zone) for row in rows]
+
+
+def key_of(row: RewardRow, which: str) -> After:
+    """Where a page that ends with this row ends."""
+    return (row.paid_at if which == "paid" else row.due_on), row.id
+
+
+def list_earned(
+    session: Session, company_id: uuid.UUID, referral_ids: Collection[uuid.UUID]
+) -> dict[uuid.UUID, tuple[EarnedLine, ...]]:
+    """What these referrals earn, by referral: nearest milestone first; absent where nothing was promised."""
+    found: dict[uuid.UUID, list[EarnedLine]] = defaultdict(list)
+    ids = sorted(set(referral_ids), key=str)
+    for start in range(0, len(ids), _AT_ONCE):
+        rows = session.execute(
+            select(_REWARDS)
+            .where(_REWARDS.c.company_id == company_id, _REWARDS.c.referral_id.in_(ids[start : start + _AT_ONCE]))
+            .order_by(_REWARDS.c.referral_id, _REWARDS.c.milestone, _REWARDS.c.days_after, _REWARDS.c.id)
+        )
+        for row in rows:
+            money = Money(row.amount_minor, row.currency)
+            found[row.referral_id].append(
+                EarnedLine(
+                    words=promise(money, row.milestone, row.days_after),
+                    amount=money,
+                    condition=condition(row.milestone, row.days_after),
+                    state=row.state,
+                    due_on=row.due_on,
+                    paid_at=row.paid_at,
+                    note=row.note,
+                )
+            )
+    return {referral_id: tuple(lines) for referral_id, lines in found.items()}
+
+
+def find_rewards(
+    session: Session, company: CompanyScope, reward_ids: Collection[uuid.UUID], opener: Opener
+) -> list[RewardRow]:
+    """These rewards of the company, in no order; those it has not are left out."""
+    rows = session.execute(
+        _full().where(_REWARDS.c.company_id == company.id, _REWARDS.c.id.in_(list(reward_ids)[:MOST_ROWS]))
+    )
+    return [_row(row, opener, ZoneInfo(company.time_zone)) for row in rows]
+
+
+def _within(company: CompanyScope, wanted: WantedRewards) -> list[Any]:
+    parts = [_REWARDS.c.company_id == company.id, _REWARDS.c.state == LISTS[wanted.which]]
+    if wanted.which == "paid":
+        parts.append(_REWARDS.c.paid_at.is_not(None))
+    elif wanted.which == "due":
+        parts.append(_REWARDS.c.due_on <= wanted.today)
+    elif wanted.which == "promised":
+        parts.append(or_(_REWARDS.c.due_on.is_(None), _REWARDS.c.due_on > wanted.today))
+    if wanted.referrer_id is not None:
+        parts.append(_REFERRALS.c.referrer_id == wanted.referrer_id)
+    return parts
+
+
+def _behind(which: str, after: After | None) -> Any:
+    key = _REWARDS.c.id
+    if after is None:
+        return key.is_not(None)
+    if which == "paid":
+        at = _REWARDS.c.paid_at
+        return or_(at < after[0], and_(at == after[0], key < after[1]))
+    at = _REWARDS.c.due_on
+    if after[0] is None:
+        return and_(at.is_(None), key > after[1])
+    return or_(at.is_(None), at > after[0], and_(at == after[0], key > after[1]))
+
+
+def _full() -> Any:
+    named = [_REFERRALS.c[name] for name in ("referrer_id", "referrer_name", "candidate_name", "sent_at")]
+    return (
+        select(
+            _REWARDS,
+            *named,
+            *course_columns(),
+            _POSTINGS.c.title.label("posting_title"),
+            _USERS.c.name.label("user_name"),
+            _USERS.c.email.label("user_email"),
+            _APPROVER.c.name.label("approver"),
+        )
+        .select_from(_REWARDS)
+        .join(_REFERRALS, _REFERRALS.c.id == _REWARDS.c.referral_id)
+        .outerjoin(_APPLICATIONS, _APPLICATIONS.c.id == _REFERRALS.c.application_id)
+        .outerjoin(_POSTINGS, _POSTINGS.c.id == _REFERRALS.c.posting_id)
+        .outerjoin(_USERS, _USERS.c.id == _REFERRALS.c.referrer_id)
+        .outerjoin(_APPROVER, _APPROVER.c.id == _REWARDS.c.approved_by)
+    )
+
+
+def _row(row: Row[Any], opener: Opener, zone: ZoneInfo) -> RewardRow:
+    decided = row.state in ("approved", "paid")
+    return RewardRow(
+        id=row.id,
+        referral_id=row.referral_id,
+        referrer_id=row.referrer_id,
+        referrer=row.user_name or row.referrer_name,
+        referrer_email=row.user_email or "",
+        candidate=opener(row.referral_id, row.candidate_name, "")[0],
+        posting_title=row.posting_title or "",
+        sent_at=row.sent_at,
+        milestone=row.milestone,
+        condition=condition(row.milestone, row.days_after),
+        amount=Money(row.amount_minor, row.currency),
+        state=row.state,
+        due_on=row.due_on,
+        approved_by=row.approver or "",
+        approved_at=row.approved_at,
+        paid_at=row.paid_at,
+        payout_ref=row.payout_ref,
+        note=row.note,
+        conflict=conflict(row.milestone, row.days_after, course_of(row, None), zone) if decided else "",
+    )
