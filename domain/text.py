@@ -1,9 +1,12 @@
 """Text that platforms and files bring: made safe to store, never trusted to be shown as anything but text."""
 
 import hashlib
+import re
 import unicodedata
 
 _KEPT_CONTROLS = "\n\t"
+#: All that Unicode calls a control character or half of one.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def clean_text(text: str, limit: int = 500) -> str:
@@ -23,6 +26,8 @@ def clean_text(text: str, limit: int = 500) -> str:
     """
     if text.isascii() and text.isprintable():
         return text.strip()[:limit]
+    if not _CONTROLS.search(text):
+        return unicodedata.normalize("NFC", text).strip()[:limit].rstrip()
     whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     composed = unicodedata.normalize("NFC", whole.replace("\r\n", "\n"))
     kept = "".join(_plain(letter) for letter in composed)

@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from connectors.files.ats_presets import stage_of
 from connectors.files.columns import STAGE_FIELDS
 from connectors.files.dates import Moment, read_moment
 from connectors.files.errors import Cell, CellRejected
 from connectors.files.metric_rows import Reading
-from connectors.files.numbers import is_blank
 from connectors.files.rejections import Rejections
 from connectors.files.table import Record, Table, cell_text
 from domain.platforms import find_platform
@@ -20,8 +19,7 @@ LADDER = ("applied", "reviewed", "interviewed", "offered", "hired")
 ENDS = ("rejected", "withdrawn")
 
 
-@dataclass(frozen=True, slots=True)
-class ApplicationRow:
+class ApplicationRow(NamedTuple):
     """One application. `ref` is "" where the file has none: it is derived from the e-mail address and posting.
 
     `moments` maps stages to the UTC instant they were reached; "applied" is always there. A stage known only by day
@@ -45,6 +43,20 @@ class StageNotes:
     """Rows whose last stage has no date, so that it is known but not counted on any day."""
 
     undated: int = 0
+
+
+class _Reached(NamedTuple):
+    """When a stage was reached: the UTC instant, the day in the company's zone, and what the file says."""
+
+    at: datetime
+    day: date
+    told: Moment
+
+    def is_before(self, other: "_Reached") -> bool:
+        """By the clock where both have a time, else by the day."""
+        if isinstance(self.told, datetime) and isinstance(other.told, datetime):
+            return self.at < other.at
+        return self.day < other.day
 
 
 class _Stop(Exception):
@@ -78,104 +90,97 @@ class _Reader:
         at = {header: place for place, header in enumerate(table.headers)}
         self._places = {field: at[header] for field, header in reading.mapping.columns.items()}
         self._reading, self._book, self._notes, self._epoch = reading, book, notes, table.epoch
-        self._dates = [field for field in STAGE_FIELDS if field in self._places]
+        self._zone, self._orders = reading.zone, reading.survey.orders
+        self._dates = [(field, field.removesuffix("_at")) for field in STAGE_FIELDS if field in self._places]
         self._latest = reading.today + timedelta(days=1)
         self._platforms: dict[str, str] = {}
         self._stages: dict[str, str] = {}
+        self._beginnings: dict[date, datetime] = {}
 
     def read(self, record: Record) -> ApplicationRow:
         """Raises _Stop for a row that is left out."""
         ref, email = self._text(record, "application_ref"), self._text(record, "email")
         if not ref and "@" not in email:
             self._stop(record, "", "the row has neither an application id nor an e-mail address to tell it by")
-        moments = self._moments(record)
+        word = self._stage_word(record)
+        moments = self._moments(record, word)
         source = self._text(record, "source")
         return ApplicationRow(
-            row=record.number,
-            ref=ref,
-            name=self._name(record),
-            email=email,
-            posting_ref=self._text(record, "posting_ref"),
-            posting_title=self._text(record, "posting_title"),
-            source=source,
-            platform=self._platform(source),
-            stage=self._stage(record, moments),
-            moments=moments,
+            record.number,
+            ref,
+            self._name(record),
+            email,
+            self._text(record, "posting_ref"),
+            self._text(record, "posting_title"),
+            source,
+            self._platform(source),
+            _furthest(word, moments),
+            moments,
         )
 
-    def _moments(self, record: Record) -> dict[str, datetime]:
-        told: dict[str, Moment] = {}
-        for field in self._dates:
-            moment = self._moment(record, field)
-            if moment is not None:
-                told[field.removesuffix("_at")] = moment
+    def _moments(self, record: Record, word: str) -> dict[str, datetime]:
+        told: dict[str, _Reached] = {}
+        for field, stage in self._dates:
+            reached = self._reached(record, field)
+            if reached is not None:
+                told[stage] = reached
         if "applied" not in told:
             self._stop(record, "applied_at", "is missing")
-        self._add_current(record, told)
+        if word and word not in told:
+            self._add_current(record, told, word)
         return self._in_order(record, told)
 
-    def _add_current(self, record: Record, told: dict[str, Moment]) -> None:
+    def _add_current(self, record: Record, told: dict[str, _Reached], word: str) -> None:
         """Where the file dates only the current stage, that date belongs to it."""
-        stage = self._stage_word(record)
-        if stage and stage not in told:
-            moment = self._moment(record, "stage_at") if "stage_at" in self._places else None
-            if moment is not None:
-                told[stage] = moment
-            elif stage in ("interviewed", "offered", "hired"):
-                self._notes.undated += 1
+        reached = self._reached(record, "stage_at") if "stage_at" in self._places else None
+        if reached is not None:
+            told[word] = reached
+        elif word in ("interviewed", "offered", "hired"):
+            self._notes.undated += 1
 
-    def _in_order(self, record: Record, told: dict[str, Moment]) -> dict[str, datetime]:
+    def _in_order(self, record: Record, told: dict[str, _Reached]) -> dict[str, datetime]:
         """Instants that rise with the stages. A stage before the one below it is a mistake in the file."""
         moments: dict[str, datetime] = {}
         below = ""
         for stage in LADDER:
             if stage in told:
-                if below and self._is_before(told[stage], told[below]):
-                    self._stop(record, f"{stage}_at", f"lies before {below}", told[stage])
-                instant = self._instant(told[stage])[0]
-                moments[stage] = max(instant, moments[below]) if below else instant
+                if below and told[stage].is_before(told[below]):
+                    self._stop(record, f"{stage}_at", f"lies before {below}", told[stage].told)
+                at = told[stage].at
+                moments[stage] = max(at, moments[below]) if below else at
                 below = stage
         for stage in ENDS:
             if stage in told:
-                if self._is_before(told[stage], told["applied"]):
-                    self._stop(record, f"{stage}_at", "lies before applied", told[stage])
-                moments[stage] = max(self._instant(told[stage])[0], moments["applied"])
+                if told[stage].is_before(told["applied"]):
+                    self._stop(record, f"{stage}_at", "lies before applied", told[stage].told)
+                moments[stage] = max(told[stage].at, moments["applied"])
         return moments
 
-    def _is_before(self, one: Moment, other: Moment) -> bool:
-        """By the clock where both have a time, else by the day."""
-        first, second = self._instant(one), self._instant(other)
-        if isinstance(one, datetime) and isinstance(other, datetime):
-            return first[0] < second[0]
-        return first[1] < second[1]
-
-    def _instant(self, moment: Moment) -> tuple[datetime, date]:
-        """The UTC instant, and the day in the company's zone."""
-        zone = self._reading.zone
-        if not isinstance(moment, datetime):
-            return datetime.combine(moment, time(), zone).astimezone(UTC), moment
-        local = moment.astimezone(zone) if moment.tzinfo else moment.replace(tzinfo=zone)
-        return local.astimezone(UTC), local.date()
-
-    def _moment(self, record: Record, field: str) -> Moment | None:
+    def _reached(self, record: Record, field: str) -> _Reached | None:
         cell = record.cells[self._places[field]]
+        if cell == "":
+            return None
         try:
-            moment = read_moment(cell, self._reading.survey.orders.get(field, ""), self._epoch)
+            moment = read_moment(cell, self._orders.get(field, ""), self._epoch)
         except CellRejected as rejection:
             self._stop(record, field, str(rejection), cell)
-        if moment is not None and self._instant(moment)[1] > self._latest:
+        if moment is None:
+            return None
+        reached = self._placed(moment)
+        if reached.day > self._latest:
             self._stop(record, field, "lies in the future", cell)
-        return moment
+        return reached
 
-    def _stage(self, record: Record, moments: dict[str, datetime]) -> str:
-        """The furthest the file tells: the ladder's highest step, unless an end came after it."""
-        word = self._stage_word(record)
-        steps = [stage for stage in LADDER if stage in moments or stage == word]
-        highest = steps[-1]
-        ends = [stage for stage in ENDS if stage in moments or stage == word]
-        if not ends or (highest == "hired" and word not in ENDS):
-            return highest
-        return word if word in ENDS else max(ends, key=moments.__getitem__)
+    def _placed(self, moment: Moment) -> _Reached:
+        if not isinstance(moment, datetime):
+            at = self._beginnings.get(moment)
+            if at is None:
+                at = datetime.combine(moment, time(), self._zone).astimezone(UTC)
+                self._beginnings[moment] = at
+            return _Reached(at, moment, moment)
+        if moment.tzinfo is None:
+            return _Reached(moment.replace(tzinfo=self._zone).astimezone(UTC), moment.date(), moment)
+        return _Reached(moment.astimezone(UTC), moment.astimezone(self._zone).date(), moment)
 
     def _stage_word(self, record: Record) -> str:
         words = self._text(record, "stage")
@@ -191,15 +196,25 @@ class _Reader:
         return self._platforms[source]
 
     def _name(self, record: Record) -> str:
+        name = self._text(record, "name")
+        if name:
+            return name
         parts = [self._text(record, "first_name"), self._text(record, "last_name")]
-        return self._text(record, "name") or " ".join(part for part in parts if part)
+        return " ".join(part for part in parts if part)
 
     def _text(self, record: Record, field: str) -> str:
         place = self._places.get(field)
-        if place is None or is_blank(record.cells[place]):
-            return ""
-        return cell_text(record.cells[place])
+        return "" if place is None else cell_text(record.cells[place])
 
     def _stop(self, record: Record, what: str, reason: str, cell: Cell = "") -> NoReturn:
         self._book.add(record.number, what, reason, cell)
         raise _Stop
+
+
+def _furthest(word: str, moments: dict[str, datetime]) -> str:
+    """The stage the file tells: the ladder's highest step, unless an end came after it. `word` is the current one's."""
+    highest = next(stage for stage in reversed(LADDER) if stage in moments or stage == word)
+    if word in ENDS:
+        return word
+    ends = [stage for stage in ENDS if stage in moments]
+    return max(ends, key=moments.__getitem__) if ends and highest != "hired" else highest

@@ -77,7 +77,7 @@ def read_moment(cell: Cell, order: Order = "", epoch: date = EPOCH_1900) -> Mome
     Raises CellRejected.
     """
     if isinstance(cell, str):
-        moment = _read_text(cell, order, epoch)
+        moment = _read_iso(cell) or _read_text(cell, order, epoch)
     elif cell is None:
         return None
     elif isinstance(cell, Unusable):
@@ -124,6 +124,25 @@ def _from_serial(serial: float, epoch: date) -> Moment:
     if not seconds:
         return day
     return datetime.combine(day, time()) + timedelta(seconds=seconds)
+
+
+#: Lengths of ISO date-times as programs write them: to the minute, second, milli- or microsecond, then Z or an offset.
+_ISO_LENGTHS = frozenset((16, 19, 20, 23, 24, 25, 26, 27, 29))
+
+
+def _read_iso(text: str) -> Moment | None:
+    """The commonest spelling, without a look at all the others; None where it is not that, or not in order."""
+    if text[4:5] != "-" or text[7:8] != "-":
+        return None
+    try:
+        if len(text) == 10:
+            return date.fromisoformat(text)
+        has_time = len(text) in _ISO_LENGTHS and text[10] in " T" and text[13] == ":"
+        if has_time and (len(text) == 16 or text[16] == ":"):
+            return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return None
 
 
 @lru_cache(maxsize=65536)

@@ -11,6 +11,7 @@ from domain.facts import MAX_VALUE
 from domain.money import Money, exponent
 
 BLANKS = frozenset({"", "-", "--", "---", "—", "–", "n/a", "na", "#n/a", "null", "none", "nil", "(not set)", "."})
+LONGEST_BLANK = max(map(len, BLANKS))
 #: ISO 4217, list one.
 _CODES = (
     "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF "

@@ -15,6 +15,8 @@ from connectors.files.table import Record, Table, cell_text
 #: Different words of a column that are listed; more are not a vocabulary.
 MAX_WORDS = 500
 _BATCH = 4000
+#: "31/12/2025", the longest spelling of a day that leaves its order open.
+_DAY_LETTERS = 10
 Item = TypeVar("Item")
 
 
@@ -46,7 +48,7 @@ def survey_table(table: Table, mapping: FileMapping) -> Survey:
     for batch in batches(table.rows(), _BATCH):
         rows += len(batch)
         for name, place in dates.items():
-            seen_orders[name] |= {order_of(cell) for cell in _different(batch, place)}
+            seen_orders[name] |= {order_of(cell) for cell in _different_days(batch, place)}
         for metric, place in _number_columns(mapping, at):
             marks.update(_marks(batch, place, is_money=metric in ("spend", "value")))
         for name, place in vocabulary.items():
@@ -80,7 +82,7 @@ def _word_fields(mapping: FileMapping) -> tuple[str, ...]:
 
 
 def _number_columns(mapping: FileMapping, at: dict[str, int]) -> list[tuple[str, int]]:
-    if mapping.kind == "applications":
+    if mapping.kind != "metrics":
         return []
     if mapping.is_long:
         return [("value", at[mapping.columns["value"]])]
@@ -89,6 +91,12 @@ def _number_columns(mapping: FileMapping, at: dict[str, int]) -> list[tuple[str,
 
 def _different(batch: list[Record], place: int) -> set[Cell]:
     return {record.cells[place] for record in batch}
+
+
+def _different_days(batch: list[Record], place: int) -> set[Cell]:
+    """Only as much of each text as `order_of` looks at: instants differ more often than days."""
+    cells = (record.cells[place] for record in batch)
+    return {cell.strip()[:_DAY_LETTERS] if isinstance(cell, str) else None for cell in cells}
 
 
 def _marks(batch: list[Record], place: int, *, is_money: bool) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple
 
 from connectors.files.dates import EPOCH_1900
 from connectors.files.errors import Cell, FileRefused
-from connectors.files.numbers import is_blank
+from connectors.files.numbers import BLANKS, LONGEST_BLANK
 
 #: Bytes of a file once it is unpacked. More is refused before it is read.
 MAX_BYTES = 200 * 2**20
@@ -85,10 +85,14 @@ def is_silent(cells: list[Cell]) -> bool:
     >>> is_silent(["", " "]), is_silent(["# Property: careers", ""]), is_silent(["#1 posting", "5"])
     (True, True, False)
     """
-    said = [cell for cell in cells if cell is not None and not (isinstance(cell, str) and not cell.strip())]
-    if not said:
-        return True
-    return len(said) == 1 and isinstance(said[0], str) and said[0].lstrip().startswith("#")
+    first: Cell = None
+    for cell in cells:
+        if cell is None or (isinstance(cell, str) and not cell.strip()):
+            continue
+        if first is not None:
+            return False
+        first = cell
+    return first is None or (isinstance(first, str) and first.lstrip().startswith("#"))
 
 
 def cell_text(cell: Cell) -> str:
@@ -99,7 +103,7 @@ def cell_text(cell: Cell) -> str:
     """
     if isinstance(cell, str):
         text = cell.strip()
-        return "" if is_blank(text) else text
+        return "" if len(text) <= LONGEST_BLANK and text.casefold() in BLANKS else text
     if cell is None:
         return ""
     if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:

@@ -40,6 +40,16 @@ def test_no_nonce_is_ever_used_twice(vault: Vault) -> None:
     assert len({vault.seal(*PLACE, SECRET).split(".")[2] for _ in range(10_000)}) == 10_000
 
 
+def test_sealing_a_column_of_many_rows_is_sealing_each(vault: Vault) -> None:
+    seal = vault.sealer("platform_configs", "credentials")
+    for text in ("", "x", "xy", "xyz", SECRET):
+        stored = seal(str(ROW), text)
+        assert [len(part) for part in stored.split(".")] == [len(part) for part in vault.seal(*PLACE, text).split(".")]
+        assert vault.open(*PLACE, stored) == text
+    with pytest.raises(Tampered):
+        vault.open("platform_configs", uuid.uuid4(), "credentials", seal(str(ROW), SECRET))
+
+
 def test_every_changed_byte_is_noticed(vault: Vault) -> None:
     version, kid, nonce, box = vault.seal(*PLACE, SECRET).split(".")
     for part, name in ((nonce, "nonce"), (box, "box")):

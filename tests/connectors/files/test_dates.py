@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.files.dates import EPOCH_1904, order_of, read_moment, read_range
+from connectors.files.dates import EPOCH_1900, EPOCH_1904, _read_iso, _read_text, order_of, read_moment, read_range
 from connectors.files.errors import CellRejected
 
 DAY = date(2025, 7, 8)
@@ -114,3 +114,33 @@ def test_any_text_is_a_day_a_blank_or_a_named_rejection(text):
     with contextlib.suppress(CellRejected):
         moment = read_moment(text, "dmy")
     assert moment is None or 1990 <= moment.year < 2100
+
+
+CLOCKS = st.sampled_from(
+    ["", " 10:30", "T10:30", " 24:00", "T10:30:07", " 9:05", "T10:30:60", " 10:30:07.5", "T10:30:07.123",
+     "T10:30:07,123456", "T10:30:07.1234567", "T10", "T1030", "T10+01:00", "t10:30", "  10:30"]
+)  # fmt: skip
+ZONES = st.sampled_from(
+    ["", "Z", "+00:00", "-00:00", "+02:00", "+0530", "+01:75", "+24:00", "+01:00:30", " UTC", " CET", "+2"]
+)
+ISO_DAYS = st.sampled_from(
+    ["2025-07-08", "1990-01-01", "2025-02-30", "2025-W01-1", "2025-7-08", "2025-00-10", "9999-12-31"]
+)
+
+
+@given(ISO_DAYS, CLOCKS, ZONES)
+def test_the_short_way_reads_iso_spellings_as_the_long_way_does(day, clock, zone):
+    text = f"{day}{clock}{zone}"
+    short = _read_iso(text)
+    if short is not None:
+        assert short == _read_text(text, "", EPOCH_1900)
+        assert getattr(short, "tzinfo", None) == getattr(_read_text(text, "", EPOCH_1900), "tzinfo", None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2025-07-08", "2025-07-08 10:30", "2025-07-08T10:30:07", "2025-07-08T10:30:07Z", "2025-07-08T10:30:07.123Z",
+     "2025-07-08T10:30:07+02:00"],
+)  # fmt: skip
+def test_the_spellings_of_programs_take_the_short_way(text):
+    assert _read_iso(text) is not None
