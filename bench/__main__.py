@@ -25,6 +25,7 @@ BENCHES = {
     "api": ("bench.api_bench", 1500),
     "export": ("bench.export_bench", 420),
     "memory": ("bench.memory_bench", 900),
+    "import": ("bench.import_bench", 2400),
     "requests": ("bench.requests_bench", 1200),
     "events": ("bench.events_bench", 420),
     "track": ("bench.track_bench", 600),

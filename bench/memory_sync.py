@@ -20,14 +20,18 @@ def main() -> None:
         config = connect(store)
         place = toward(settings, port)
         sync(store, place, config, 1)
-        before = _status("VmRSS")
-        # From here on the highest is counted anew.
-        Path("/proc/self/clear_refs").write_text("5", "utf-8")
+        before = status("VmRSS")
+        highest_anew()
         sync(store, place, config, pages)
-        print(json.dumps({"before": before, "peak": _status("VmHWM")}))
+        print(json.dumps({"before": before, "peak": status("VmHWM")}))
 
 
-def _status(name: str) -> float:
+def highest_anew() -> None:
+    """From here on the highest (VmHWM) is counted anew."""
+    Path("/proc/self/clear_refs").write_text("5", "utf-8")
+
+
+def status(name: str) -> float:
     """Megabytes of this process as Linux tells them: VmRSS now, VmHWM the highest so far.
 
     Not `ru_maxrss`: that begins with the memory of the process which started this one, and hides what is added.
