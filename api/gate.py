@@ -29,6 +29,8 @@ _FOR_OTHERS = ("/track.js", "/api/track")
 _KEPT = ("/track.js",)
 #: Strangers pass here on their way: they get no cookie of ours.
 _ON_THE_WAY = ("/l", "/r")
+#: Their pages say these themselves, more strictly than the app's.
+_OWN_WORDS = frozenset({b"referrer-policy", b"content-security-policy"})
 _UPLOADS = "/_stcore/upload_file"
 _SIGNED_IN_ONLY = ("/media/", _UPLOADS)
 _CLOSED = ("/_stcore/agent",)
@@ -218,7 +220,8 @@ class _Answer:
         if _is_below(path, _FOR_OTHERS):
             ours = [pair for pair in ours if pair[0] != b"cross-origin-resource-policy"]
         if _is_below(path, _ON_THE_WAY):
-            ours = [pair for pair in ours if pair[0] != b"referrer-policy"]
+            theirs = {key.lower() for key, _ in given} & _OWN_WORDS
+            ours = [pair for pair in ours if pair[0] not in theirs]
         set_by_us = {key for key, _ in ours} | {b"server"}
         if is_private and not any(key.lower() == b"cache-control" and b"no-store" in value for key, value in given):
             ours.append((b"cache-control", b"no-store"))
