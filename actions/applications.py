@@ -8,12 +8,14 @@ from sqlmodel import Session, col, select
 
 from actions.viewer import Viewer, deed, require_admin
 from domain.platforms import find_platform
+from domain.referrals import plain_code
 from domain.text import clean_text, key_text
 from store.engine import Urgency
 from store.opening import Store
-from store.tables import Referral, TrackingLink
+from store.tables import TrackingLink
 from store.writes.applications_told import PostingIndex, StageTold, Teller, Told, TouchTold, tell_application
 from store.writes.audit import append_audit
+from store.writes.tracked_names import find_code
 
 #: Applications a transaction: a request of more is entered in several, each of them whole.
 _SLICE = 50
@@ -98,15 +100,16 @@ def _touches(session: Session, viewer: Viewer, given: Given, at: datetime) -> li
     if given.link:
         link = session.exec(
             select(TrackingLink).where(
-                col(TrackingLink.slug) == given.link, col(TrackingLink.company_id) == viewer.company_id
+                col(TrackingLink.slug) == plain_code(given.link), col(TrackingLink.company_id) == viewer.company_id
             )
         ).first()
         if link is not None:
             touches.append(TouchTold("link", link.slug, at, link.platform, campaign=link.campaign, link_id=link.id))
     if given.referral:
-        referral = session.exec(
-            select(Referral).where(col(Referral.code) == given.referral, col(Referral.company_id) == viewer.company_id)
-        ).first()
-        if referral is not None:
-            touches.append(TouchTold("referral", referral.code, at, "referrals", referral_id=referral.id))
+        named = find_code(session, viewer.company_id, given.referral)
+        if named is not None:
+            ref = plain_code(given.referral)
+            touches.append(
+                TouchTold(named.kind, ref, at, "referrals", link_id=named.link_id, referral_id=named.referral_id)
+            )
     return touches

@@ -207,10 +207,8 @@ def owner_of(applied: Applied, sent: Iterable[Sent], links: Mapping[UUID, str], 
     True
     """
     known = list(sent)
-    brought: list[tuple[datetime, str, UUID]] = []
-    for came in applied.came:
-        if came.link_id is not None and came.link_id in links and links[came.link_id] not in applied.persons:
-            brought.append((came.at, str(came.link_id), came.link_id))
+    theirs = {key for key, owner in links.items() if owner not in applied.persons}
+    brought = [(came.at, str(came.link_id), came.link_id) for came in applied.came if came.link_id in theirs]
     for one in known:
         if one.referrer in applied.persons or _is_late(applied, one):
             continue

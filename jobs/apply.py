@@ -15,12 +15,14 @@ from sqlmodel import Session, col
 
 from connectors.webhooks.contract import HeardApplication, HeardTouch
 from connectors.webhooks.registry import find_receiver
+from domain.referrals import plain_code
 from domain.text import clean_text
 from store.engine import Urgency, is_sqlite, run_writing
 from store.opening import Store
-from store.tables import ExternalPosting, PlatformConfig, Referral, WebhookInbox
+from store.tables import ExternalPosting, PlatformConfig, WebhookInbox
 from store.vault import Vault, VaultError
 from store.writes.applications_told import PostingIndex, StageTold, Teller, Told, TouchTold, tell_application
+from store.writes.tracked_names import find_code
 
 log = structlog.get_logger("jobs.apply")
 #: Attempts before a delivery that cannot be applied is dead.
@@ -171,21 +173,16 @@ def _posting(scene: _Scene, heard: HeardApplication, config: PlatformConfig) -> 
 
 
 def _touch(scene: _Scene, heard: HeardTouch, scope: str, at: datetime) -> TouchTold:
-    referral_id = None
-    if heard.code:
-        referral_id = scene.session.execute(
-            select(col(Referral.id)).where(
-                col(Referral.code) == heard.code, col(Referral.company_id) == scene.teller.company_id
-            )
-        ).scalar()
+    named = find_code(scene.session, scene.teller.company_id, heard.code) if heard.code else None
     return TouchTold(
-        heard.kind,
+        named.kind if named else heard.kind,
         # A code nobody knows refers to nobody.
-        f"{scope}:{heard.code or heard.source}",
+        f"{scope}:{plain_code(heard.code) or heard.source}",
         at,
-        platform="" if heard.code and referral_id is None else heard.platform,
+        platform="" if heard.code and named is None else heard.platform,
         source=heard.source,
         medium=heard.medium,
         campaign=heard.campaign,
-        referral_id=referral_id,
+        link_id=named.link_id if named else None,
+        referral_id=named.referral_id if named else None,
     )

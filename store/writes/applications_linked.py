@@ -13,9 +13,11 @@ from store.writes.applications_settled import STAGE_COLUMNS
 from store.writes.applications_told import PERSON
 from store.writes.postings_found import PostingIndex
 from store.writes.projections import mark_applications_dirty
+from store.writes.referrals_settled import has_referrals, settle_applications
 
 _TABLE = Application.__table__  # type: ignore[attr-defined]
 _REFS = ApplicationRef.__table__  # type: ignore[attr-defined]
+_COLUMNS = [_TABLE.c[name] for name in ("id", "email_index", "person_index", *STAGE_COLUMNS)]
 
 
 def link_applications(session: Session, vault: Vault, company_id: uuid.UUID, *, now: datetime) -> int:
@@ -23,19 +25,23 @@ def link_applications(session: Session, vault: Vault, company_id: uuid.UUID, *, 
     index = PostingIndex(session, company_id)
     waiting = (_TABLE.c.company_id == company_id, _TABLE.c.posting_id.is_(None))
     named = session.execute(select(_TABLE.c.posting_ref, _TABLE.c.posting_title).where(*waiting).distinct()).all()
-    linked, days = 0, set[datetime]()
+    linked, days, bearing = 0, set[datetime](), dict[uuid.UUID, tuple[str, str]]()
     for ref, title in named:
         found = index.find(ref, title)
         if found is None:
             continue
         these = (*waiting, _TABLE.c.posting_ref == ref, _TABLE.c.posting_title == title)
-        reached = session.execute(select(*(_TABLE.c[name] for name in STAGE_COLUMNS)).where(*these)).all()
-        days.update(instant for row in reached for instant in row if instant is not None)
+        reached = session.execute(select(*_COLUMNS).where(*these)).all()
+        days.update(instant for row in reached for instant in row[3:] if instant is not None)
         session.execute(update(_TABLE).where(*these).values(posting_id=found))
         linked += len(reached)
+        bearing |= {row.id: (row.email_index, row.person_index) for row in reached}
         for person in _told_by_events(session, company_id, found):
             _unite(session, vault, (company_id, person, found), now=now)
     mark_applications_dirty(session, company_id, days)
+    if bearing and has_referrals(session, company_id):
+        persons = {index for indexes in bearing.values() for index in indexes}
+        settle_applications(session, vault, company_id, (list(bearing), persons), now=now)
     return linked
 
 

@@ -19,6 +19,7 @@ from store.writes.applications_settled import (
     write_reports,
 )
 from store.writes.projections import mark_applications_dirty
+from store.writes.referrals_settled import unite_links
 
 _TABLE = Application.__table__  # type: ignore[attr-defined]
 _REFS = ApplicationRef.__table__  # type: ignore[attr-defined]
@@ -40,6 +41,7 @@ def merge_applications(session: Session, vault: Vault, keep: uuid.UUID, gone: uu
     if second["import_id"] is not None:
         # The file's own name for it, by which the next file finds it.
         _keep_name(session, first, second["external_ref"])
+    unite_links(session, keep, gone)
     for table in _POINTING:
         session.execute(update(table).where(table.c.application_id == gone).values(application_id=keep))
     days = [second[name] for name in STAGE_COLUMNS if second[name]]

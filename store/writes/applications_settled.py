@@ -1,20 +1,26 @@
-"""What an application's columns are, given all that was told of it: they follow from its reports, in any order."""
+"""What an application's columns are, given all that was told of it: they follow from its reports, in any order.
+
+What a person says goes before what anybody else tells: of a stage they say it was reached, their day counts; of a stage
+they take back, no report counts that is dated before they said so. Of several who say something, the last one does.
+"""
 
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 from sqlalchemy import delete, insert, select, update
 from sqlmodel import Session
 
 from domain.attribution import TOUCH_RANKS, Touch, current_stage, owning_touch
 from domain.platforms import BY_KEY
+from domain.referrals import mailbox
 from store.tables import Application, ApplicationStage, ApplicationTouch
 from store.tables.columns import new_id
 from store.vault import Vault, VaultError
 from store.writes.projections import mark_applications_dirty
+from store.writes.referrals_settled import settle_applications
 
 _TABLE = Application.__table__  # type: ignore[attr-defined]
 _TOUCHES = ApplicationTouch.__table__  # type: ignore[attr-defined]
@@ -25,8 +31,12 @@ STAGE_COLUMNS = (
 SEALED_COLUMNS = ("candidate_name", "candidate_email")
 #: At the head of a report's ref: that the stage was reached is told, but not when.
 UNDATED = "undated:"
+#: Who told, where a person said it; the ref is one of the two heads, the instant it was said, and the change's id.
+HAND = "hand"
+_REACHED, _TAKEN_BACK = "hand:", "back:"
 #: Of several who told of one application, the one that it goes by.
 TOLD_RANKS = ("api", "webhook", "tracker", "link", "file")
+_STAGE_PARTS = ("stage", "ref", "at", "told_by")
 _TOUCH_PARTS = ("platform", "source", "medium", "campaign")
 #: Columns on which facts depend.
 _COUNTED = ("posting_id", "source_platform", "told_by", *STAGE_COLUMNS)
@@ -45,11 +55,19 @@ class Reports:
         """Whether nothing was told but by a file."""
         return not self.stages and not self.touches
 
+    @property
+    def has_new_touches(self) -> bool:
+        """Whether a touch was told that is not stored yet."""
+        return any(("touch", *key) not in self.stored for key in self.touches)
+
     def add_stage(self, stage: str, at: datetime, *, ref: str, told_by: str) -> None:
-        """One report; told again, the earlier time stays."""
+        """One report; told again, the earlier time stays: of those that still count where a person took some back."""
         known = self.stages.get((stage, ref))
         told = (at, told_by)
-        self.stages[stage, ref] = min(known, told) if known else told
+        if known is not None and known != told:
+            said = _said(self).get(stage)
+            told = min(known, told, key=lambda one: (_is_void(said, one[0]), one))
+        self.stages[stage, ref] = told
 
     def add_touch(self, touch: Mapping[str, Any]) -> None:
         """One touch, its columns; told again, the earlier one stays."""
@@ -129,28 +147,29 @@ def import_ref(import_id: uuid.UUID | None) -> str:
 
 def write_reports(session: Session, row: Mapping[str, Any], reports: Reports) -> None:
     """Bring the stored touches and stages to what `reports` holds, which came from `read_reports`."""
-    whose = {"company_id": row["company_id"], "application_id": row["id"]}
-    wanted = {("stage", *key): told for key, told in reports.stages.items()} | {
-        ("touch", *key): touch for key, touch in reports.touches.items()
-    }
-    doomed = [key for key in reports.stored if key not in wanted]
-    fresh = [key for key, told in wanted.items() if key not in reports.stored or reports.stored[key][1] != told]
+    write_many(session, [(row, reports)])
+
+
+def write_many(session: Session, told: Iterable[tuple[Mapping[str, Any], Reports]]) -> None:
+    """The same for many applications, each by its row, with a statement a table."""
+    gone: dict[str, list[uuid.UUID]] = {"stage": [], "touch": []}
+    fresh: dict[str, list[dict[str, Any]]] = {"stage": [], "touch": []}
+    for row, reports in told:
+        whose = {"company_id": row["company_id"], "application_id": row["id"]}
+        wanted: dict[tuple[str, str, str], Any] = {("stage", *key): one for key, one in reports.stages.items()}
+        wanted |= {("touch", *key): touch for key, touch in reports.touches.items()}
+        for key, (row_id, held) in reports.stored.items():
+            if wanted.get(key) != held:
+                gone[key[0]].append(row_id)
+        for key, one in wanted.items():
+            if key not in reports.stored or reports.stored[key][1] != one:
+                columns = one if key[0] == "touch" else dict(zip(_STAGE_PARTS, (*key[1:], *one), strict=True))
+                fresh[key[0]].append({"id": new_id(), **whose, **columns})
     for table, kind in ((_STAGES, "stage"), (_TOUCHES, "touch")):
-        gone = [reports.stored[key][0] for key in (*doomed, *fresh) if key[0] == kind and key in reports.stored]
-        if gone:
-            session.execute(delete(table).where(table.c.id.in_(gone)))
-    stages = [
-        {"id": new_id(), **whose, "stage": stage, "ref": ref, "at": told[0], "told_by": told[1]}
-        for kind, stage, ref in fresh
-        if kind == "stage" and (told := reports.stages[stage, ref])
-    ]
-    touches = [
-        {"id": new_id(), **whose, **reports.touches[touch, ref]} for kind, touch, ref in fresh if kind == "touch"
-    ]
-    if stages:
-        session.execute(insert(_STAGES), stages)
-    if touches:
-        session.execute(insert(_TOUCHES), touches)
+        if gone[kind]:
+            session.execute(delete(table).where(table.c.id.in_(gone[kind])))
+        if fresh[kind]:
+            session.execute(insert(table), fresh[kind])
 
 
 def forget_import(session: Session, ids: Iterable[uuid.UUID], import_id: uuid.UUID) -> None:
@@ -164,20 +183,8 @@ def forget_import(session: Session, ids: Iterable[uuid.UUID], import_id: uuid.UU
 
 def settled(vault: Vault, row: Mapping[str, Any], reports: Reports, says: Mapping[str, Any]) -> dict[str, Any]:
     """The columns that follow, names in the clear. `says` are plain columns of the newest telling."""
-    times: dict[str, datetime] = {}
-    undated: set[str] = set()
-    for (stage, ref), (at, _) in sorted(reports.stages.items()):
-        if ref.startswith(UNDATED):
-            undated.add(stage)
-        else:
-            times[stage] = min(at, times.get(stage, at))
-    if times:
-        # Nobody reaches a stage before applying.
-        times["applied"] = min(times.values())
-    columns: dict[str, Any] = {name: times.get(name.removesuffix("_at")) for name in STAGE_COLUMNS}
-    columns["applied_at"] = times.get("applied", row["applied_at"])
-    columns["stage"] = current_stage(times, undated)
-    tellers = {told_by for _, told_by in reports.stages.values()} or {row["told_by"]}
+    columns = settled_stages(row, reports)
+    tellers = {told_by for _, told_by in reports.stages.values() if told_by != HAND} or {row["told_by"]}
     columns["told_by"] = min(tellers, key=TOLD_RANKS.index)
     columns["source_platform"], columns["source"] = _source(reports, tellers)
     ids = [one for one in (row["posting_id"], says.get("posting_id")) if one]
@@ -187,6 +194,86 @@ def settled(vault: Vault, row: Mapping[str, Any], reports: Reports, says: Mappin
     for name in SEALED_COLUMNS:
         columns[name] = better(opened(vault, row, name), says.get(name) or "")
     return columns
+
+
+def settled_stages(row: Mapping[str, Any], reports: Reports) -> dict[str, Any]:
+    """The stage and its instants alone, as columns."""
+    times, undated = reached(reports)
+    columns: dict[str, Any] = {name: times.get(name.removesuffix("_at")) for name in STAGE_COLUMNS}
+    columns["applied_at"] = times.get("applied", row["applied_at"])
+    columns["stage"] = current_stage(times, undated)
+    return columns
+
+
+def reached(reports: Reports) -> tuple[dict[str, datetime], set[str]]:
+    """The instant each stage was reached, and the stages that were reached nobody knows when."""
+    times: dict[str, datetime] = {}
+    undated: set[str] = set()
+    said = _said(reports)
+    for (stage, ref), (at, told_by) in sorted(reports.stages.items()):
+        if told_by == HAND or _is_void(said.get(stage), at):
+            continue
+        if ref.startswith(UNDATED):
+            undated.add(stage)
+        else:
+            times[stage] = min(at, times.get(stage, at))
+    times |= {stage: one.at for stage, one in said.items() if one.is_reached}
+    if times:
+        # Nobody reaches a stage before applying.
+        times["applied"] = min(times.values())
+    return times, undated
+
+
+def dating_refs(reports: Reports) -> set[tuple[str, str]]:
+    """(stage, ref) of the reports that date their stages."""
+    times, said = reached(reports)[0], _said(reports)
+    found = {(stage, one.ref) for stage, one in said.items() if one.is_reached}
+    for (stage, ref), (at, told_by) in reports.stages.items():
+        if told_by != HAND and not ref.startswith(UNDATED) and not _is_void(said.get(stage), at):
+            found |= {(stage, ref)} if times[stage] == at else set()
+    return found
+
+
+class Said(NamedTuple):
+    """What a person said of a stage: that it was reached `at`, or that it was not reached as they knew `at`."""
+
+    is_reached: bool
+    at: datetime
+    ref: str
+
+
+def hand_ref(change_id: uuid.UUID, now: datetime, *, is_reached: bool) -> str:
+    """The ref of what a change by hand says of a stage. Those of one kind sort by when they were said."""
+    head = _REACHED if is_reached else _TAKEN_BACK
+    return f"{head}{now.astimezone(UTC).isoformat(timespec='microseconds')}:{change_id}"
+
+
+def change_of(ref: str) -> uuid.UUID:
+    """The change by hand that a ref names."""
+    return uuid.UUID(ref.rpartition(":")[2])
+
+
+def is_taken_back(ref: str) -> bool:
+    """Whether a change by hand says under this ref that a stage was not reached."""
+    return ref.startswith(_TAKEN_BACK)
+
+
+def _is_void(said: Said | None, at: datetime) -> bool:
+    """Whether what anybody else tells of a stage, dated `at`, counts for nothing beside what a person said of it."""
+    return said is not None and (said.is_reached or at <= said.at)
+
+
+def _said(reports: Reports) -> dict[str, Said]:
+    """The last word that a person said of each stage."""
+    last: dict[str, Said] = {}
+    for (stage, ref), (at, told_by) in reports.stages.items():
+        if told_by == HAND and (stage not in last or _when(ref) > _when(last[stage].ref)):
+            last[stage] = Said(not is_taken_back(ref), at, ref)
+    return last
+
+
+def _when(ref: str) -> str:
+    return ref.partition(":")[2]
 
 
 def _source(reports: Reports, tellers: set[str]) -> tuple[str, str]:
@@ -217,14 +304,15 @@ def settle(
     """Bring a stored application's columns to what follows from its reports; changed days become due."""
     columns = settled(vault, row, *told)
     changed = {name: value for name, value in columns.items() if value != opened(vault, row, name)}
-    if not changed and not is_new:
+    if not changed and not is_new and not told[0].has_new_touches:
         return
+    values = sealed(vault, row["id"], changed) | {"updated_at": now} if changed else {}
     if changed:
-        values = sealed(vault, row["id"], changed) | {"updated_at": now}
         session.execute(update(_TABLE).where(_TABLE.c.id == row["id"]).values(values))
     if is_new or changed.keys() & set(_COUNTED):
         days = [one[name] for one in (row, columns) for name in STAGE_COLUMNS if one[name]]
         mark_applications_dirty(session, row["company_id"], days)
+    settle_applications(session, vault, row["company_id"], ([row["id"]], persons_of(row, values)), now=now)
 
 
 def sealed(vault: Vault, row_id: uuid.UUID, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -234,8 +322,22 @@ def sealed(vault: Vault, row_id: uuid.UUID, values: Mapping[str, Any]) -> dict[s
         if row.get(name):
             row[name] = vault.seal("applications", row_id, name, row[name])
     if "candidate_email" in row:
-        row["email_index"] = vault.digest("email-bidx", values["candidate_email"]) if values["candidate_email"] else ""
+        row["email_index"], row["person_index"] = email_indexes(vault, values["candidate_email"] or "")
     return row
+
+
+def email_indexes(vault: Vault, email: str) -> tuple[str, str]:
+    """(Digest of an address, digest of its mailbox where that is another one); "" for none."""
+    if not email:
+        return "", ""
+    box = mailbox(email)
+    other = vault.digest("email-bidx", box) if box != email.strip().casefold() else ""
+    return vault.digest("email-bidx", email), other
+
+
+def persons_of(*rows: Mapping[str, Any]) -> set[str]:
+    """The digests by which the applicants of stored rows, or of values as stored, are found."""
+    return {row.get(name) or "" for row in rows for name in ("email_index", "person_index")} - {""}
 
 
 def opened(vault: Vault, stored: Mapping[str, Any], column: str) -> Any:

@@ -18,15 +18,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import insert, select
 from sqlmodel import Session
 
 from domain.text import clean_text, key_text
-from store.engine import is_sqlite
-from store.tables import Application, ApplicationRef, Referral
+from store.tables import Application, ApplicationRef
 from store.tables.applicants import STAGES
 from store.tables.columns import new_id
 from store.vault import Vault
+from store.writes.applications_locked import lock_applications
 from store.writes.applications_merged import merge_applications
 from store.writes.applications_settled import UNDATED, Reports, file_reports, read_reports, settle, write_reports
 from store.writes.postings_found import PostingIndex, folded
@@ -37,7 +37,6 @@ _TABLE = Application.__table__  # type: ignore[attr-defined]
 _REFS = ApplicationRef.__table__  # type: ignore[attr-defined]
 #: The scope of names made of a person and a posting; what an applicant system calls an application has scope "".
 PERSON = "person"
-_LOCK = 0x41707073
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,7 @@ def tell_application(session: Session, teller: Teller, told: Told, *, now: datet
     told = _cleaned(told)
     if not told.stages or not (told.refs or told.email):
         raise ValueError("an application needs a stage, and a name or an e-mail")
-    _lock(session, teller.company_id)
+    lock_applications(session, teller.company_id)
     posting_id = told.posting_id or teller.postings.find(told.posting_ref, told.posting_title)
     people = person_names(teller.vault, told.email, posting_id, (told.posting_ref, told.posting_title))
     names = (*told.refs, *people)
@@ -127,7 +126,6 @@ def tell_application(session: Session, teller: Teller, told: Told, *, now: datet
         reports = file_reports(before)
     _add_told(reports, told)
     write_reports(session, before, reports)
-    _convert_referrals(session, target, told, now)
     says = {
         "posting_id": posting_id,
         "posting_ref": told.posting_ref,
@@ -186,15 +184,6 @@ def _clean_touch(touch: TouchTold) -> TouchTold:
         touch.kind, key_text(touch.ref), touch.at, touch.platform, **words, link_id=touch.link_id,
         referral_id=touch.referral_id,
     )  # fmt: skip
-
-
-def _lock(session: Session, company_id: uuid.UUID) -> None:
-    """One transaction at a time tells of a company's applications; SQLite has one writer anyway."""
-    if not is_sqlite(session):
-        key = {"space": _LOCK, "company": (company_id.int & 0x7FFFFFFF)}
-        session.connection().execute(
-            text("SELECT pg_advisory_xact_lock(CAST(:space AS integer), CAST(:company AS integer))"), key
-        )
 
 
 Names = Iterable[tuple[str, str]]
@@ -296,18 +285,3 @@ def _add_told(reports: Reports, told: Told) -> None:
                 "link_id": touch.link_id, "referral_id": touch.referral_id,
             }
         )  # fmt: skip
-
-
-def _convert_referrals(session: Session, application_id: uuid.UUID, told: Told, now: datetime) -> None:
-    """A referral that led here knows its application, once."""
-    ids = {touch.referral_id for touch in told.touches if touch.referral_id}
-    if ids:
-        table = Referral.__table__  # type: ignore[attr-defined]
-        session.execute(
-            update(table)
-            .where(table.c.id.in_(ids), table.c.application_id.is_(None))
-            .values(
-                application_id=application_id,
-                converted_at=func.coalesce(table.c.converted_at, now),
-            )
-        )

@@ -49,6 +49,8 @@ def find_same(session: Session, company_id: uuid.UUID, values: Mapping[str, Any]
             col(TrackingLink.platform) == values["platform"],
             col(TrackingLink.campaign) == values["campaign"],
             col(TrackingLink.target_url) == values["target_url"],
+            # Somebody's personal link is theirs alone.
+            col(TrackingLink.referrer_id).is_(None),
         )
     )
     return found.scalars().first()

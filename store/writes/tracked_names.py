@@ -2,15 +2,41 @@
 
 import uuid
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlmodel import Session
 
+from domain.referrals import plain_code
 from store.tables import Referral, TrackingLink
 
 _LINKS = TrackingLink.__table__  # type: ignore[attr-defined]
 _REFERRALS = Referral.__table__  # type: ignore[attr-defined]
+
+
+class Named(NamedTuple):
+    """What a code names: somebody's referral, or somebody's personal link."""
+
+    referral_id: uuid.UUID | None = None
+    link_id: uuid.UUID | None = None
+
+    @property
+    def kind(self) -> str:
+        """The kind of touch that carries it."""
+        return "link" if self.link_id else "referral"
+
+
+def find_code(session: Session, company_id: uuid.UUID, code: str) -> Named | None:
+    """What a referral code of the company names; None for another company's, and for nobody's."""
+    key, whose = plain_code(code), (company_id, plain_code(code))
+    referral = _found(session, _REFERRALS, _REFERRALS.c.code, [key]).get(whose)
+    if referral is not None:
+        return Named(referral_id=referral)
+    own = select(_LINKS.c.id).where(
+        _LINKS.c.company_id == company_id, _LINKS.c.slug == key, _LINKS.c.referrer_id.is_not(None)
+    )
+    link = session.execute(own).scalar()
+    return Named(link_id=link) if link else None
 
 
 def resolve_names(session: Session, rows: Sequence[dict[str, Any]]) -> None:
@@ -18,11 +44,11 @@ def resolve_names(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     named = [row for row in rows if row["name"]]
     if not named:
         return
-    names = {row["name"] for row in named}
+    names = {plain_code(row["name"]) for row in named}
     links = _found(session, _LINKS, _LINKS.c.slug, names)
     referrals = _found(session, _REFERRALS, _REFERRALS.c.code, names)
     for row in named:
-        key = (row["company_id"], row["name"])
+        key = (row["company_id"], plain_code(row["name"]))
         row["link_id"], row["referral_id"] = links.get(key), referrals.get(key)
 
 

@@ -243,7 +243,7 @@ def test_a_referral_knows_its_application(office):
     (outcome,) = office.tell(Told("link", (StageTold("applied", at(2)),), refs=(("", "R-1"),), touches=(touch,)))
     with office.store.reading() as session:
         row = session.get_one(Referral, referral.id)
-    assert (row.application_id, row.converted_at) == (outcome.application_id, NOW)
+    assert (row.application_id, row.converted_at, row.status) == (outcome.application_id, at(2), "applied")
 
 
 @pytest.mark.parametrize(
