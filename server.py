@@ -35,10 +35,11 @@ from api.auth_routes import AUTH_ROUTES
 from api.browser_policy import security_headers
 from api.gate import Gate, House
 from api.health import HEALTH_ROUTES
-from api.links import LINK_ROUTES, REFERRAL_ROUTES
+from api.links import LINK_ROUTES
 from api.metrics import metrics
 from api.oauth_routes import OAUTH_ROUTES
 from api.preloading import Preloading, preload_header
+from api.referral_pages import REFERRAL_ROUTES
 from api.sockets import SESSION_HEADER
 from api.tracker import track, track_script
 from api.webhooks import webhooks

@@ -9,7 +9,7 @@ from sqlmodel import Session, col
 
 from store.reports.scope import CompanyScope
 from store.reports.tracker import list_origins
-from store.tables import JobPosting, LinkClick, Referral, TrackingLink
+from store.tables import JobPosting, LinkClick, TrackingLink
 
 MOST_LINKS = 2_000
 MOST_POSTINGS = 2_000
@@ -138,28 +138,6 @@ def find_link(session: Session, slug: str) -> Leads | None:
         origins=list_origins(session, link.company_id),
         link_id=link.id,
         is_gone=link.disabled_at is not None,
-    )
-
-
-def find_referral(session: Session, code: str) -> Leads | None:
-    """Where a referral link leads: to its posting; None for an unknown code."""
-    row = session.execute(
-        select(Referral, JobPosting)
-        .join(JobPosting, col(JobPosting.id) == col(Referral.posting_id), isouter=True)
-        .where(col(Referral.code) == code)
-    ).first()
-    if row is None:
-        return None
-    referral, posting = row
-    origins = list_origins(session, referral.company_id)
-    return Leads(
-        company_id=referral.company_id,
-        target_url=own_address(posting, sorted(origins)) if posting else "",
-        platform="referrals",
-        campaign="",
-        origins=origins,
-        referral_id=referral.id,
-        is_gone=posting is None or posting.status != "open",
     )
 
 

@@ -11,7 +11,7 @@ from actions.tracker import save_tracker
 from actions.viewer import NotAllowed, NotFound, Viewer
 from settings import load
 from store.opening import attach_store
-from store.tables import Company, JobPosting, LinkClick, Referral, TrackingLink
+from store.tables import Company, JobPosting, LinkClick, TrackingLink
 from store.tables.columns import new_id
 
 HOME = "https://jobs.acme.example"
@@ -164,11 +164,10 @@ def test_nothing_in_the_query_changes_where_it_leads(desk, more):
 
 @pytest.mark.parametrize("name", ["nosuchnot", "NOSUCHNOT", "a", "a" * 5000, "%00", "%ff", "' OR 1=1 --", "b" * 65])
 def test_an_unknown_address_is_not_found(desk, name):
-    for root in ("/l/", "/r/"):
-        answer = desk.client.get(root + name)
-        # Streamlit refuses a NUL in a path before any route sees it.
-        assert answer.status_code == (400 if name == "%00" else 404)
-        assert "set-cookie" not in answer.headers
+    answer = desk.client.get(f"/l/{name}")
+    # Streamlit refuses a NUL in a path before any route sees it.
+    assert answer.status_code == (400 if name == "%00" else 404)
+    assert "set-cookie" not in answer.headers
 
 
 def test_a_path_below_or_none_is_not_found(desk):
@@ -186,18 +185,6 @@ def test_a_switched_off_link_says_so_and_counts_no_more(desk):
     assert desk.clicks(link_id=desk.row(slug).id) == []
     switch_link(desk.store, desk.admin, desk.row(slug).id, is_on=True, now=datetime.now(UTC))
     assert desk.client.get(f"/l/{slug}").status_code == 302
-
-
-def test_a_referral_link_leads_to_its_posting_with_the_code(desk):
-    referral = Referral(company_id=desk.admin.company_id, posting_id=desk.nurse.id, code="ref-abc123")
-    lost = Referral(company_id=desk.admin.company_id, code="ref-lost")
-    with desk.store.writing() as session:
-        session.add_all([referral, lost])
-    answer = desk.client.get("/r/ref-abc123")
-    assert answer.status_code == 302
-    assert "utm_source=referrals&utm_medium=referral&utm_id=ref-abc123" in answer.headers["location"]
-    assert len(desk.clicks(referral_id=referral.id)) == 1
-    assert desk.client.get("/r/ref-lost").status_code == 410
 
 
 def test_another_site_may_not_post_to_a_link(desk):
