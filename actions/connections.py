@@ -29,6 +29,7 @@ from store.writes import connections as rows
 from store.writes.audit import append_audit
 from store.writes.credentials import allow_token, forget_token, open_secrets, open_token, seal_secrets, seal_token
 from store.writes.outbox import wake
+from store.writes.registrations import forget_credentials, is_left_there
 
 CHECK_SECONDS = 10.0
 LONGEST_NAME = 120
@@ -139,16 +140,19 @@ def delete(
 ) -> int:
     """Delete a connection with its credentials. Its numbers stay unless `erase_facts`; how many facts were erased.
 
+    A webhook address registered at the platform is taken away there first; only then the credentials are destroyed.
     Erasing runs in small transactions; asked again after an interruption, it goes on. Raises NotAllowed or NotFound.
     """
     require_admin(store, viewer, "connection.delete", config_id, now=now)
     with store.writing(Urgency.EVENT) as session:
         config = _find(session, viewer, config_id, deleted=erase_facts)
         if config.deleted_at is None:
-            config.deleted_at, config.is_active, config.credentials = now, False, ""
+            config.deleted_at, config.is_active = now, False
             session.add(config)
             rows.end_active_jobs(session, config.id, "The connection was deleted.", now=now)
-            forget_token(session, config.id)
+            # Nobody else could take the webhook's address away at the platform: the job that does destroys them then.
+            if not is_left_there(session, config.id):
+                forget_credentials(session, config)
             _recount(session, config, now)
         append_audit(session, deed(viewer, "connection.delete", config.id, erase_facts=erase_facts), now=now)
     return _erase(store, config, now) if erase_facts else 0

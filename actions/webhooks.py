@@ -24,6 +24,7 @@ from store.writes import webhooks as rows
 from store.writes.audit import append_audit
 from store.writes.imports import platform_config
 from store.writes.inbox import Arrived, Fate, RefusedSome, write_deliveries, write_refusals
+from store.writes.registrations import check_anew
 
 SHORTEST_SECRET = 8
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
@@ -151,6 +152,8 @@ def change_secret(
             raise ValueError(f"A secret has at least {SHORTEST_SECRET} characters, on one line.")
         rows.set_secret(store.vault, row, chosen, overlap=overlap, now=now)
         session.add(row)
+        session.flush()
+        check_anew(session, row.id, now=now)
         hours = overlap.total_seconds() / 3600
         append_audit(session, deed(viewer, "webhook.secret", row.id, overlap_hours=hours), now=now)
     return SecretShown(endpoint_id, chosen) if is_made else None

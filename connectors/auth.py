@@ -132,9 +132,9 @@ def refresh_token(http: Http, url: str, client: "Client", stored: str, *, in_hea
     return Token(token.access_token, token.expires_at, token.refresh_token or stored)
 
 
-def client_token(http: Http, url: str, client: "Client", extra: Mapping[str, str]) -> Token:
+def client_token(http: Http, url: str, client: "Client", extra: Mapping[str, str], *, in_header: bool = False) -> Token:
     """A token for the client's own credentials. `extra` are further form fields (scope, employer)."""
-    grant = _Grant(http, refused=ConfigError, refused_cause="key_invalid", client=client)
+    grant = _Grant(http, refused=ConfigError, refused_cause="key_invalid", client=client, in_header=in_header)
     return grant.fetch(url, "client_credentials", extra)
 
 

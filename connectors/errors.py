@@ -207,6 +207,37 @@ CAUSES: dict[str, Cause] = {
         True,
         "low",
     ),
+    "handshake_failed": Cause(
+        "The platform asked the webhook's address a question and did not get the right answer.",
+        "See that the address can be reached from outside by https, and that the secret set for it is the one the"
+        " platform signs with. Then register again.",
+        False,
+        "medium",
+    ),
+    "address_refused": Cause(
+        "The platform does not take the webhook's address.",
+        "It must be a public https address. Set PUBLIC_URL to one, then register again.",
+        False,
+        "medium",
+    ),
+    "address_taken": Cause(
+        "Webhooks of this app go to another program's address.",
+        "Use an app of its own for Sourceboard, or register again and say that the other address may go.",
+        False,
+        "medium",
+    ),
+    "address_limit": Cause(
+        "Your plan at the platform allows no further webhook address.",
+        "Remove one there, or choose a larger plan. Then register again.",
+        False,
+        "medium",
+    ),
+    "webhook_silent": Cause(
+        "A platform that used to send webhooks sends none any more.",
+        "Look at the platform whether it still delivers to the address on the page Webhooks.",
+        False,
+        "medium",
+    ),
     "blocked_address": Cause(
         "The platform's name leads to an address we must not call.",
         "Check this machine's name resolution.",

@@ -9,6 +9,7 @@ import hmac
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from msgspec import Struct
 from pydantic import SecretStr
@@ -19,6 +20,7 @@ from connectors.errors import AuthExpired, ConfigError
 from connectors.http import Ask
 from connectors.paging import TokenPages
 
+Method = Literal["GET", "POST", "DELETE"]
 #: Tokens that do not end are looked at again after so long.
 RECHECK = timedelta(days=30)
 #: A page's own token stands here in place of a refresh token when it came without a person's.
@@ -104,20 +106,27 @@ class PageTokens:
 
     def get(self, url: str, params: Mapping[str, str]) -> Answer:
         """GET as the page; a refused token is looked at and replaced once. Raises ConnectorError."""
+        return self.act("GET", url, params)
+
+    def act(self, method: Method, url: str, params: Mapping[str, str]) -> Answer:
+        """The same with any method; what is done twice must do no harm."""
         kept = self._session.tokens.current()
         token = kept if kept and kept.refresh_token else self._renewed(kept.access_token if kept else "")
         try:
-            return self.ask(url, params, token.access_token)
+            return self._sent(method, url, params, token.access_token)
         except AuthExpired:
             renewed = self._renewed(token.access_token)
-        return self.ask(url, params, renewed.access_token)
+        return self._sent(method, url, params, renewed.access_token)
 
     def ask(self, url: str, params: Mapping[str, str], token: str, *, spends: bool = True) -> Answer:
         """GET with a token of anybody's, in a header so that no address holds it."""
+        return self._sent("GET", url, params, token, spends=spends)
+
+    def _sent(self, method: Method, url: str, params: Mapping[str, str], token: str, *, spends: bool = True) -> Answer:
         proof = self._app.proof(token)
         self._http.conceal(token, proof)
         asked = {**params, "appsecret_proof": proof}
-        return self._http.send(Ask("GET", url, asked, headers={"authorization": f"Bearer {token}"}, spends=spends))
+        return self._http.send(Ask(method, url, asked, headers={"authorization": f"Bearer {token}"}, spends=spends))
 
     def pages(self) -> list[OwnPage]:
         """The pages of the person who has just granted access, whose token is made a lasting one."""

@@ -181,8 +181,11 @@ class LinkedInPage(MetricsSource[LinkedInPageConfig]):
         """The query goes out as it stands: Rest.li wants its brackets plain and the names in them encoded."""
         headers = {"linkedin-version": self.config.api_version, "x-restli-protocol-version": "2.0.0"}
         headers |= {"x-restli-method": "FINDER"} if finder else {}
-        bearer = auth.CachedBearer(self.session.tokens, self._fetch_token)
-        return self.session.http.send(Ask("GET", url, headers=headers, bearer=bearer))
+        return self.session.http.send(Ask("GET", url, headers=headers, bearer=self.bearer()))
+
+    def bearer(self) -> auth.CachedBearer:
+        """The access tokens of the person who granted access."""
+        return auth.CachedBearer(self.session.tokens, self._fetch_token)
 
     def _fetch_token(self, stored: Token | None) -> Token:
         """https://learn.microsoft.com/linkedin/shared/authentication/programmatic-refresh-tokens"""

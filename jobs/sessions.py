@@ -35,15 +35,16 @@ class Opened:
 
 @contextmanager
 def open_connector(
-    store: Store, settings: Settings, config_id: uuid.UUID, *, pause: Callable[[float], None]
+    store: Store, settings: Settings, config_id: uuid.UUID, *, pause: Callable[[float], None], even_off: bool = False
 ) -> Iterator[Opened]:
     """The connector of a stored connection, closed at the end of the block.
 
-    `pause(seconds)` waits in place and may raise to interrupt. Raises ConfigError when the connection is gone,
-    inactive or does not fit its form any more, or when the key that protects its credentials is missing.
+    `pause(seconds)` waits in place and may raise to interrupt. Raises ConfigError when the connection is gone or
+    inactive (unless `even_off`: to take away what is still at the platform), does not fit its form any more, or when
+    the key that protects its credentials is missing.
     """
     with store.reading() as session:
-        config, company_no = _load(session, config_id)
+        config, company_no = _load(session, config_id, even_off=even_off)
     kind = find_connector(config.connector)
     if kind is None:
         raise ConfigError(f"there is no connector called {config.connector!r}")
@@ -63,11 +64,11 @@ def _flags(config: PlatformConfig) -> frozenset[str]:
     return frozenset(map(str, told)) if isinstance(told, list) else frozenset()
 
 
-def _load(session: Rows, config_id: uuid.UUID) -> tuple[PlatformConfig, int]:
+def _load(session: Rows, config_id: uuid.UUID, *, even_off: bool) -> tuple[PlatformConfig, int]:
     config = session.get(PlatformConfig, config_id)
-    if config is None or config.deleted_at is not None:
+    if config is None or (config.deleted_at is not None and not even_off):
         raise ConfigError("The connection was deleted.")
-    if not config.is_active:
+    if not config.is_active and not even_off:
         raise ConfigError("The connection is switched off.")
     return config, session.get_one(Company, config.company_id).number
 

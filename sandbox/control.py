@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from sandbox import ats, company, monster, ziprecruiter
+from sandbox import ats, company, hooks, monster, ziprecruiter
 from sandbox.company import ATS_SOURCES, CAREERS_PATH, SOURCE_PLATFORMS
 from sandbox.deliveries import BadDeliveryError, Order, deliver
 from sandbox.faults import BadPlanError
@@ -38,6 +38,7 @@ GRANTS = {
     "linkedin_grant",
     *KEYS.values(),
     "facebook_grant",
+    "facebook_metadata",
     "x_client",
     "x_grant",
     "ziprecruiter_key",
@@ -73,6 +74,9 @@ def routes(world: World) -> list[Mount]:
         ("POST", "/gone", control.gone),
         ("POST", "/deliver", control.deliver),
         ("GET", "/boards", control.show_boards),
+        ("GET", "/hooks", control.show_hooks),
+        ("POST", "/hooks", control.check_hooks),
+        ("POST", "/happen", control.happen),
         ("POST", "/reset", control.reset),
     ]
     return [Mount("/_ctl", routes=[Route(path, _local(handler), methods=[method]) for method, path, handler in table])]
@@ -238,6 +242,25 @@ class Control:
     async def show_boards(self, _request: Request) -> Response:
         """What was published on the boards and what they were told, by platform."""
         return JSONResponse(self.world.boards.view())
+
+    async def show_hooks(self, _request: Request) -> Response:
+        """The addresses that are registered, by platform."""
+        return JSONResponse(self.world.hooks.view())
+
+    async def check_hooks(self, request: Request) -> Response:
+        """Ask every registered address its platform's question anew; {"xMost": n} lets X take so many."""
+        order = await _order(request)
+        if "xMost" in order:
+            self.world.hooks.x_most = int(order["xMost"])
+        return JSONResponse({"failed": await run_in_threadpool(hooks.check_again, self.world)})
+
+    async def happen(self, request: Request) -> Response:
+        """{"platform": "x"}: something happens there and is delivered to who is registered; statuses and how often."""
+        platform = (await _order(request)).get("platform")
+        if platform not in hooks.PATIENCE:
+            raise BadOrderError(f"platform is one of {', '.join(hooks.PATIENCE)}")
+        found = await run_in_threadpool(hooks.happen, self.world, platform, self.world.clock.now())
+        return JSONResponse({"statuses": found})
 
     async def reset(self, _request: Request) -> Response:
         """Back to a fresh start."""

@@ -42,7 +42,7 @@ class Order:
         )  # fmt: skip
         if order.sender not in SENDERS:
             raise BadDeliveryError(f"sender is one of {', '.join(SENDERS)}")
-        if not _is_here(order.url):
+        if not is_here(order.url):
             raise BadDeliveryError("deliveries go to loopback only")
         if not 0 < order.limit * order.times <= MOST:
             raise BadDeliveryError(f"limit times times is 1 to {MOST}")
@@ -68,7 +68,8 @@ def deliver(company: Company, order: Order, now: datetime) -> dict[str, int]:
     return dict(found)
 
 
-def _is_here(url: str) -> bool:
+def is_here(url: str) -> bool:
+    """Whether an address is on this machine: the sandbox calls no other."""
     parts = urlsplit(url)
     try:
         return parts.scheme == "http" and ipaddress.ip_address(parts.hostname or "").is_loopback

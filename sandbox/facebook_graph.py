@@ -22,6 +22,8 @@ from sandbox.world import World
 
 ISSUER, GRANT = "facebook", "facebook_grant"
 SCOPES = frozenset({"pages_show_list", "pages_read_engagement", "read_insights", "public_profile"})
+#: What a Page has to allow before it tells an app anything; "facebook_metadata" takes it back.
+MANAGES = "pages_manage_metadata"
 #: The versions that answer.
 VERSIONS = tuple(f"v{number}.0" for number in range(19, 27))
 SHORT, LONG = timedelta(hours=2), timedelta(days=60)
@@ -99,7 +101,8 @@ class Tokens:
             raise dead_token(460)
         if value in {self.social.page_token, self.social.user_token}:
             kind = "PAGE" if value == self.social.page_token else "USER"
-            return kind, Token(value, ISSUER, GRANT, SCOPES, now + (NEVER if kind == "PAGE" else LONG))
+            more = frozenset() if "facebook_metadata" in authority.revoked else frozenset({MANAGES})
+            return kind, Token(value, ISSUER, GRANT, SCOPES | more, now + (NEVER if kind == "PAGE" else LONG))
         token = authority.tokens.get(value)
         if token is None or token.issuer != ISSUER:
             raise dead_token(467)

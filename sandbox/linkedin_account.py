@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from sandbox.world import World
 
 ISSUER = "linkedin"
+#: Who granted the access.
+MEMBER = "urn:li:person:aB3-dE5"
 SCOPES = frozenset({"r_organization_social", "rw_organization_admin"})
 ACCESS_DAYS, REFRESH_DAYS = 60, 365
 #: Versions of the marketing API that still answer; each is sunset a year after it came.
@@ -55,6 +57,11 @@ class LinkedInAccount:
         return "86" + self.secret("linkedin id", 12)
 
     @property
+    def app_id(self) -> str:
+        """The app's number in the developer portal."""
+        return str(200_000_000 + int(self.secret("linkedin app", 7), 16))
+
+    @property
     def client_secret(self) -> str:
         """The app's secret."""
         return "WPL_AP1." + self.secret("linkedin secret", 24)
@@ -81,6 +88,7 @@ def credentials(world: World) -> dict[str, dict[str, object]]:
             "refresh_token": account.refresh_token,
             "organization_id": ORGANIZATION,
             "api_version": VERSIONS[-2],
+            "app_id": account.app_id,
             "site": SITE,
         },
         "lix": {"api_key": account.key("lix"), "organization_id": ORGANIZATION},

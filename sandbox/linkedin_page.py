@@ -15,7 +15,7 @@ from starlette.routing import Route
 from sandbox import company
 from sandbox.credentials import Token, bearer
 from sandbox.faults import asked_to_misbehave
-from sandbox.linkedin_account import ISSUER, VERSIONS
+from sandbox.linkedin_account import ISSUER, MEMBER, VERSIONS
 from sandbox.linkedin_story import ORGANIZATION, SLUG, Activity, PagePost
 from sandbox.world import World
 
@@ -67,10 +67,8 @@ class PageApi:
         """The handler behind version, protocol, token and scope."""
 
         def serve(request: Request) -> Response:
-            resource = request.url.path.split("/")[2]
             try:
-                self._check_version(request)
-                self._check_token(request, scope, resource)
+                self.require(request, scope)
                 if asked_to_misbehave(request) == "day_limit":
                     words = "Resource level throttle APPLICATION DAY limit for calls to this resource is reached."
                     return JSONResponse({"message": words, "serviceErrorCode": 101, "status": 429}, 429)
@@ -82,6 +80,11 @@ class PageApi:
             return answer
 
         return serve
+
+    def require(self, request: Request, scope: str) -> None:
+        """Version, protocol, token and scope. Raises RestError."""
+        self._check_version(request)
+        self._check_token(request, scope, request.url.path.split("/")[2])
 
     def _check_version(self, request: Request) -> None:
         version = request.headers.get("linkedin-version", "")
@@ -191,7 +194,7 @@ class PageApi:
         if query.get("q") != "roleAssignee":
             raise RestError(400, "ILLEGAL_ARGUMENT", "No finder was named")
         role = {"role": "ADMINISTRATOR", "state": "APPROVED", "organization": ENTITY}
-        elements = [{**role, "roleAssignee": "urn:li:person:aB3-dE5"}]
+        elements = [{**role, "roleAssignee": MEMBER}]
         return {"elements": elements, "paging": {"start": 0, "count": 10, "links": []}}
 
     def organization(self, request: Request, _query: Query) -> dict[str, Any]:

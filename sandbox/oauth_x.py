@@ -41,7 +41,7 @@ def routes(world: World) -> list[Route]:
     async def token(request: Request) -> Response:
         form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
         try:
-            _require_client(world, request)
+            _require_client(world, request, (world.social.x_client, world.social.secret("x secret", 50)))
             return JSONResponse(_granted(world, form))
         except Refused as error:
             status = 401 if error.error == "unauthorized_client" else 400
@@ -50,7 +50,7 @@ def routes(world: World) -> list[Route]:
     async def app_token(request: Request) -> Response:
         form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
         try:
-            _require_client(world, request)
+            _require_client(world, request, (world.social.x_api_key, world.social.x_api_secret))
         except Refused:
             words = {"code": 99, "label": "authenticity_token_error", "message": "Unable to verify your credentials"}
             return JSONResponse({"errors": [words]}, 403)
@@ -106,13 +106,13 @@ def _rotated(world: World, value: str) -> tuple[frozenset[str], str]:
     return SCOPES, world.social.x_refresh(number + 1)
 
 
-def _require_client(world: World, request: Request) -> None:
+def _require_client(world: World, request: Request, pair: tuple[str, str]) -> None:
     """A confidential client says who it is in the header, each half encoded."""
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     try:
         client, _, secret = base64.b64decode(value, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         client = secret = ""
-    known = (unquote(client), unquote(secret)) == (world.social.x_client, world.social.secret("x secret", 50))
+    known = (unquote(client), unquote(secret)) == pair
     if scheme.lower() != "basic" or not known or "x_client" in world.authority.revoked:
         raise Refused("unauthorized_client", "Missing valid authorization header")

@@ -190,6 +190,15 @@ def x(secret: str, who: Applied, now: datetime) -> Sent:
     return Sent(body, _typed({"x-twitter-webhooks-signature": signature}))
 
 
+def x_activity(secret: str, who: Applied, now: datetime) -> Sent:
+    """Something the account did, by the X Activity API."""
+    user = str(who.more.get("user_id", "42"))
+    payload = {"id": who.ref, "author_id": user, "text": "We are hiring", "created_at": now.isoformat()}
+    body = _json({"data": {"event_type": "post.create", "filter": {"user_id": user}, "payload": payload}})
+    signature = f"sha256={_base64(_hmac('sha256', secret, body))}"
+    return Sent(body, _typed({"x-twitter-webhooks-signature": signature}))
+
+
 def linkedin(secret: str, who: Applied, now: datetime) -> Sent:
     """A notification of social actions."""
     number = int(hashlib.sha256(who.ref.encode()).hexdigest()[:8], 16)
@@ -237,6 +246,7 @@ SENDERS: dict[str, tuple[str, Sender]] = {
     "monster_xml": ("monster", monster_xml),
     "facebook": ("facebook", facebook),
     "x": ("x", x),
+    "x_activity": ("x", x_activity),
     "linkedin": ("linkedin", linkedin),
     "standard": ("other", standard),
 }

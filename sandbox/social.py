@@ -60,6 +60,8 @@ class Social:
                 "user_id": X_USER_ID,
                 "username": X_USERNAME,
                 "app_bearer": self.x_app_bearer,
+                "api_key": self.x_api_key,
+                "api_secret": self.x_api_secret,
             },
         }
 
@@ -92,6 +94,16 @@ class Social:
         number = value.removeprefix("bWRW").partition("-")[0]
         known = number.isdecimal() and len(number) < 10 and value == self.x_refresh(int(number))
         return int(number) if known else None
+
+    @property
+    def x_api_key(self) -> str:
+        """The app's consumer key: with its secret it brings the app's own token."""
+        return self.secret("x api key", 25)
+
+    @property
+    def x_api_secret(self) -> str:
+        """The consumer secret, with which X signs what it delivers."""
+        return self.secret("x api secret", 50)
 
     @property
     def x_app_bearer(self) -> str:

@@ -11,6 +11,7 @@ from sandbox.consent import Desk
 from sandbox.credentials import Account, Authority
 from sandbox.faults import Plan
 from sandbox.ga4_quota import PropertyQuota
+from sandbox.hooks import Hooks
 from sandbox.indeed_reports import ReportDesk
 from sandbox.journal import Journal
 from sandbox.linkedin_account import LinkedInAccount
@@ -35,6 +36,7 @@ class World:
     consent: Desk = field(default_factory=Desk)
     boards: Boards = field(default_factory=Boards)
     x_limits: XLimits = field(default_factory=XLimits)
+    hooks: Hooks = field(default_factory=Hooks)
     #: Metrics of Facebook's that have been switched off.
     dead_metrics: set[str] = field(default_factory=set)
     #: Which of X's refresh tokens is good now, None until one was used.
@@ -66,6 +68,7 @@ class World:
         self.consent.reset()
         self.boards.reset()
         self.x_limits.reset()
+        self.hooks.reset()
         self.dead_metrics.clear()
         self.x_number = None
         self.clock.offset = self.clock.offset * 0

@@ -11,7 +11,7 @@ from actions.running import running_store
 from actions.viewer import NotAllowed, NotFound, Viewer
 from connectors.webhooks.registry import RECEIVERS
 from store.reports.webhooks import EndpointRow
-from ui import own_address, toasts, words
+from ui import own_address, toasts, webhook_registering, words
 from ui.shell import View
 
 _COPIED = "webhook_secret_copied"
@@ -43,6 +43,7 @@ def buttons(view: View, row: EndpointRow) -> None:
                 lambda: webhooks.run_again(running_store(), view.viewer, row.id, now=datetime.now(UTC)),
                 "They will be applied in a moment.",
             )
+        webhook_registering.buttons(view, row)
         switch = "Shut the address" if row.is_open else "Open the address"
         if st.button(switch, key=f"webhook_switch_{row.id}", icon=":material/power_settings_new:"):
             _done(

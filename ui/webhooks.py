@@ -9,7 +9,17 @@ from actions.viewer import ADMIN
 from connectors.webhooks.registry import RECEIVERS
 from store.reports.connections import list_connections
 from store.reports.webhooks import EndpointRow, list_endpoints
-from ui import data, figures, own_address, palette, shell, webhook_forms, webhook_history, words
+from ui import (
+    data,
+    figures,
+    own_address,
+    palette,
+    shell,
+    webhook_forms,
+    webhook_history,
+    webhook_registering,
+    words,
+)
 from ui.shell import View
 from ui.words import StateWords
 
@@ -78,7 +88,7 @@ def _add(view: View, rows: list[EndpointRow]) -> None:
 def _card(view: View, row: EndpointRow) -> None:
     receiver = RECEIVERS[row.platform]
     with st.container(border=True, key=f"webhook_card_{row.id}"):
-        st.fragment(_state, run_every=_REFRESH_SECONDS)(view, str(row.id))
+        st.fragment(_state, run_every=_REFRESH_SECONDS)(view, str(row.id), webhook_registering.standing(row))
         address = f"{own_address.base()}/api/webhooks/{row.platform}/{row.hook_id}"
         if receiver.has_key_in_url:
             st.caption("The address begins like this; its last part is the secret, shown when it is made.")
@@ -88,17 +98,20 @@ def _card(view: View, row: EndpointRow) -> None:
         if row.previous_until:
             st.info(f"The secret before this one is still taken, until {view.moment(row.previous_until)}.")
         webhook_forms.buttons(view, row)
+        webhook_registering.steps(row)
         with st.expander("Recent deliveries", icon=":material/list:", key=f"webhook_deliveries_{row.id}"):
             st.fragment(webhook_history.draw)(view, row)
 
 
-def _state(view: View, endpoint_id: str) -> None:
-    """The upper part of a card, read anew every few seconds."""
+def _state(view: View, endpoint_id: str, drawn: tuple[object, ...]) -> None:
+    """The upper part of a card, read anew every few seconds; all of it where the buttons are others by now."""
     view = shell.again(view, ADMIN)
     row = next((found for found in _load(view) if str(found.id) == endpoint_id), None)
     if row is None:
         st.text("This address is gone.")
         return
+    if webhook_registering.standing(row) != drawn:
+        st.rerun()
     said = _STATES[_standing(row)]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.subheader(words.plain(row.name or palette.label(row.platform)), anchor=False, width="content")
@@ -110,6 +123,7 @@ def _state(view: View, endpoint_id: str) -> None:
     parts += [f"{figures.count(row.refused)} refused"] if row.refused else []
     st.text(" · ".join(parts))
     _trouble(view, row)
+    webhook_registering.draw(view, row)
 
 
 def _trouble(view: View, row: EndpointRow) -> None:

@@ -6,7 +6,7 @@ to what is needed (no résumé, address or telephone number is ever stored), and
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
@@ -80,16 +80,6 @@ class Heard:
     is_known: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request to a platform's own API that registers or removes an address; `body` is JSON."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: Mapping[str, Any] | None = None
-
-
 class Receiver(ABC):
     """One platform's webhooks. The class attributes are the spec that screens and routes read."""
 
@@ -98,8 +88,11 @@ class Receiver(ABC):
     #: Who makes the secret: the platform, for an admin to copy here, or we, for an admin to copy there.
     made_by: ClassVar[Literal["platform", "us"]] = "platform"
     key_label: ClassVar[str] = "Secret"
-    #: What an admin has to do at the platform, in a sentence or two.
+    #: What an admin has to know before anything else, in a sentence or two.
     advice: ClassVar[str] = ""
+    #: How the address is registered at the platform by hand, step by step. Where that is possible by a button, these
+    #: are for who would rather not, or cannot.
+    steps: ClassVar[tuple[str, ...]] = ()
     #: Whether the secret is the last part of the address, because the platform signs nothing.
     has_key_in_url: ClassVar[bool] = False
     max_bytes: ClassVar[int] = SMALL

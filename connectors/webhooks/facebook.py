@@ -10,13 +10,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from connectors.webhooks.contract import Call, Delivery, Heard, Receiver, Refused, Request
+from connectors.webhooks.contract import Delivery, Heard, Receiver, Refused, Request
 from connectors.webhooks.reading import body_ref, read_object, text
 from connectors.webhooks.signing import behind, digest, from_hex, require_any
 
 PAGE = "page"
 MOST_CHANGES = 1_000
-_GRAPH = "https://graph.facebook.com/v25.0"
 
 
 class FacebookReceiver(Receiver):
@@ -25,9 +24,12 @@ class FacebookReceiver(Receiver):
     platform: ClassVar[str] = "facebook"
     label: ClassVar[str] = "Facebook Page"
     key_label: ClassVar[str] = "App secret"
-    advice: ClassVar[str] = (
-        "In your app's Webhooks, product Page: give this address as callback URL, and the last part of it as verify "
-        "token. The field is feed."
+    advice: ClassVar[str] = "Facebook checks the address as soon as it is registered: save the app secret here first."
+    steps: ClassVar[tuple[str, ...]] = (
+        "In Meta's developer dashboard, open your app, then Webhooks, product Page.",
+        "Give this address as callback URL, and the last part of it as verify token.",
+        "Subscribe to the field feed.",
+        "Have the Page report to the app: Graph API, POST /PAGE/subscribed_apps with subscribed_fields=feed.",
     )
     max_bytes: ClassVar[int] = 1024 * 1024
     signature: ClassVar[str] = "X-Hub-Signature-256: sha256= and hex of HMAC-SHA256 over the body"
@@ -83,14 +85,3 @@ class FacebookReceiver(Receiver):
             return Heard(is_known=False)
         counted = Counter(text(change, "item") or text(change, "field") or "change" for change in changes)
         return Heard(note=", ".join(f"{times} × {item}" for item, times in counted.most_common(5)))
-
-
-def subscribe(page_id: str, token: str) -> Call:
-    """Have the Page's feed delivered to the app."""
-    url = f"{_GRAPH}/{page_id}/subscribed_apps?subscribed_fields=feed"
-    return Call("POST", url, {"Authorization": f"Bearer {token}"})
-
-
-def unsubscribe(page_id: str, token: str) -> Call:
-    """Have nothing delivered any more."""
-    return Call("DELETE", f"{_GRAPH}/{page_id}/subscribed_apps", {"Authorization": f"Bearer {token}"})

@@ -34,6 +34,11 @@ class IndeedReceiver(Receiver):
     advice: ClassVar[str] = (
         "Give Indeed this address as the post URL of Indeed Apply, or register it in the Partner Console."
     )
+    steps: ClassVar[tuple[str, ...]] = (
+        "Save the API secret of your Indeed Apply credentials here first.",
+        "Write this address as post URL into the Indeed Apply data of your postings, or give it to your contact there.",
+        "For partner events, register it in the Partner Console. Indeed has no API for either.",
+    )
     max_bytes: ClassVar[int] = LARGE
     signature: ClassVar[str] = "X-Indeed-Signature: base64 of HMAC-SHA1 over the body"
 

@@ -10,15 +10,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
-from urllib.parse import quote
 
-from connectors.webhooks.contract import Call, Delivery, Heard, Receiver, Refused, Request
+from connectors.webhooks.contract import Delivery, Heard, Receiver, Refused, Request
 from connectors.webhooks.reading import body_ref, read_object, text, without_private
 from connectors.webhooks.signing import digest, from_hex, require_any
 
 SOCIAL, LEAD = "ORGANIZATION_SOCIAL_ACTION_NOTIFICATIONS", "LEAD_ACTION"
 _PREFIX = b"hmacsha256="
-_API = "https://api.linkedin.com/rest/eventSubscriptions"
 
 
 class LinkedInReceiver(Receiver):
@@ -28,8 +26,12 @@ class LinkedInReceiver(Receiver):
     label: ClassVar[str] = "LinkedIn page notifications"
     key_label: ClassVar[str] = "Client secret of your LinkedIn app"
     advice: ClassVar[str] = (
-        "In the Webhooks tab of your LinkedIn app, add this address: LinkedIn checks it at once and every two hours, "
-        "so save the secret here first."
+        "LinkedIn checks the address at once and every two hours: save the client secret here first."
+    )
+    steps: ClassVar[tuple[str, ...]] = (
+        "In LinkedIn's developer portal, open your app, then Webhooks. The tab is there for apps with an approved use.",
+        "Add this address. LinkedIn checks it at once.",
+        "Subscribe the Page: PUT /rest/eventSubscriptions, as its administrator, or press Register here.",
     )
     max_bytes: ClassVar[int] = 256 * 1024
     signature: ClassVar[str] = "X-LI-Signature: hex of HMAC-SHA256 over hmacsha256= and the body"
@@ -74,27 +76,3 @@ class LinkedInReceiver(Receiver):
             return Heard(is_known=False)
         counted = Counter(text(one, "action") for one in found)
         return Heard(note=", ".join(f"{times} × {action}" for action, times in counted.most_common(5)))
-
-
-def subscribe(application: str, person: str, organization: str, *, address: str, token: str) -> Call:
-    """Have an organization's social actions delivered to `address`."""
-    return Call("PUT", _key(application, person, organization), _headers(token), {"webhook": address})
-
-
-def unsubscribe(application: str, person: str, organization: str, *, token: str) -> Call:
-    """Have nothing delivered any more."""
-    return Call("DELETE", _key(application, person, organization), _headers(token))
-
-
-def _key(application: str, person: str, organization: str) -> str:
-    parts = (
-        f"urn:li:developerApplication:{application}",
-        f"urn:li:person:{person}",
-        f"urn:li:organization:{organization}",
-    )
-    one, two, three = (quote(part, safe="") for part in parts)
-    return f"{_API}/(developerApplication:{one},user:{two},entity:{three},eventType:{SOCIAL})"
-
-
-def _headers(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}", "X-Restli-Protocol-Version": "2.0.0"}

@@ -36,6 +36,10 @@ class MonsterReceiver(Receiver):
     made_by: ClassVar[Any] = "us"
     key_label: ClassVar[str] = "Last part of the address"
     advice: ClassVar[str] = "Give Monster the whole address. Whoever knows it can tell of applications: keep it secret."
+    steps: ClassVar[tuple[str, ...]] = (
+        "Make the secret here, and copy the whole address that is shown then.",
+        "Send it to your Monster contact as the address of Easy Apply: Monster has no API for it.",
+    )
     has_key_in_url: ClassVar[bool] = True
     max_bytes: ClassVar[int] = LARGE
     signature: ClassVar[str] = "none: the last part of the address is the secret"

@@ -30,6 +30,11 @@ class StandardReceiver(Receiver):
     made_by: ClassVar[Any] = "us"
     key_label: ClassVar[str] = "Signing secret"
     advice: ClassVar[str] = "Give your applicant system this address and the secret."
+    steps: ClassVar[tuple[str, ...]] = (
+        "Make the secret here and copy it: it is shown once.",
+        "Give the address and the secret to your applicant system, where it keeps its webhooks.",
+        "Send it one event to try: it appears below under Recent deliveries.",
+    )
     signature: ClassVar[str] = (
         "webhook-signature: v1, and base64 of HMAC-SHA256 over id, full stop, timestamp, full stop, body"
     )

@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from connectors.webhooks.contract import Call, Delivery, Heard, Receiver, Refused, Request
+from connectors.webhooks.contract import Delivery, Heard, Receiver, Refused, Request
 from connectors.webhooks.reading import body_ref, read_object, without_private
 from connectors.webhooks.signing import behind, digest, from_base64, require_any
 
 ACTIVITY = "activity"
-_API = "https://api.x.com/2/webhooks"
 _ENVELOPE = {"for_user_id", "user_has_blocked", "data", "includes", "matching_rules"}
 
 
@@ -25,6 +24,10 @@ class XReceiver(Receiver):
     label: ClassVar[str] = "X account activity"
     key_label: ClassVar[str] = "Consumer secret (API key secret)"
     advice: ClassVar[str] = "X calls this address to check it as soon as it is registered: save the secret here first."
+    steps: ClassVar[tuple[str, ...]] = (
+        "Register the address with the app's bearer token: POST https://api.x.com/2/webhooks with the url.",
+        "Subscribe the account to events: POST https://api.x.com/2/activity/subscriptions, each kind by itself.",
+    )
     signature: ClassVar[str] = "x-twitter-webhooks-signature: sha256= and base64 of HMAC-SHA256 over the body"
 
     def shake(self, query: Mapping[str, str], hook_id: str, secret: str) -> tuple[str, str] | None:
@@ -64,13 +67,3 @@ class XReceiver(Receiver):
         if kind != ACTIVITY or not isinstance(events, dict):
             return Heard(is_known=False)
         return Heard(note=", ".join(f"{times} × {name}" for name, times in events.items()) or "activity")
-
-
-def register(address: str, token: str) -> Call:
-    """Have events delivered to `address`; X checks it at once."""
-    return Call("POST", _API, {"Authorization": f"Bearer {token}"}, {"url": address})
-
-
-def unregister(webhook_id: str, token: str) -> Call:
-    """Have nothing delivered any more."""
-    return Call("DELETE", f"{_API}/{webhook_id}", {"Authorization": f"Bearer {token}"})

@@ -32,6 +32,11 @@ class ZipRecruiterReceiver(Receiver):
     label: ClassVar[str] = "ZipRecruiter Apply Webhook"
     key_label: ClassVar[str] = "Webhook signing secret"
     advice: ClassVar[str] = "Give your ZipRecruiter contact this address, and ask them to switch signing on."
+    steps: ClassVar[tuple[str, ...]] = (
+        "Send this address to your ZipRecruiter contact: there is no API and no page for it.",
+        "Ask them to switch signing on, and for the signing secret.",
+        "Save that secret here.",
+    )
     max_bytes: ClassVar[int] = LARGE
     signature: ClassVar[str] = (
         "X-ZipRecruiter-Signature: base64 of HMAC-SHA256 over timestamp, full stop, body; "

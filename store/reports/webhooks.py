@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
+from domain.registrations import Registration, parse_registration
 from store.reports.scope import CompanyScope
 from store.tables import PlatformConfig, WebhookDelivery, WebhookEndpoint, WebhookInbox
 
@@ -18,7 +19,8 @@ MOST_DELIVERIES = 200
 class EndpointRow:
     """One endpoint; never a secret. `waiting`, `dead` and `unknown` count deliveries of the last month.
 
-    `conflicts` are deliveries that came again under the same id with another body; the first stayed.
+    `conflicts` are deliveries that came again under the same id with another body; the first stayed. `connector` is
+    that of the connection, "" where it has none; `registration` how it stands at a platform that registers by API.
     """
 
     id: uuid.UUID
@@ -40,6 +42,9 @@ class EndpointRow:
     waiting: int
     dead: int
     unknown: int
+    connector: str
+    is_connected: bool
+    registration: Registration | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +74,21 @@ def list_endpoints(session: Session, company: CompanyScope, now: datetime) -> li
     for config_id, state, count in counted:
         states[config_id][state] = count
     rows = session.exec(
-        select(WebhookEndpoint, PlatformConfig.platform, PlatformConfig.name)
+        select(WebhookEndpoint, PlatformConfig)
         .join(PlatformConfig, col(PlatformConfig.id) == WebhookEndpoint.config_id)
         .where(WebhookEndpoint.company_id == company.id, col(PlatformConfig.deleted_at).is_(None))
         .order_by(col(PlatformConfig.platform), col(PlatformConfig.number))
     )
-    return [_row(endpoint, platform, name, states[endpoint.config_id], now) for endpoint, platform, name in rows]
+    return [_row(endpoint, config, states[endpoint.config_id], now) for endpoint, config in rows]
 
 
-def _row(row: WebhookEndpoint, platform: str, name: str, states: dict[str, int], now: datetime) -> EndpointRow:
+def _row(row: WebhookEndpoint, config: PlatformConfig, states: dict[str, int], now: datetime) -> EndpointRow:
     conflicts = row.settings.get("conflicts", 0)
     return EndpointRow(
         id=row.id,
         config_id=row.config_id,
-        platform=platform,
-        name=name,
+        platform=config.platform,
+        name=config.name,
         hook_id=row.hook_id,
         has_secret=bool(row.secret),
         previous_until=row.previous_until if row.previous_until and row.previous_until > now else None,
@@ -99,6 +104,9 @@ def _row(row: WebhookEndpoint, platform: str, name: str, states: dict[str, int],
         waiting=states.get("waiting", 0),
         dead=states.get("dead", 0),
         unknown=states.get("unknown", 0),
+        connector=config.connector,
+        is_connected=config.is_active and bool(config.connector),
+        registration=parse_registration(row.settings.get("registration")),
     )
 
 

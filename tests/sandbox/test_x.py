@@ -138,7 +138,7 @@ def test_a_parameter_out_of_bounds_is_refused(x, name, value):
 
 
 def test_an_apps_own_token_sees_what_everybody_sees(x, http):
-    client = (x.account["client_id"], x.account["client_secret"])
+    client = (x.account["api_key"], x.account["api_secret"])
     app = http.post("/oauth2/token", data={"grant_type": "client_credentials"}, auth=client).json()["access_token"]
     path = f"/users/{x.account['user_id']}/tweets"
     told = x.get(path, app, max_results="5", **{"tweet.fields": "public_metrics,non_public_metrics"}).json()

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from standardwebhooks import Webhook
 
-from connectors.webhooks import facebook, linkedin, x
 from connectors.webhooks.contract import Refused, Request
 from connectors.webhooks.reading import read_object, without_private
 from connectors.webhooks.registry import RECEIVERS, most_bytes
@@ -298,29 +297,3 @@ def test_caps_are_those_of_the_platforms():
 
 def test_a_body_may_begin_with_a_byte_order_mark():
     assert read_object(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
-
-
-def test_registering_and_removing_are_the_platforms_own_requests():
-    address = "https://hiring.acme.example/api/webhooks/x/hook"
-    calls = [
-        x.register(address, "t"),
-        x.unregister("7", "t"),
-        facebook.subscribe("12", "t"),
-        facebook.unsubscribe("12", "t"),
-        linkedin.subscribe("1", "2", "3", address=address, token="t"),
-        linkedin.unsubscribe("1", "2", "3", token="t"),
-    ]
-    key = (
-        "https://api.linkedin.com/rest/eventSubscriptions/(developerApplication:urn%3Ali%3AdeveloperApplication%3A1,"
-        "user:urn%3Ali%3Aperson%3A2,entity:urn%3Ali%3Aorganization%3A3,"
-        "eventType:ORGANIZATION_SOCIAL_ACTION_NOTIFICATIONS)"
-    )
-    assert [(call.method, call.url, call.body) for call in calls] == [
-        ("POST", "https://api.x.com/2/webhooks", {"url": address}),
-        ("DELETE", "https://api.x.com/2/webhooks/7", None),
-        ("POST", "https://graph.facebook.com/v25.0/12/subscribed_apps?subscribed_fields=feed", None),
-        ("DELETE", "https://graph.facebook.com/v25.0/12/subscribed_apps", None),
-        ("PUT", key, {"webhook": address}),
-        ("DELETE", key, None),
-    ]
-    assert {call.headers["Authorization"] for call in calls} == {"Bearer t"}
