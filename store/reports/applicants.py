@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import Select, and_, false, func, literal, or_, select, union_all
 from sqlmodel import Session, col
 
 from domain.filters import Filters
 from domain.masking import mask_email, mask_name
 from domain.periods import Period
+from domain.platforms import BY_KEY
 from store.reports.performance import instants
 from store.reports.scope import CompanyScope
-from store.tables import Application, JobPosting, Referral
+from store.tables import Application, ApplicationRef, JobPosting, Referral
 from store.tables.applicants import STAGES
-from store.vault import Vault
+from store.vault import Vault, VaultError
 
 #: Sealed name and e-mail of a row → shown ones.
 Opener = Callable[[uuid.UUID, str, str], tuple[str, str]]
@@ -64,29 +65,176 @@ class ReferralRow:
 
 @dataclass(frozen=True, slots=True)
 class Applicants:
-    """Which applications or referrals: of a period, of platforms, in a stage or state, for a posting."""
+    """Which applications or referrals: of a period, of platforms, in a stage or state, for a posting.
+
+    `referred`: only applications that a referral led to, or only others. `is_oldest_first` turns the order round.
+    """
 
     period: Period
     filters: Filters
     state: str = ""
     posting_id: uuid.UUID | None = None
+    referred: bool | None = None
+    is_oldest_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page begins: behind the row of this key (applied at, id), or ends right before it."""
+
+    key: After
+    is_end: bool = False
 
 
 def list_applicants(
-    session: Session, company: CompanyScope, wanted: Applicants, opener: Opener, *, after: After | None, limit: int
+    session: Session,
+    company: CompanyScope,
+    wanted: Applicants,
+    opener: Opener,
+    *,
+    after: After | None = None,
+    place: Place | None = None,
+    limit: int,
 ) -> list[ApplicantRow]:
-    """Applications of the period, newest first, those behind `after` (applied at, id), at most `limit`."""
+    """Applications of the period, newest first, those behind `after` (or at `place`), at most `limit`."""
+    place = place or (Place(after) if after else None)
+    keys = session.execute(page_of_keys(session, company, wanted, place, limit)).all()
+    return [_applicant(row, title, opener) for row, title in _in_full(session, [key.id for key in keys])]
+
+
+def list_ids(session: Session, company: CompanyScope, wanted: Applicants, *, limit: int) -> list[uuid.UUID]:
+    """The ids alone, of the first ones."""
+    return [key.id for key in session.execute(page_of_keys(session, company, wanted, None, limit))]
+
+
+def count_applicants(session: Session, company: CompanyScope, wanted: Applicants, *, most: int) -> int:
+    """How many applications there are, counted no further than `most` + 1."""
+    some = union_all(*(branch.limit(most + 1) for branch in _branches(session, company, wanted)))
+    few = select(literal(1)).select_from(some.subquery()).limit(most + 1)
+    return int(session.execute(select(func.count()).select_from(few.subquery())).scalar_one())
+
+
+def search_applicants(
+    session: Session, company: CompanyScope, sought: tuple[str, str], opener: Opener, *, limit: int
+) -> list[ApplicantRow]:
+    """Applications of one person or of one name, of any period, newest first.
+
+    `sought` is (digest of the exact e-mail address, the application's name in any system), "" for neither.
+    """
+    email_index, ref = sought
+    found: set[uuid.UUID] = set()
+    whose = col(Application.company_id) == company.id
+    if email_index:
+        by_email = select(col(Application.id)).where(whose, col(Application.email_index) == email_index)
+        found |= set(session.execute(by_email.order_by(col(Application.applied_at).desc()).limit(limit)).scalars())
+    if ref:
+        by_ref = select(col(Application.id)).where(whose, col(Application.external_ref) == ref)
+        found |= set(session.execute(by_ref).scalars())
+        names = select(col(ApplicationRef.application_id)).where(
+            col(ApplicationRef.company_id) == company.id,
+            col(ApplicationRef.scope).in_(("", *BY_KEY)),
+            col(ApplicationRef.ref) == ref,
+        )
+        found |= set(session.execute(names).scalars())
+    rows = [_applicant(row, title, opener) for row, title in _in_full(session, list(found))]
+    return sorted(rows, key=lambda row: (row.applied_at, row.id), reverse=True)[:limit]
+
+
+def find_applicant(
+    session: Session, company: CompanyScope, application_id: uuid.UUID, opener: Opener
+) -> ApplicantRow | None:
+    """One application; None where the company has none of this id."""
+    rows = _in_full(session, [application_id])
+    return next((_applicant(row, title, opener) for row, title in rows if row.company_id == company.id), None)
+
+
+def page_of_keys(
+    session: Session, company: CompanyScope, wanted: Applicants, place: Place | None, limit: int
+) -> Select[Any]:
+    """(id, applied at) of a page, in its order: of each branch no more rows are read than the page has."""
+    turned = bool(place and place.is_end)
+    is_rising = wanted.is_oldest_first != turned
+    branches = []
+    for branch in _branches(session, company, wanted):
+        at, key = branch.selected_columns.applied_at, branch.selected_columns.id
+        if place is not None:
+            branch = branch.where(*_beyond(at, key, place.key, is_rising=is_rising))
+        order = (at, key) if is_rising else (at.desc(), key.desc())
+        branches.append(select(branch.order_by(*order).limit(limit).subquery()))
+    found = union_all(*branches).subquery()
+    order = (found.c.applied_at, found.c.id) if is_rising else (found.c.applied_at.desc(), found.c.id.desc())
+    page = select(found.c.id, found.c.applied_at).order_by(*order).limit(limit)
+    if not turned:
+        return page
+    # The rows right before a place were read from it backwards.
+    back = page.subquery()
+    order = (back.c.applied_at.desc(), back.c.id.desc()) if is_rising else (back.c.applied_at, back.c.id)
+    return select(back.c.id, back.c.applied_at).order_by(*order)
+
+
+def _branches(session: Session, company: CompanyScope, wanted: Applicants) -> list[Select[Any]]:
+    """Parts of the answer that do not overlap, each of which one index gives in order of applying.
+
+    By platform and stage there is one for every pair, so that no combination reads rows that it does not show.
+    """
     start, end = instants(wanted.period, company.time_zone)
-    at, key = col(Application.applied_at), col(Application.id)
-    query = _with_posting(Application).where(col(Application.company_id) == company.id, at >= start, at < end)
-    if wanted.filters.platforms:
-        query = query.where(col(Application.source_platform).in_(wanted.filters.platforms))
-    if wanted.state:
-        query = query.where(col(Application.stage) == wanted.state)
-    if wanted.posting_id:
-        query = query.where(col(Application.posting_id) == wanted.posting_id)
-    query = query.where(_behind(at, key, after)).order_by(at.desc(), key.desc()).limit(limit)
-    return [_applicant(row, title, opener) for row, title in session.execute(query)]
+    table = Application.__table__  # type: ignore[attr-defined]
+    base = select(table.c.id, table.c.applied_at).where(table.c.applied_at >= start, table.c.applied_at < end)
+    platforms, stages = wanted.filters.platforms, (wanted.state,) if wanted.state else ()
+    narrowing = [
+        *([table.c.source_platform.in_(platforms)] if platforms else []),
+        *([table.c.stage.in_(stages)] if stages else []),
+    ]
+    if wanted.posting_id is not None:
+        # Whose posting it is was asked before: by its company too, the index of all applications would do as well.
+        if not _is_ours(session, company, wanted.posting_id):
+            return [base.where(false())]
+        return [_referred(base.where(table.c.posting_id == wanted.posting_id, *narrowing), company, wanted)]
+    whose = base.where(table.c.company_id == company.id)
+    if wanted.referred:
+        return [_referred(whose.where(*narrowing), company, wanted)]
+    if not narrowing:
+        return [_referred(whose, company, wanted)]
+    return [
+        _referred(whose.where(table.c.source_platform == platform, table.c.stage == stage), company, wanted)
+        for platform in platforms or BY_KEY
+        for stage in stages or STAGES
+    ]
+
+
+def _is_ours(session: Session, company: CompanyScope, posting_id: uuid.UUID) -> bool:
+    ours = select(col(JobPosting.id)).where(col(JobPosting.id) == posting_id, col(JobPosting.company_id) == company.id)
+    return session.execute(ours).first() is not None
+
+
+def _referred(query: Select[Any], company: CompanyScope, wanted: Applicants) -> Select[Any]:
+    if wanted.referred is None:
+        return query
+    referrals = Referral.__table__  # type: ignore[attr-defined]
+    application_id = query.selected_columns.id
+    if wanted.referred and wanted.posting_id is None:
+        # There are fewer of these than applications: they are looked up, and not asked for at each application.
+        led_to = (referrals.c.company_id == company.id, referrals.c.application_id.is_not(None))
+        return query.where(application_id.in_(select(referrals.c.application_id).where(*led_to)))
+    led_here = select(referrals.c.id).where(referrals.c.application_id == application_id).exists()
+    return query.where(led_here if wanted.referred else ~led_here)
+
+
+def _beyond(at: Any, key: Any, after: After, *, is_rising: bool) -> tuple[Any, Any]:
+    """Rows behind a key in the order of the page. The first condition is what an index is searched by."""
+    if is_rising:
+        return at >= after[0], or_(at > after[0], key > after[1])
+    return at <= after[0], or_(at < after[0], key < after[1])
+
+
+def _in_full(session: Session, ids: list[uuid.UUID]) -> list[tuple[Application, str | None]]:
+    """The applications of these ids with their postings' titles, in the order of the ids."""
+    found = {row.id: (row, title) for row, title in session.execute(_with_posting(Application).where(_id_in(ids)))}
+    return [found[one] for one in ids if one in found]
+
+
+def _id_in(ids: list[uuid.UUID]) -> Any:
+    return col(Application.id).in_(ids)
 
 
 def list_referrals(
@@ -107,9 +255,15 @@ def list_referrals(
 def opener(vault: Vault, table: str, *, personal: bool) -> Opener:
     """What opens the sealed name and e-mail of a row, and masks both unless they are asked for in full."""
 
+    def plain(row_id: uuid.UUID, column: str, sealed: str) -> str:
+        try:
+            return vault.open(table, row_id, column, sealed) if sealed else ""
+        except VaultError:
+            # Sealed with a key that was retired: no reason to show none of the others.
+            return "\N{REPLACEMENT CHARACTER}"
+
     def open_both(row_id: uuid.UUID, name: str, email: str) -> tuple[str, str]:
-        plain_name = vault.open(table, row_id, "candidate_name", name) if name else ""
-        plain_email = vault.open(table, row_id, "candidate_email", email) if email else ""
+        plain_name, plain_email = plain(row_id, "candidate_name", name), plain(row_id, "candidate_email", email)
         return (plain_name, plain_email) if personal else (mask_name(plain_name), mask_email(plain_email))
 
     return open_both
