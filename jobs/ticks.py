@@ -18,6 +18,7 @@ from jobs.enqueue import request_sync
 from jobs.outbox import send_next
 from jobs.outcomes import collect_outcomes
 from jobs.project import project_due
+from jobs.registrations import settle_registrations
 from jobs.retention import tidy
 from jobs.schedule import Slot, latest_slot
 from jobs.silence import watch_silence
@@ -107,7 +108,7 @@ def schedule_task() -> None:
 
 
 def outbox_task() -> None:
-    """In a worker process: say to platforms what is due, until nothing is."""
+    """In a worker process: register addresses at platforms, and say to them what is due, until nothing is."""
     supervise.in_child(_send_all)
 
 
@@ -118,6 +119,7 @@ def follow_task() -> None:
 
 
 def _send_all(store: Store, settings: Settings, worker: str, is_stopping: Callable[[], bool]) -> None:
+    settle_registrations(store, settings, now=utc_now)
     while not is_stopping() and send_next(store, settings, worker, now=utc_now) is not None:
         pass
 
