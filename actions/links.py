@@ -54,7 +54,9 @@ def make_links(
         for posting_id, target in wanted:
             _check_target(target, origins)
             if posting_id is not None:
-                get_posting(session, viewer.company_id, posting_id)
+                posting = get_posting(session, viewer.company_id, posting_id)
+                if posting.status == "archived":
+                    raise ValueError(f"“{posting.title}” is archived: its links lead on, and no new ones are made.")
             for key in keys:
                 values = {"posting_id": posting_id, "platform": key, "campaign": words, "target_url": target.strip()}
                 made = rows.make_link(session, viewer.company_id, values | {"created_by": viewer.user_id}, now=now)

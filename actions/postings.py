@@ -1,4 +1,4 @@
-"""Make, edit and close postings; link the platforms' postings to ours by hand or by rule."""
+"""Make, edit, close and archive postings; link the platforms' postings to ours by hand or by rule."""
 
 import uuid
 from collections.abc import Iterator, Mapping
@@ -9,6 +9,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from actions.viewer import NotFound, Viewer, deed, require_admin
+from domain.postings import checked_values, settled
 from store.engine import Urgency
 from store.opening import Store
 from store.tables import JobPosting, PostingLinkRule
@@ -16,9 +17,8 @@ from store.writes import postings as rows
 from store.writes.applications_linked import link_applications
 from store.writes.audit import append_audit
 from store.writes.outbox import close_everywhere
+from store.writes.posting_saved import as_held, refuse_taken, save_values, today_of
 
-LONGEST_TITLE = 500
-MOST_HIRES = 10_000
 LONGEST_PATTERN = 300
 RULE_FIELDS = ("requisition_ref", "title", "path", "external_ref", "link", "campaign")
 RULE_MATCHES = ("equals", "starts_with", "contains")
@@ -34,17 +34,19 @@ def save_posting(
 ) -> uuid.UUID:
     """Make a posting, or change the one called `posting_id`; what waits for it, applications too, is linked. Its id.
 
-    `values` are columns of a posting. Raises NotAllowed, NotFound, and ValueError for values that make no posting.
+    `values` are columns of a posting. One that is open no more is taken off the platforms where it was published.
+    Raises NotAllowed, NotFound, and ValueError for values that make no posting.
     """
     require_admin(store, viewer, "posting.save", posting_id or "", now=now)
     with _writing(store) as session:
+        checked = checked_values(values)
         if posting_id is None:
-            checked = _checked({"status": "open", "opened_on": None, "closed_on": None, **values})
-            posting = rows.create_posting(session, viewer.company_id, checked, now=now)
+            posting = _make(session, viewer, checked, now=now)
         else:
-            held = rows.get_posting(session, viewer.company_id, posting_id)
-            checked = _checked({**_known(held), **values})
-            posting = rows.edit_posting(session, viewer.company_id, posting_id, checked, now=now)
+            posting = rows.get_posting(session, viewer.company_id, posting_id)
+            _refuse_taken(session, posting, checked)
+            if save_values(session, posting, checked, actor=viewer.email, now=now)[0]:
+                rows.settle_postings(session, viewer.company_id, now=now)
         link_applications(session, store.vault, viewer.company_id, now=now)
         action = "posting.create" if posting_id is None else "posting.edit"
         append_audit(session, deed(viewer, action, posting.id, fields=sorted(values)), now=now)
@@ -58,17 +60,30 @@ def close_posting(store: Store, viewer: Viewer, posting_id: uuid.UUID, closed_on
     """
     require_admin(store, viewer, "posting.close", posting_id, now=now)
     with _writing(store) as session:
-        posting = rows.close_posting(session, viewer.company_id, posting_id, closed_on, now=now)
+        posting = rows.close_posting(session, viewer.company_id, posting_id, closed_on, actor=viewer.email, now=now)
         platforms = close_everywhere(session, posting, requested_by=viewer.email, now=now)
         append_audit(session, deed(viewer, "posting.close", posting_id, platforms=platforms), now=now)
 
 
 def reopen_posting(store: Store, viewer: Viewer, posting_id: uuid.UUID, *, now: datetime) -> None:
-    """Open a closed posting again. Raises NotAllowed or NotFound."""
-    require_admin(store, viewer, "posting.reopen", posting_id, now=now)
-    with _writing(store) as session:
-        rows.edit_posting(session, viewer.company_id, posting_id, {"status": "open", "closed_on": None}, now=now)
-        append_audit(session, deed(viewer, "posting.reopen", posting_id), now=now)
+    """Open a closed or archived posting again. Raises as `unarchive_posting`."""
+    _bring_to(store, viewer, ("posting.reopen", posting_id), {"status": "open", "closed_on": None}, now=now)
+
+
+def archive_posting(store: Store, viewer: Viewer, posting_id: uuid.UUID, *, now: datetime) -> None:
+    """Put a posting away: closed here and on every platform, out of lists and pickers; its numbers stay.
+
+    Raises NotAllowed or NotFound.
+    """
+    _bring_to(store, viewer, ("posting.archive", posting_id), {"status": "archived"}, now=now)
+
+
+def unarchive_posting(store: Store, viewer: Viewer, posting_id: uuid.UUID, *, now: datetime) -> None:
+    """Bring an archived posting back, closed as it was.
+
+    Raises NotAllowed, NotFound, and ValueError where another posting has taken its requisition or slug since.
+    """
+    _bring_to(store, viewer, ("posting.unarchive", posting_id), {"status": "closed"}, now=now)
 
 
 def link(store: Store, viewer: Viewer, external_no: int, posting_id: uuid.UUID | None, *, now: datetime) -> None:
@@ -133,19 +148,29 @@ def _writing(store: Store) -> Iterator[Session]:
         raise NotFound("There is no such posting.") from None
 
 
-def _known(posting: JobPosting) -> dict[str, Any]:
-    return {"title": posting.title, "opened_on": posting.opened_on, "closed_on": posting.closed_on}
+def _make(session: Session, viewer: Viewer, checked: Mapping[str, Any], *, now: datetime) -> JobPosting:
+    """A new posting from checked values."""
+    wanted = settled({"opened_on": None, **checked}, None, today_of(session, viewer.company_id, now))
+    refuse_taken(session, viewer.company_id, wanted, uuid.UUID(int=0))
+    return rows.create_posting(session, viewer.company_id, wanted, actor=viewer.email, now=now)
 
 
-def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values that make a posting. Raises ValueError with words for the form."""
-    title = str(values.get("title") or "").strip()
-    if not title or len(title) > LONGEST_TITLE:
-        raise ValueError(f"A posting needs a title of at most {LONGEST_TITLE} letters.")
-    opened, closed = values.get("opened_on"), values.get("closed_on")
-    if opened and closed and closed < opened:
-        raise ValueError("A posting cannot close before it opens.")
-    wanted = values.get("target_hires", 1)
-    if not 0 <= wanted <= MOST_HIRES:
-        raise ValueError(f"The number of hires wanted is from 0 to {MOST_HIRES:,}.")
-    return {**values, "title": title}
+def _refuse_taken(session: Session, posting: JobPosting, checked: Mapping[str, Any]) -> None:
+    """Refuse what another posting is called already; what this one is called anyway stays as it is."""
+    new = {name: value for name, value in checked.items() if value != getattr(posting, name, None)}
+    refuse_taken(session, posting.company_id, new, posting.id)
+
+
+def _bring_to(
+    store: Store, viewer: Viewer, what: tuple[str, uuid.UUID], values: Mapping[str, Any], *, now: datetime
+) -> None:
+    """Bring a posting to another status, and back into use what it is called where it was archived."""
+    action, posting_id = what
+    require_admin(store, viewer, action, posting_id, now=now)
+    with _writing(store) as session:
+        posting = rows.get_posting(session, viewer.company_id, posting_id)
+        if posting.status == "archived":
+            refuse_taken(session, viewer.company_id, as_held(posting), posting.id)
+        _, platforms = save_values(session, posting, values, actor=viewer.email, now=now)
+        rows.settle_postings(session, viewer.company_id, now=now)
+        append_audit(session, deed(viewer, action, posting_id, platforms=platforms), now=now)

@@ -117,7 +117,7 @@ def save_advert(
     with store.writing(Urgency.EVENT) as session:
         try:
             kept = {"advert": advert.model_dump(mode="json"), "apply_url": apply_url}
-            edit_posting(session, viewer.company_id, posting_id, kept, now=now)
+            edit_posting(session, viewer.company_id, posting_id, kept, actor=viewer.email, now=now)
         except PostingUnknown:
             raise NotFound("There is no such posting.") from None
         append_audit(session, deed(viewer, "posting.advert", posting_id, fields=sorted(values)), now=now)

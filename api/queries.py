@@ -16,7 +16,7 @@ from api.answers import Answer, PeriodAnswer, period_answer, shown
 from api.cursors import Pager
 from api.endpoints import Endpoint, Reading
 from api.problems import Unprocessable
-from api.questions import MetricName, Nothing, OneOf, PageQuestion, PeriodQuestion, Plain, Ref, parted
+from api.questions import MetricName, Nothing, OneOf, PageQuestion, PeriodQuestion, Ref, Several, parted
 from domain.access import SCOPES
 from domain.metrics import METRICS
 from domain.platforms import PLATFORMS
@@ -24,7 +24,6 @@ from store.reports.query import DIMENSIONS, Query, QueryRow, Unanswerable, run_q
 from store.tables import JobPosting
 
 _FREE = ("department", "location", "recruiter", "hiring_manager", "source", "medium", "campaign", "paid")
-Several = Annotated[tuple[Plain, ...], Field(max_length=50)]
 
 
 class QueryQuestion(PeriodQuestion, PageQuestion):

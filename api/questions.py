@@ -71,6 +71,7 @@ PlatformKey = Annotated[str, OneOf(*BY_KEY)]
 MetricName = Annotated[str, OneOf(*BY_NAME)]
 Platforms = Annotated[tuple[PlatformKey, ...], BeforeValidator(parted)]
 Plain = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+Several = Annotated[tuple[Plain, ...], Field(max_length=50)]
 Ref = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
 
 

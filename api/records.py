@@ -13,9 +13,10 @@ from api.analytics import unstamped
 from api.answers import Answer, PeriodAnswer, camel, period_answer, shown
 from api.cursors import Pager
 from api.endpoints import Endpoint, Reading
-from api.questions import DaysQuestion, OneOf, PageQuestion, PeriodQuestion, Plain, Platforms, Ref
+from api.questions import DaysQuestion, OneOf, PageQuestion, PeriodQuestion, Plain, Platforms, Ref, Several
 from domain.filters import Filters
 from domain.periods import Period, default_grain
+from domain.postings import NARROWING
 from store.reports.applicants import (
     Applicants,
     list_applicants,
@@ -38,6 +39,14 @@ class PostingsQuestion(PeriodQuestion, PageQuestion):
     """Only those in this state."""
     search: Plain | None = None
     """Only those with this text in title, requisition, department or location."""
+    department: Several = ()
+    """Only those of these departments, repeated."""
+    location: Several = ()
+    """Only those at these locations, repeated."""
+    recruiter: Several = ()
+    """Only those of these recruiters, repeated."""
+    hiring_manager: Several = ()
+    """Only those of these hiring managers, repeated."""
 
 
 class PeopleQuestion(DaysQuestion, PageQuestion):
@@ -82,7 +91,10 @@ class PostingAnswer(Answer):
     opened_on: date | None
     closed_on: date | None
     target_hires: int
+    slug: str
     path: str
+    path_pattern: str
+    apply_url: str
     values: dict[str, int]
     by_platform: dict[str, dict[str, int]]
     spend: dict[str, int]
@@ -164,6 +176,7 @@ def postings(reading: Reading, question: PostingsQuestion) -> PostingsAnswer:
         question.filters,
         status=question.status or "",
         search=question.search or "",
+        narrowed={name: getattr(question, name) for name in NARROWING},
         after=(pager.after[0], pager.after[1]) if pager.after else None,
         limit=pager.wanted,
     )

@@ -18,6 +18,7 @@ from jobs.enqueue import request_sync
 from jobs.outbox import send_next
 from jobs.outcomes import collect_outcomes
 from jobs.project import project_due
+from jobs.posting_days import close_due_postings
 from jobs.registrations import settle_registrations
 from jobs.retention import tidy
 from jobs.schedule import Slot, latest_slot
@@ -103,7 +104,8 @@ def settle_task() -> None:
 
 
 def schedule_task() -> None:
-    """In a worker process: take due slots, take back imports whose process died, notice silent senders, keep house."""
+    """In a worker process: take due slots, take back imports whose process died, close postings whose day is over, notice
+    silent senders, keep house."""
     supervise.in_child(_schedule)
 
 
@@ -158,3 +160,4 @@ def _schedule(store: Store, _settings: Settings, worker: str, _is_stopping: Call
             checkpoint(store.engine)
     except DatabaseUnwritable as error:
         log.warning("the database cannot be written", reason=str(error))
+    close_due_postings(store, now)

@@ -1,7 +1,7 @@
 """What did each posting bring, from which platform? And which external postings wait to be linked?"""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -13,6 +13,7 @@ from domain.filters import Filters
 from domain.metrics import BY_NUMBER as METRICS
 from domain.periods import Period
 from domain.platforms import BY_NUMBER as PLATFORMS
+from domain.postings import NARROWING
 from store.reports.scope import CompanyScope
 from store.tables import ExternalPosting, JobPosting, PlatformConfig
 
@@ -38,7 +39,10 @@ class PostingRow:
     opened_on: date | None
     closed_on: date | None
     target_hires: int
+    slug: str
     path: str
+    path_pattern: str
+    apply_url: str
     values: dict[str, int] = field(default_factory=dict)
     by_platform: dict[str, dict[str, int]] = field(default_factory=dict)
     spend: dict[str, int] = field(default_factory=dict)
@@ -73,11 +77,13 @@ def list_postings(
     *,
     status: str = "",
     search: str = "",
+    narrowed: Mapping[str, Sequence[str]] | None = None,
     after: tuple[str, int] | None = None,
     limit: int = MOST_ROWS,
 ) -> list[PostingRow]:
     """Postings with their numbers in `period`, by title, at most `limit`. `search` is literal text.
 
+    `narrowed` holds values to keep by field (department, location, recruiter, hiring_manager); "" is having none.
     `after` is title and number of the last posting of the page before.
     """
     query = select(JobPosting).where(JobPosting.company_id == company.id)
@@ -93,6 +99,9 @@ def list_postings(
                 func.lower(JobPosting.location).contains(wanted, autoescape=True),
             )
         )
+    for name, kept in (narrowed or {}).items():
+        if kept and name in NARROWING:
+            query = query.where(col(getattr(JobPosting, name)).in_(list(kept)))
     if after is not None:
         query = query.where(tuple_(col(JobPosting.title), col(JobPosting.number)) > after)
     postings = session.exec(query.order_by(JobPosting.title, col(JobPosting.number)).limit(limit)).all()
@@ -113,6 +122,16 @@ def find_posting(
     rows = {posting.number: _row(posting)}
     _fill(session, company, period, filters.numbers, rows)
     return rows[posting.number]
+
+
+def list_known(session: Session, company: CompanyScope) -> dict[str, list[str]]:
+    """What the company's postings that are not archived have in each field they can be narrowed to, in order."""
+    columns = [col(getattr(JobPosting, name)) for name in NARROWING]
+    where = (JobPosting.company_id == company.id, JobPosting.status != "archived")
+    return {
+        name: list(session.exec(select(column).where(*where, column != "").distinct().order_by(column)))
+        for name, column in zip(NARROWING, columns, strict=True)
+    }
 
 
 def list_waiting(session: Session, company: CompanyScope, *, ignored: bool = False) -> list[WaitingPosting]:
@@ -154,7 +173,7 @@ def waiting_row(external: ExternalPosting, config: PlatformConfig) -> WaitingPos
 
 _SAME = (
     "id number title requisition_ref department location recruiter hiring_manager status opened_on closed_on"
-    " target_hires path"
+    " target_hires slug path path_pattern apply_url"
 ).split()
 
 

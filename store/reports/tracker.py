@@ -4,6 +4,7 @@ Counts here are of the events as kept, filtered ones apart; the dashboard's numb
 rules.
 """
 
+import re
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
+from domain.postings import path_matcher
 from domain.visits import KINDS, plain_path
 from store.reports.scope import CompanyScope
 from store.tables import JobPosting, TrackerSite, WebsiteAnalytics
@@ -19,6 +21,8 @@ from store.tables import JobPosting, TrackerSite, WebsiteAnalytics
 MOST_EVENTS = 50
 MOST_REASONS = 200
 MOST_POSTINGS = 20_000
+#: Each is tried on the path of an event that no name has found a posting for.
+MOST_PATTERNS = 500
 _EVENTS = WebsiteAnalytics.__table__  # type: ignore[attr-defined]
 
 
@@ -32,13 +36,20 @@ class TrackedSite:
     hosts: frozenset[str]
     pattern: str
     postings: dict[str, uuid.UUID] = field(hash=False)
+    patterns: tuple[tuple[re.Pattern[str], uuid.UUID], ...] = ()
 
     def find_posting(self, *names: str) -> uuid.UUID | None:
-        """The posting that one of these names (id, requisition, slug, path) stands for, the first name first."""
+        """The posting that one of these names (id, requisition, slug, path) stands for, the first name first.
+
+        Else the one posting whose path pattern fits the last name, the page's path.
+        """
         for name in names:
             if name and (found := self.postings.get(name.casefold())):
                 return found
-        return None
+        if not self.patterns:
+            return None
+        fitting = {posting_id for fits, posting_id in self.patterns if fits.fullmatch(names[-1])}
+        return next(iter(fitting)) if len(fitting) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +104,7 @@ def find_tracked_site(session: Session, key: str) -> TrackedSite | None:
         hosts=frozenset(urlsplit(origin).hostname or "" for origin in origins),
         pattern=str(site.settings.get("path_pattern", "")),
         postings=_postings(session, site.company_id),
+        patterns=_patterns(session, site.company_id),
     )
 
 
@@ -171,7 +183,10 @@ def list_filtered(session: Session, company: CompanyScope, since: datetime) -> l
 
 
 def _postings(session: Session, company_id: uuid.UUID) -> dict[str, uuid.UUID]:
-    """Postings by id, requisition, slug and path. A name that two postings have finds neither."""
+    """Postings by id, requisition, slug and path. A name that two postings have finds neither.
+
+    An archived posting is found by what no other posting is called.
+    """
     rows = session.execute(
         select(
             col(JobPosting.id),
@@ -179,17 +194,36 @@ def _postings(session: Session, company_id: uuid.UUID) -> dict[str, uuid.UUID]:
             col(JobPosting.slug),
             col(JobPosting.path),
             col(JobPosting.apply_url),
+            col(JobPosting.status) == "archived",
         )
-        .where(col(JobPosting.company_id) == company_id, col(JobPosting.status) != "archived")
+        .where(col(JobPosting.company_id) == company_id)
+        .order_by((col(JobPosting.status) == "archived").asc(), col(JobPosting.number).desc())
         .limit(MOST_POSTINGS)
     )
-    found: dict[str, set[uuid.UUID]] = {}
-    for posting_id, requisition, slug, path, apply_url in rows:
+    live: dict[str, set[uuid.UUID]] = {}
+    archived: dict[str, set[uuid.UUID]] = {}
+    for posting_id, requisition, slug, path, apply_url, is_archived in rows:
         pages = (plain_path(part) for part in (path, urlsplit(apply_url).path if apply_url else "") if part)
         for name in {str(posting_id), requisition, slug, *pages}:
             if name.strip() and name != "/":
-                found.setdefault(name.strip().casefold(), set()).add(posting_id)
+                (archived if is_archived else live).setdefault(name.strip().casefold(), set()).add(posting_id)
+    found = archived | live
     return {name: next(iter(ids)) for name, ids in found.items() if len(ids) == 1}
+
+
+def _patterns(session: Session, company_id: uuid.UUID) -> tuple[tuple[re.Pattern[str], uuid.UUID], ...]:
+    """What fits the pages of postings that have a path pattern; archived ones have no more pages."""
+    rows = session.execute(
+        select(col(JobPosting.path_pattern), col(JobPosting.id))
+        .where(
+            col(JobPosting.company_id) == company_id,
+            col(JobPosting.path_pattern) != "",
+            col(JobPosting.status) != "archived",
+        )
+        .order_by(col(JobPosting.number).desc())
+        .limit(MOST_PATTERNS)
+    )
+    return tuple((path_matcher(pattern), posting_id) for pattern, posting_id in rows)
 
 
 def _texts(value: object) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from domain.adverts import reference
+from domain.postings import path_matcher
 from store.tables import JobPosting, PostingLinkRule, TrackingLink
 
 
@@ -45,23 +46,24 @@ def plain_path(address: str) -> str:
 
 
 class Linker:
-    """Decides for one company. Something that two postings have in common links to neither."""
+    """Decides for one company. Something that two postings have in common links to neither.
+
+    What an archived posting is called leads to it only where no other posting is called so, and never its title: late
+    numbers are its own, but a new opening of the same title is another one.
+    """
 
     def __init__(
         self, postings: Iterable[JobPosting], rules: Sequence[PostingLinkRule], tracked: Iterable[TrackingLink] = ()
     ) -> None:
         self._rules = sorted(rules, key=lambda rule: (rule.position, rule.created_at))
         self._tracked = {link.slug: link.posting_id for link in tracked if link.posting_id is not None}
-        self._by: dict[str, dict[str, set[uuid.UUID]]] = defaultdict(lambda: defaultdict(set))
+        self._live, self._archived = _Names(), _Names()
         for posting in postings:
-            self._enter("requisition", posting.requisition_ref.strip().casefold(), posting.id)
-            # What we published there ourselves comes back under the name we gave it.
-            name = reference(posting.requisition_ref, posting.number, posting.id)
-            self._enter("requisition", name.casefold(), posting.id)
-            self._enter("path", plain_path(posting.path), posting.id)
-            self._enter("path", plain_path(posting.apply_url), posting.id)
-            self._enter("slug", posting.slug.strip().casefold(), posting.id)
-            self._enter("title", plain_title(posting.title), posting.id)
+            if posting.status == "archived":
+                self._archived.enter(posting)
+            else:
+                self._live.enter(posting)
+                self._live.enter_title(posting)
 
     def find(self, seen: Seen) -> uuid.UUID | None:
         """The posting that `seen` is, None when nothing says so."""
@@ -71,18 +73,50 @@ class Linker:
         for link in seen.links:
             if (tracked := self._tracked.get(slug_in(link))) is not None:
                 return tracked
+        return self._live.find(seen) or self._archived.find(seen)
+
+
+class _Names:
+    """Postings by everything they may be called."""
+
+    def __init__(self) -> None:
+        self._by: dict[str, dict[str, set[uuid.UUID]]] = defaultdict(lambda: defaultdict(set))
+        self._patterns: list[tuple[re.Pattern[str], uuid.UUID]] = []
+
+    def enter(self, posting: JobPosting) -> None:
+        """All but its title."""
+        self._enter("requisition", posting.requisition_ref.strip().casefold(), posting.id)
+        # What we published there ourselves comes back under the name we gave it.
+        name = reference(posting.requisition_ref, posting.number, posting.id)
+        self._enter("requisition", name.casefold(), posting.id)
+        self._enter("path", plain_path(posting.path), posting.id)
+        self._enter("path", plain_path(posting.apply_url), posting.id)
+        self._enter("slug", posting.slug.strip().casefold(), posting.id)
+        if posting.path_pattern:
+            self._patterns.append((path_matcher(posting.path_pattern), posting.id))
+
+    def enter_title(self, posting: JobPosting) -> None:
+        """Its title, as far as titles are compared."""
+        self._enter("title", plain_title(posting.title), posting.id)
+
+    def find(self, seen: Seen) -> uuid.UUID | None:
+        """The one posting that something of `seen` names."""
         addresses = (seen.path, seen.url, *seen.links)
         paths = [path for path in map(plain_path, addresses) if path.strip("/")]
         marks = [("requisition", seen.requisition_ref.strip().casefold())]
         marks += [("path", path) for path in paths]
+        marks += [("pattern", path) for path in paths if self._patterns]
         marks += [("slug", path.rsplit("/", 1)[-1]) for path in paths]
         marks += [(book, seen.campaign.strip().casefold()) for book in ("requisition", "slug")]
         marks += [("title", plain_title(seen.title))]
         for book, mark in marks:
-            found = self._by[book].get(mark, set()) if mark else set()
+            found = self._fitting(mark) if book == "pattern" else self._by[book].get(mark, set()) if mark else set()
             if len(found) == 1:
                 return next(iter(found))
         return None
+
+    def _fitting(self, path: str) -> set[uuid.UUID]:
+        return {posting_id for fits, posting_id in self._patterns if fits.fullmatch(path)}
 
     def _enter(self, book: str, mark: str, posting_id: uuid.UUID) -> None:
         if mark.strip("/"):

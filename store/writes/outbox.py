@@ -18,6 +18,7 @@ from domain.text import clean_text
 from store.engine import is_sqlite
 from store.tables import ExternalPosting, JobPosting, OutboxEntry
 from store.tables.columns import new_id
+from store.writes.posting_history import note_told
 from store.writes.postings import link_by_hand
 
 #: Not over yet.
@@ -200,8 +201,10 @@ def note_standing(session: Session, entry: OutboxEntry, standing: Standing, *, n
 
 def stand(session: Session, external: ExternalPosting, standing: Standing, *, now: datetime) -> ExternalPosting:
     """Write down how a published posting stands now."""
+    before = external.status
     external.status, external.status_detail, external.status_at = standing.status, clean_text(standing.detail, 500), now
     external.handles = {**external.handles, **standing.handles}
     session.add(external)
+    note_told(session, external, before, now=now)
     session.flush()
     return external

@@ -1,16 +1,16 @@
 """Our postings, the platforms' postings, and the links between them. A changed link makes days dirty, never facts."""
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import func, update
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from domain.facts import Scope
+from domain.postings import LABELS
 from domain.text import clean_text, key_text
 from store.errors import StoreError
 from store.tables import (
@@ -18,19 +18,14 @@ from store.tables import (
     DataVersion,
     ExternalPosting,
     JobPosting,
-    PlatformConfig,
     PostingLinkRule,
-    RawFact,
-    ReadCoverage,
-    TrackingLink,
 )
-from store.writes.coverage import mark_dirty
-from store.writes.facts import Place, place_of
-from store.writes.linking import Linker
+from store.writes.facts import Place
 from store.writes.numbers import REF_LENGTH
+from store.writes.posting_history import change_fields, note_changes, note_made
+from store.writes.posting_links import link_new, link_waiting, mark_days
+from store.writes.postings_found import folded
 
-#: With more postings than this to look for, all covered days of the connection are marked.
-_FEW = 40
 _BATCH = 500
 _LENGTHS = {
     "title": 500,
@@ -42,10 +37,7 @@ _LENGTHS = {
     "campaign": 280,
 }
 _MOST_LINKS, _LONGEST_LINK = 20, 1000
-_EDITABLE = frozenset(
-    "title requisition_ref slug path department location recruiter hiring_manager apply_url status opened_on closed_on "
-    "target_hires advert".split()
-)
+_EDITABLE = frozenset((*LABELS, "advert"))
 
 
 class PostingUnknown(StoreError):
@@ -129,16 +121,8 @@ def upsert_external_postings(
             continue
         changed.append(row)
     session.flush()
-    linked = _link(session, place.company_id, changed, now) if changed else 0
+    linked = link_new(session, place.company_id, changed, now=now) if changed else 0
     return PostingCounts(inserted, len(changed) - inserted, len(told) - len(changed), linked)
-
-
-def link_waiting(session: Session, company_id: uuid.UUID, *, now: datetime) -> int:
-    """Try the rules on every external posting that waits. Returns how many they linked."""
-    waiting = select_rows(ExternalPosting).where(
-        ExternalPosting.company_id == company_id, col(ExternalPosting.posting_id).is_(None)
-    )
-    return _link(session, company_id, session.exec(waiting).all(), now)
 
 
 def link_by_hand(
@@ -157,7 +141,7 @@ def link_by_hand(
     session.add(external)
     session.flush()
     if moved:
-        _mark_days(session, [external], now)
+        mark_days(session, [external], now)
     return external
 
 
@@ -170,42 +154,76 @@ def ignore(session: Session, company_id: uuid.UUID, number: int, *, is_ignored: 
     return external
 
 
-def create_posting(session: Session, company_id: uuid.UUID, values: Mapping[str, Any], *, now: datetime) -> JobPosting:
+def create_posting(
+    session: Session, company_id: uuid.UUID, values: Mapping[str, Any], *, now: datetime, actor: str = ""
+) -> JobPosting:
     """Make a posting with the company's next number, and link what waits for it. `values` are its columns."""
-    # Two makers at once would take the same number: the company's row is the lock.
-    session.exec(select_rows(Company).where(Company.id == company_id).with_for_update()).one()
-    last = session.exec(select_rows(func.max(JobPosting.number)).where(JobPosting.company_id == company_id)).one()
-    posting = JobPosting(
-        company_id=company_id, number=(last or 0) + 1, created_at=now, updated_at=now, **_checked(values)
-    )
-    session.add(posting)
-    session.flush()
-    _raise_version(session, company_id, now)
-    link_waiting(session, company_id, now=now)
+    posting = add_posting(session, company_id, values, next_number(session, company_id), actor=actor, now=now)
+    settle_postings(session, company_id, now=now)
     return posting
 
 
 def edit_posting(
-    session: Session, company_id: uuid.UUID, posting_id: uuid.UUID, values: Mapping[str, Any], *, now: datetime
+    session: Session,
+    company_id: uuid.UUID,
+    posting_id: uuid.UUID,
+    values: Mapping[str, Any],
+    *,
+    now: datetime,
+    actor: str = "",
 ) -> JobPosting:
     """Change a posting, and try the rules again. Raises PostingUnknown."""
     posting = get_posting(session, company_id, posting_id)
-    if _update(posting, _checked(values)):
-        posting.updated_at = now
-        session.add(posting)
-        session.flush()
-        _raise_version(session, company_id, now)
-        link_waiting(session, company_id, now=now)
+    if change_posting(session, posting, values, actor=actor, now=now):
+        settle_postings(session, company_id, now=now)
     return posting
 
 
 def close_posting(
-    session: Session, company_id: uuid.UUID, posting_id: uuid.UUID, closed_on: date, *, now: datetime
+    session: Session, company_id: uuid.UUID, posting_id: uuid.UUID, closed_on: date, *, now: datetime, actor: str = ""
 ) -> JobPosting:
     """Close a posting on a day, or on the day it opened if that is later. Raises PostingUnknown."""
     opened_on = get_posting(session, company_id, posting_id).opened_on
     day = max(closed_on, opened_on) if opened_on else closed_on
-    return edit_posting(session, company_id, posting_id, {"status": "closed", "closed_on": day}, now=now)
+    values = {"status": "closed", "closed_on": day}
+    return edit_posting(session, company_id, posting_id, values, actor=actor, now=now)
+
+
+def next_number(session: Session, company_id: uuid.UUID) -> int:
+    """The number of the company's next posting; it is nobody else's until the transaction ends."""
+    # Two makers at once would take the same number: the company's row is the lock.
+    session.exec(select_rows(Company).where(Company.id == company_id).with_for_update()).one()
+    last = session.exec(select_rows(func.max(JobPosting.number)).where(JobPosting.company_id == company_id)).one()
+    return (last or 0) + 1
+
+
+def add_posting(
+    session: Session, company_id: uuid.UUID, values: Mapping[str, Any], number: int, *, actor: str, now: datetime
+) -> JobPosting:
+    """Make a posting, its history begun. Nothing is linked yet: call `settle_postings` after the last one."""
+    posting = JobPosting(company_id=company_id, number=number, created_at=now, updated_at=now, **_checked(values))
+    session.add(posting)
+    note_made(session, posting, actor=actor, now=now)
+    return posting
+
+
+def change_posting(
+    session: Session, posting: JobPosting, values: Mapping[str, Any], *, actor: str, now: datetime
+) -> bool:
+    """Change a posting and write down each field; whether anything differed. Call `settle_postings` afterwards."""
+    changed = change_fields(posting, _checked(values))
+    if changed:
+        posting.updated_at = now
+        session.add(posting)
+        note_changes(session, posting, changed, actor=actor, now=now)
+    return bool(changed)
+
+
+def settle_postings(session: Session, company_id: uuid.UUID, *, now: datetime) -> None:
+    """After postings were made or changed: what was remembered is old, and what waits is linked."""
+    session.flush()
+    _raise_version(session, company_id, now)
+    link_waiting(session, company_id, now=now)
 
 
 def add_rule(
@@ -237,6 +255,17 @@ def get_posting(session: Session, company_id: uuid.UUID, posting_id: uuid.UUID) 
     if posting is None or posting.company_id != company_id:
         raise PostingUnknown("There is no such posting.")
     return posting
+
+
+def list_by_requisition(session: Session, company_id: uuid.UUID) -> dict[str, list[JobPosting]]:
+    """The company's postings by their requisition, spacing and case apart; archived ones where no other has it."""
+    rows = session.exec(
+        select_rows(JobPosting).where(JobPosting.company_id == company_id, JobPosting.requisition_ref != "")
+    )
+    found: dict[str, list[JobPosting]] = {}
+    for row in rows:
+        found.setdefault(folded(row.requisition_ref), []).append(row)
+    return {ref: [row for row in same if row.status != "archived"] or same for ref, same in found.items()}
 
 
 def get_external(session: Session, company_id: uuid.UUID, number: int) -> ExternalPosting:
@@ -273,7 +302,7 @@ def _stored(session: Session, place: Place, refs: list[str]) -> dict[str, Extern
     }
 
 
-def _update(row: JobPosting | ExternalPosting, values: Mapping[str, Any]) -> bool:
+def _update(row: ExternalPosting, values: Mapping[str, Any]) -> bool:
     """Set what differs; whether anything did."""
     differing = {name: value for name, value in values.items() if getattr(row, name) != value}
     for name, value in differing.items():
@@ -286,65 +315,3 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
     if unknown:
         raise ValueError(f"a posting has no {', '.join(sorted(unknown))}")
     return {name: clean_text(value, 1000) if isinstance(value, str) else value for name, value in values.items()}
-
-
-def _link(session: Session, company_id: uuid.UUID, externals: Iterable[ExternalPosting], now: datetime) -> int:
-    """Link what waits and was never decided by hand."""
-    open_ones = [
-        external
-        for external in externals
-        if external.posting_id is None and external.linked_by != "hand" and not external.is_ignored
-    ]
-    if not open_ones:
-        return 0
-    postings = select_rows(JobPosting).where(JobPosting.company_id == company_id, JobPosting.status != "archived")
-    rules = select_rows(PostingLinkRule).where(PostingLinkRule.company_id == company_id)
-    tracked = select_rows(TrackingLink).where(
-        TrackingLink.company_id == company_id, col(TrackingLink.posting_id).is_not(None)
-    )
-    linker = Linker(session.exec(postings), session.exec(rules).all(), session.exec(tracked))
-    linked = []
-    for external in open_ones:
-        posting_id = linker.find(external)
-        if posting_id is not None:
-            external.posting_id, external.linked_by, external.linked_at = posting_id, "rule", now
-            session.add(external)
-            linked.append(external)
-    session.flush()
-    _mark_days(session, linked, now)
-    return len(linked)
-
-
-def _mark_days(session: Session, externals: Sequence[ExternalPosting], now: datetime) -> None:
-    by_config: dict[uuid.UUID, list[int]] = {}
-    for external in externals:
-        if external.number is not None:
-            by_config.setdefault(external.config_id, []).append(external.number)
-    for config_id, numbers in by_config.items():
-        config = session.get_one(PlatformConfig, config_id)
-        place = place_of(session, config)
-        mark_dirty(session, place, _days_of(session, place, numbers), now=now)
-
-
-def _days_of(session: Session, place: Place, numbers: list[int]) -> list[int]:
-    """Covered days with facts of these external postings: what is not covered does not count anyway.
-
-    Coverage tells the metrics of each day, and with them the key leads straight to a posting's facts.
-    """
-    query = (
-        select(col(ReadCoverage.day))
-        .distinct()
-        .where(col(ReadCoverage.company_no) == place.company_no, col(ReadCoverage.config_no) == place.config_no)
-    )
-    if len(numbers) <= _FEW:
-        query = query.where(
-            exists().where(
-                col(RawFact.company_no) == place.company_no,
-                col(RawFact.config_no) == place.config_no,
-                col(RawFact.day) == col(ReadCoverage.day),
-                col(RawFact.metric) == col(ReadCoverage.metric),
-                col(RawFact.scope) == int(Scope.POSTING),
-                col(RawFact.external_posting).in_(numbers),
-            )
-        )
-    return list(session.execute(query).scalars())

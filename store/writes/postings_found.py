@@ -9,14 +9,19 @@ from store.tables import ExternalPosting, JobPosting
 
 
 class PostingIndex:
-    """Finds our posting for what a file or an event calls it: by requisition, else by a title only one posting has."""
+    """Finds our posting for what a file or an event calls it: by requisition, else by a title only one posting has.
+
+    Archived postings are found where no other posting is called so.
+    """
 
     def __init__(self, session: Session, company_id: uuid.UUID) -> None:
         rows = session.execute(
-            select(col(JobPosting.id), col(JobPosting.requisition_ref), col(JobPosting.title)).where(
-                col(JobPosting.company_id) == company_id
-            )
+            select(
+                col(JobPosting.id), col(JobPosting.requisition_ref), col(JobPosting.title), col(JobPosting.status)
+            ).where(col(JobPosting.company_id) == company_id)
         ).all()
+        # The archived ones first: what stands later takes the name.
+        rows = sorted(rows, key=lambda row: row.status != "archived")
         published = session.execute(
             select(col(ExternalPosting.external_ref), col(ExternalPosting.posting_id)).where(
                 col(ExternalPosting.company_id) == company_id,
@@ -26,13 +31,17 @@ class PostingIndex:
         ).all()
         # What we published ourselves is called by the name we gave it; a requisition of ours comes first.
         self._by_ref: dict[str, uuid.UUID] = {folded(ref): posting_id for ref, posting_id in published if posting_id}
-        self._by_ref |= {folded(ref): posting_id for posting_id, ref, _ in rows if ref}
-        titles: dict[str, set[uuid.UUID]] = {}
-        for posting_id, _, title in rows:
-            titles.setdefault(folded(title), set()).add(posting_id)
-        self._by_title: dict[str, uuid.UUID] = {
-            title: next(iter(ids)) for title, ids in titles.items() if len(ids) == 1 and title
-        }
+        self._by_ref |= {folded(ref): posting_id for posting_id, ref, _, _ in rows if ref}
+        self._by_title: dict[str, uuid.UUID] = {}
+        for is_archived in (True, False):
+            titles: dict[str, set[uuid.UUID]] = {}
+            for posting_id, _, title, status in rows:
+                if (status == "archived") == is_archived:
+                    titles.setdefault(folded(title), set()).add(posting_id)
+            for title, ids in titles.items():
+                self._by_title.pop(title, None)
+                if len(ids) == 1 and title:
+                    self._by_title[title] = next(iter(ids))
 
     def find(self, ref: str, title: str) -> uuid.UUID | None:
         """The posting's id; None where nobody knows it yet."""
