@@ -82,6 +82,22 @@ def choose(table: Table, *, key: str, alt: str, zone: str = "UTC") -> int | None
     return rows[0] if rows and rows[0] < len(table.rows) else None
 
 
+def choose_many(table: Table, *, key: str, alt: str, zone: str = "UTC") -> list[int]:
+    """Draw a table in which rows can be chosen; the rows' indexes, in the order shown."""
+    chosen = st.dataframe(
+        table.arrow(),
+        hide_index=True,
+        key=key,
+        alt=alt,
+        placeholder="—",
+        on_select="rerun",
+        selection_mode="multi-row",
+        column_config={column.label: _config(column, zone) for column in table.columns},
+    )
+    rows: Sequence[int] = chosen["selection"]["rows"]
+    return sorted(row for row in rows if row < len(table.rows))
+
+
 def _config(column: Column, zone: str) -> Any:
     label, words, width = column.label, column.help or None, column.width
     if column.kind == "text":
