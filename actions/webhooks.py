@@ -70,6 +70,17 @@ def find_door(store: Store, platform: str, hook_id: str, now: datetime) -> Door 
     return Door(found.id, found.company_id, found.config_id, platform, hook_id, secrets)
 
 
+def list_addresses(store: Store) -> frozenset[tuple[str, str]]:
+    """Platform and address of every endpoint that may be found."""
+    with store.reading() as session:
+        rows = session.exec(
+            select(PlatformConfig.platform, WebhookEndpoint.hook_id)
+            .join(WebhookEndpoint, col(PlatformConfig.id) == WebhookEndpoint.config_id)
+            .where(col(PlatformConfig.deleted_at).is_(None), col(WebhookEndpoint.disabled_at).is_(None))
+        )
+        return frozenset((platform, hook_id) for platform, hook_id in rows)
+
+
 async def take_in(vault: Vault, door: Door, delivery: Delivery, body: bytes, *, now: datetime) -> Fate:
     """Store a verified delivery; returns after the commit. Raises NotStored."""
     return await gathering().put(write_deliveries, arrived(vault, door, delivery, body, now=now))  # type: ignore[no-any-return]

@@ -20,8 +20,9 @@ from starlette.types import Receive, Scope, Send
 
 from actions.gathering import RETRY_SECONDS, NotStored
 from actions.running import StoreUnavailable, running_store
-from actions.webhooks import Door, find_door, note_refusals, take_in
+from actions.webhooks import Door, find_door, list_addresses, note_refusals, take_in
 from api.problems import problem
+from api.strangers import Strangers
 from connectors.webhooks.contract import Delivery, Receiver, Refused, Request
 from connectors.webhooks.registry import find_receiver
 from store.errors import StoreError
@@ -51,9 +52,17 @@ class _Memory:
 _MEMORY = _Memory()
 
 
+async def _addresses() -> frozenset[tuple[str, str]]:
+    return await anyio.to_thread.run_sync(list_addresses, running_store())
+
+
+_STRANGERS = Strangers(_addresses)
+
+
 def forget_doors() -> None:
     """Ask the database anew about every address: for tests."""
     _MEMORY.doors.clear()
+    _STRANGERS.forget()
 
 
 async def webhooks(scope: Scope, receive: Receive, send: Send) -> None:
@@ -105,7 +114,7 @@ async def _answer(scope: Scope, receive: Receive) -> Reply:
     key = parts[2] if len(parts) == 3 else ""
     if key and not receiver.has_key_in_url:
         raise _Refusal(_NOWHERE)
-    door = await _find(parts[0], parts[1])
+    door = await _find(parts[0], parts[1], scope)
     if door is None:
         raise _Refusal(_NOWHERE)
     if method not in {"POST", "GET", "HEAD"}:
@@ -167,11 +176,15 @@ async def _body(receive: Receive) -> bytes:
             return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-async def _find(platform: str, hook_id: str) -> Door | None:
+async def _find(platform: str, hook_id: str, scope: Scope) -> Door | None:
     key = (platform, hook_id)
     known = _MEMORY.doors.get(key)
     if known is not None and known[0] > time.monotonic():
         return known[1]
+    if known is None or known[1] is None:
+        visitor = scope["client"][0] if scope.get("client") else ""
+        if not await _STRANGERS.has(key, visitor):
+            return None
     asking = _MEMORY.asking.get(key)
     if asking is None:
         # One asks for all who wait: a second is over for fifty at once.

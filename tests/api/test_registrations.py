@@ -334,7 +334,7 @@ def test_a_plan_without_room_is_said_so(registered, sandbox):
     # A webhook of the app that no connection of ours knows.
     with first.store.writing() as session:
         row = session.get_one(WebhookEndpoint, first.endpoint_id)
-        row.hook_id, row.registered_ref, row.settings = "another-address", "", {}
+        row.hook_id, row.registered_ref, row.settings = "a" * 32, "", {}
         session.add(row)
     first.ask()
     _until(lambda: (first.settle(timedelta(hours=1)), first.held().cause)[1] != "")

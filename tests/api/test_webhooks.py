@@ -146,6 +146,7 @@ def test_all_addresses_that_are_not_there_answer_alike(store, at, client):
         for path in (
             shut.path,
             "/api/webhooks/indeed/nobody",
+            "/api/webhooks/indeed/" + "x" * 32,
             f"/api/webhooks/ziprecruiter/{known.hook_id}",
             f"/api/webhooks/nobody/{known.hook_id}",
             f"/api/webhooks/company_website/{known.hook_id}",
