@@ -17,9 +17,11 @@ from store.tables import (
     PlatformConfig,
     PlatformToken,
     Referral,
+    VisitorSalt,
     WebhookEndpoint,
     WebhookInbox,
 )
+from store.tables.events import salt_name
 from store.vault import CANARY, DIGEST_ROOT, kid_of
 
 if TYPE_CHECKING:
@@ -80,6 +82,7 @@ def count_kids(session: Session) -> dict[str, int]:
         counts.update(kid_of(_text(row[1])) for row in stored)
     for change in session.execute(_replaced()).scalars().yield_per(1000):
         counts.update(kid_of(sealed) for sealed in _names_in(change).values())
+    counts.update(kid_of(sealed) for sealed in session.execute(select(col(VisitorSalt.salt))).scalars())
     return dict(counts)
 
 
@@ -102,6 +105,8 @@ def rotate(store: "Store", batch: int = 500) -> dict[str, int]:
             place = _rotate_replaced(store, session, place, batch)
         if place is None:
             break
+    with store.writing() as session:
+        _rotate_salts(store, session)
     with store.reading() as session:
         return count_kids(session)
 
@@ -169,6 +174,26 @@ def _rotate_replaced(
             change.before = {**(change.before or {}), **fresh}
             session.add(change)
     return (changes[-1].import_id, changes[-1].seq) if len(changes) == batch else None
+
+
+def _rotate_salts(store: "Store", session: Session) -> None:
+    """Seal the salts of today and yesterday anew, which have a key of two columns: two rows a company, so all at once.
+
+    Left to be replaced when they cannot be opened, they would make each visitor of the day two.
+    """
+    for company_id, day, stored in session.execute(
+        select(col(VisitorSalt.company_id), col(VisitorSalt.day), col(VisitorSalt.salt))
+    ).all():
+        if kid_of(stored) == store.vault.keyring.writer:
+            continue
+        place = (VisitorSalt.__tablename__, salt_name(company_id, day), "salt")
+        session.execute(
+            update(VisitorSalt)
+            .where(
+                col(VisitorSalt.company_id) == company_id, col(VisitorSalt.day) == day, col(VisitorSalt.salt) == stored
+            )
+            .values(salt=store.vault.seal(*place, store.vault.open(*place, stored)))
+        )
 
 
 def _place(column: _Column, row_id: uuid.UUID | str) -> tuple[str, uuid.UUID | str, str]:

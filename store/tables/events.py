@@ -170,6 +170,11 @@ class VisitorSalt(SQLModel, table=True):
     made_at: datetime = made_at()
 
 
+def salt_name(company_id: uuid.UUID, day: int) -> str:
+    """What stands for a salt's row in its envelope: it has no id of its own."""
+    return f"{company_id}:{day}"
+
+
 class LinkClick(SQLModel, table=True):
     """One visit to a tracking link or a referral link. `filtered_reason` is why it does not count, "" where it does."""
 

@@ -17,6 +17,7 @@ from domain.facts import day_number
 from store.engine import is_sqlite
 from store.tables import LinkClick, TrackerSite, TrackingLink, VisitorSalt
 from store.tables.columns import new_id
+from store.tables.events import salt_name
 from store.vault import Vault, VaultError
 from store.writes.sums import run_many
 
@@ -96,7 +97,7 @@ def enter_days(session: Session, company_id: uuid.UUID, numbers: Iterable[int], 
 
 def salt_of(session: Session, vault: Vault, company_id: uuid.UUID, day: int, *, now: datetime) -> bytes:
     """The salt of a company's UTC day, made by whoever asks first. One that cannot be opened any more is replaced."""
-    row_id = f"{company_id}:{day}"
+    row_id = salt_name(company_id, day)
     where = (_SALTS.c.company_id == company_id, _SALTS.c.day == day)
     for _ in range(2):
         fresh = vault.seal("visitor_salts", row_id, "salt", urlsafe_b64encode(os.urandom(SALT_BYTES)).decode())

@@ -12,6 +12,7 @@ from store.opening import Store
 from store.rotation import count_kids, rotate
 from store.tables import Application, Company, Import, ImportChange, PlatformConfig, PlatformToken, Referral
 from store.vault import Vault, kid_of
+from store.writes.tracker import salt_of
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -65,6 +66,18 @@ def test_everything_is_sealed_with_the_new_key_and_still_opens(turned: Store) ->
             )
         referral = session.exec(select(Referral)).one()
         assert turned.vault.open("referrals", referral.id, "candidate_name", referral.candidate_name) == "Ana"
+
+
+def test_a_visitor_stays_the_same_one_when_the_key_changes(turned: Store, company: Company) -> None:
+    def salt(store: Store) -> bytes:
+        with store.writing() as session:
+            return salt_of(session, store.vault, company.id, 20_514, now=NOW)
+
+    old = Store(turned.engine, Vault(Keyring({"k1": turned.vault.keyring.masters["k1"]})))
+    before = salt(old)
+    assert rotate(turned) == {"k3": 24}
+    alone = Store(turned.engine, Vault(Keyring({"k3": turned.vault.keyring.masters["k3"]})))
+    assert salt(alone) == before
 
 
 def test_the_old_key_is_not_needed_afterwards(turned: Store) -> None:
