@@ -75,7 +75,8 @@ def settle_referrals(
     """Bring these referrals, and all that bear on them, to what follows from the applications; then their rewards."""
     if referral_ids:
         lock_applications(session, company_id)
-        _settle(session, vault, company_id, (referral_ids, ()), now=now)
+        changed = _settle(session, vault, company_id, (referral_ids, ()), now=now)
+        settle_rewards(session, company_id, sorted({*changed, *referral_ids}, key=str), now=now)
 
 
 def settle_applications(
@@ -93,7 +94,8 @@ def settle_applications(
     referrals, linked = find_concerned(session, company_id, *which)
     if referrals or linked:
         lock_applications(session, company_id)
-        _settle(session, vault, company_id, (referrals, linked), now=now)
+        changed = _settle(session, vault, company_id, (referrals, linked), now=now)
+        settle_rewards(session, company_id, sorted(changed, key=str), now=now)
 
 
 def has_referrals(session: Session, company_id: uuid.UUID) -> bool:
@@ -135,7 +137,8 @@ def _settle(
     which: tuple[Iterable[uuid.UUID], Iterable[uuid.UUID]],
     *,
     now: datetime,
-) -> None:
+) -> set[uuid.UUID]:
+    """The referrals whose rewards may be other ones now: those that changed, and those with an application."""
     session.flush()
     found = gather(session, company_id, *which)
     users = {row.referrer_id for row in (*found.referrals.values(), *found.links.values()) if row.referrer_id}
@@ -154,8 +157,7 @@ def _settle(
     _write_named(scene, named)
     _write_linked(scene, linked)
     mark_applications_dirty(session, company_id, scene.days)
-    standing = [row.id for row in found.referrals.values() if row.application_id]
-    settle_rewards(session, company_id, sorted({*scene.changed, *standing}, key=str), now=now)
+    return scene.changed | {row.id for row in found.referrals.values() if row.application_id}
 
 
 def _is_over(row: Any) -> bool:
