@@ -31,7 +31,9 @@ class Settings:
     port_text: str = _setting("PORT", "8501", "Port of the app.")
     sandbox_text: str = _setting("SANDBOX", "", "1 sends every connector to the sandbox on loopback.")
     sandbox_port_text: str = _setting("SANDBOX_PORT", "8601", "Port of the sandbox.")
-    demo_password: str = _setting("DEMO_PASSWORD", "", "Password of the demo sign-ins; made and printed when empty.")
+    demo_password: str = _setting(
+        "DEMO_PASSWORD", "", "Password of the demo sign-ins; empty: made once, kept in DATA_DIR and printed."
+    )
     trusted_proxies: str = _setting(
         "TRUSTED_PROXIES", "", "Addresses or networks of proxies whose headers are believed."
     )
@@ -61,7 +63,7 @@ class Settings:
     smtp_tls: str = _setting(
         "SMTP_TLS",
         "",
-        "TLS for smtp://: required, or offered (in the clear where the server has none); empty: required, but not here.",
+        "TLS for smtp://: required, or offered (in the clear without it); empty: required but on this machine.",
     )
     mail_from: str = _setting("MAIL_FROM", "", "Sender of mails; empty means noreply at the host of PUBLIC_URL.")
     mail_per_minute_text: str = _setting(

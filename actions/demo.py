@@ -1,5 +1,6 @@
 """The demo company: people, connections to the sandbox, and the applicant system's export, by the ordinary actions."""
 
+import os
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from sqlmodel import Session, col, select
 from actions.connections import test_and_save
 from actions.demo_forms import demo_forms
 from actions.imports import SourceFile, inspect_file, plan_import, run_import
+from actions.passwords import verify_password
 from actions.postings import save_posting
 from actions.syncs import sync_all
 from actions.users import add_company, add_user, change_password
@@ -24,6 +26,8 @@ ADMIN_EMAIL = "admin@demo.example"
 MANAGER_EMAIL = "manager@demo.example"
 _PEOPLE = ((ADMIN_EMAIL, "Dana Admin", ADMIN), (MANAGER_EMAIL, "Max Manager", HIRING_MANAGER))
 _BY = "demo"
+#: In DATA_DIR: what both sign in with where DEMO_PASSWORD is not set.
+PASSWORD_FILE = "demo-password"  # noqa: S105 a file's name
 
 
 class DemoRefused(Exception):
@@ -39,16 +43,16 @@ class DemoPeople:
 
 
 def seed_people(store: Store, settings: Settings, told: Mapping[str, Any], *, now: datetime) -> DemoPeople:
-    """Makes the demo company and its two users, or gives the users a fresh password when they are there.
+    """Makes the demo company and its two users; both sign in with the same password at every start.
 
     `told` is what the sandbox says of its company. Raises DemoRefused in a database that belongs to somebody real.
     """
-    password = settings.demo_password or secrets.token_urlsafe(12)
     with store.reading() as session:
         companies = session.exec(select(Company)).all()
         known = {user.email: user for user in session.exec(select(User)).all()}
     if any(not company.is_demo for company in companies):
         raise DemoRefused("This database belongs to a real company. Set DATA_DIR to another folder for the demo.")
+    password = demo_password(settings)
     if companies:
         company = companies[0]
     else:
@@ -56,13 +60,33 @@ def seed_people(store: Store, settings: Settings, told: Mapping[str, Any], *, no
         add_company(store, company, by=_BY, now=now)
     for email, name, role in _PEOPLE:
         if email in known:
-            change_password(store, known[email].id, password, by=_BY, now=now)
+            # Set anew only where it is another one: that would end the sessions of who is still signed in.
+            if not verify_password(password, known[email].password_hash):
+                change_password(store, known[email].id, password, by=_BY, now=now)
         else:
             user = User(company_id=company.id, email=email, name=name, role=role)
             add_user(store, company, user, password=password, by=_BY, now=now)
     with store.reading() as session:
         admin = session.exec(select(User).where(col(User.email) == ADMIN_EMAIL)).one()
     return DemoPeople(Viewer(admin.id, company.id, ADMIN, admin.name, admin.email), password)
+
+
+def demo_password(settings: Settings) -> str:
+    """DEMO_PASSWORD; else the one that was made at the first start, kept for this program's user alone."""
+    if settings.demo_password:
+        return settings.demo_password
+    kept = settings.data_dir / PASSWORD_FILE
+    try:
+        if known := kept.read_text("utf-8").strip():
+            return known
+    except FileNotFoundError:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    made = secrets.token_urlsafe(12)
+    handle = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.fchmod(handle, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(f"{made}\n")
+    return made
 
 
 def seed_postings(store: Store, admin: Viewer, told: Sequence[Mapping[str, Any]]) -> int:
