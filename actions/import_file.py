@@ -1,10 +1,13 @@
 """A file on its way in: opened, surveyed, and read with the company's zone and currency."""
 
+import json
 import sqlite3
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,14 +26,17 @@ from connectors.files.rejections import Rejections
 from connectors.files.survey import Survey, batches, survey_table
 from connectors.files.table import SourceFile, Table
 from domain.periods import local_day
+from domain.text import clean_text, key_text
 from store.opening import Store
 from store.tables import Company
 from store.vault import Vault
-from store.writes.applications import ApplicationTold, PostingIndex, clean_told
+from store.writes.applications import ApplicationTold, PostingIndex
 from store.writes.imports import find_platform_config
 
 #: Applications looked up and written together.
 BATCH = 1000
+#: Postings and sources whose words are cleaned and looked up once.
+_KNOWN_WORDS = 4096
 
 
 @dataclass(frozen=True)
@@ -112,13 +118,11 @@ def told_applications(
 ) -> Iterator[list[ApplicationTold]]:
     """The applications of a file in batches; references are unique over the whole file."""
     rows = read_applications(file.table, file.reading, findings.book, findings.stages)
+    teller = _Teller(file.mapping.columns, vault, postings, findings.unknown_postings)
     with _References() as references:
         for batch in batches(rows, BATCH):
-            told = [(row.row, _told(file, vault, postings, row)) for row in batch]
-            for (ref, title), count in _unknown(told).items():
-                if len(findings.unknown_postings) < MAX_UNKNOWN or (ref, title) in findings.unknown_postings:
-                    findings.unknown_postings[ref, title] = findings.unknown_postings.get((ref, title), 0) + count
-            yield references.first_only(told, findings.book)
+            told = [teller.tell(row) for row in batch]
+            yield references.first_only(told, [row.row for row in batch], findings.book)
 
 
 #: Unknown postings that are listed; the applications are kept all the same.
@@ -173,21 +177,43 @@ def _zone_and_currency(session: Session, company: Company, mapping: FileMapping)
     return zone, mapping.currency or (config.currency if config else "") or company.currency
 
 
-def _told(file: OpenFile, vault: Vault, postings: PostingIndex, row: ApplicationRow) -> ApplicationTold:
-    fields = file.mapping.columns
-    values: dict[str, Any] = {
-        name: row.moments.get(name.removesuffix("_at")) for name in STAGE_FIELDS if name in fields
-    }
-    values |= {f"{stage}_at": instant for stage, instant in row.moments.items()}
-    values |= {"stage": row.stage, "posting_ref": row.posting_ref, "posting_title": row.posting_title}
-    values["posting_id"] = postings.find(row.posting_ref, row.posting_title)
-    if "source" in fields:
-        values |= {"source": row.source, "source_platform": row.platform}
-    if {"name", "first_name", "last_name"} & fields.keys():
-        values["candidate_name"] = row.name
-    if "email" in fields:
-        values["candidate_email"] = row.email
-    return clean_told(ApplicationTold(row.ref or _derived_ref(vault, row), values))
+class _Teller:
+    """Makes of rows what is told, and counts the rows of postings that nobody knows."""
+
+    def __init__(
+        self, fields: Mapping[str, str], vault: Vault, postings: PostingIndex, unknown: dict[tuple[str, str], int]
+    ) -> None:
+        self._vault, self._postings, self._unknown = vault, postings, unknown
+        self._blank: dict[str, Any] = dict.fromkeys(name for name in STAGE_FIELDS if name in fields)
+        self._has_source, self._has_email = "source" in fields, "email" in fields
+        self._has_name = bool({"name", "first_name", "last_name"} & fields.keys())
+        self._of_posting = lru_cache(maxsize=_KNOWN_WORDS)(self._find_posting)
+        self._source = lru_cache(maxsize=_KNOWN_WORDS)(clean_text)
+
+    def tell(self, row: ApplicationRow) -> ApplicationTold:
+        """One row, in text that every database takes."""
+        values = self._blank.copy()
+        for stage, instant in row.moments.items():
+            values[f"{stage}_at"] = instant
+        values["stage"] = row.stage
+        posting = self._of_posting(row.posting_ref, row.posting_title)
+        values["posting_ref"], values["posting_title"], values["posting_id"] = posting
+        if posting[2] is None and (posting[0] or posting[1]):
+            self._count_unknown(posting[:2])
+        if self._has_source:
+            values["source"], values["source_platform"] = self._source(row.source), row.platform
+        if self._has_name:
+            values["candidate_name"] = clean_text(row.name)
+        if self._has_email:
+            values["candidate_email"] = clean_text(row.email)
+        return ApplicationTold(key_text(row.ref or _derived_ref(self._vault, row)), values)
+
+    def _find_posting(self, ref: str, title: str) -> tuple[str, str, uuid.UUID | None]:
+        return clean_text(ref), clean_text(title), self._postings.find(ref, title)
+
+    def _count_unknown(self, called: tuple[str, str]) -> None:
+        if called in self._unknown or len(self._unknown) < MAX_UNKNOWN:
+            self._unknown[called] = self._unknown.get(called, 0) + 1
 
 
 def _derived_ref(vault: Vault, row: ApplicationRow) -> str:
@@ -196,21 +222,16 @@ def _derived_ref(vault: Vault, row: ApplicationRow) -> str:
     return f"email:{person[:40]}"
 
 
-def _unknown(told: list[tuple[int, ApplicationTold]]) -> dict[tuple[str, str], int]:
-    found: dict[tuple[str, str], int] = {}
-    for _, one in told:
-        if one.values["posting_id"] is None and (one.values["posting_ref"] or one.values["posting_title"]):
-            key = (one.values["posting_ref"], one.values["posting_title"])
-            found[key] = found.get(key, 0) + 1
-    return found
-
-
 class _References:
-    """The references met so far with their rows, beside memory."""
+    """The references met so far, each with its batch, beside memory."""
 
     def __init__(self) -> None:
+        # An empty name is SQLite's private temporary database: in memory while small, then in a file without a name.
         self._database = sqlite3.connect("", isolation_level=None)
-        self._database.execute("CREATE TABLE met (ref TEXT PRIMARY KEY, line INTEGER) WITHOUT ROWID")
+        for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -8000"):
+            self._database.execute(f"PRAGMA {pragma}")
+        self._database.execute("CREATE TABLE met (ref TEXT PRIMARY KEY, batch INTEGER) WITHOUT ROWID")
+        self._batch = 0
 
     def __enter__(self) -> "_References":
         return self
@@ -218,20 +239,26 @@ class _References:
     def __exit__(self, *_error: object) -> None:
         self._database.close()
 
-    def first_only(self, told: list[tuple[int, ApplicationTold]], book: Rejections) -> list[ApplicationTold]:
-        """Those of a batch whose reference is new; the others are rejected, naming the first one's row."""
-        marks = ", ".join("?" * len(told))
-        query = f"SELECT ref, line FROM met WHERE ref IN ({marks})"  # noqa: S608 (only question marks)
-        met = dict(self._database.execute(query, [one.external_ref for _, one in told]).fetchall())
-        kept, new = [], []
-        for line, one in told:
+    def first_only(self, told: list[ApplicationTold], lines: list[int], book: Rejections) -> list[ApplicationTold]:
+        """Those of a batch whose reference is new; the others are rejected, by their rows in `lines`."""
+        self._batch += 1
+        new = [(one.external_ref, self._batch) for one in told]
+        before = self._database.total_changes
+        self._database.execute("BEGIN")
+        self._database.executemany("INSERT OR IGNORE INTO met VALUES (?, ?)", new)
+        self._database.execute("COMMIT")
+        if self._database.total_changes - before == len(told):
+            return told
+        met, kept = self._met_earlier(told), []
+        for line, one in zip(lines, told, strict=True):
             if one.external_ref in met:
                 book.add(line, "application_ref", "stands in the file twice; the first row counts")
                 continue
-            met[one.external_ref] = line
-            new.append((one.external_ref, line))
+            met.add(one.external_ref)
             kept.append(one)
-        self._database.execute("BEGIN")
-        self._database.executemany("INSERT INTO met VALUES (?, ?)", new)
-        self._database.execute("COMMIT")
         return kept
+
+    def _met_earlier(self, told: list[ApplicationTold]) -> set[str]:
+        refs = json.dumps([one.external_ref for one in told])
+        query = "SELECT ref FROM met WHERE ref IN (SELECT value FROM json_each(?)) AND batch < ?"
+        return {ref for (ref,) in self._database.execute(query, (refs, self._batch))}

@@ -14,24 +14,27 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import bindparam, insert, select, update
 from sqlmodel import Session
 
-from domain.text import clean_text, key_text
+from store.among import among
 from store.tables import Application, ApplicationRef, ImportChange
-from store.tables.columns import new_id
 from store.vault import Vault
+from store.writes.applications_locked import lock_applications
+from store.writes.applications_new import Row, insert_applications, seal_applications
 from store.writes.applications_settled import (
     SEALED_COLUMNS,
     STAGE_COLUMNS,
     Reports,
     file_reports,
     opened,
+    persons_of,
     read_many,
     sealed,
     settled,
     write_reports,
 )
-from store.writes.applications_told import person_names
+from store.writes.applications_told import PERSON, person_names
 from store.writes.imports import ImportCounts
 from store.writes.postings_found import PostingIndex
+from store.writes.referrals_settled import has_referrals, settle_applications
 
 __all__ = ["SEALED_COLUMNS", "STAGE_COLUMNS", "PostingIndex"]
 
@@ -40,12 +43,18 @@ _REFS = ApplicationRef.__table__  # type: ignore[attr-defined]
 _CHANGES = ImportChange.__table__  # type: ignore[attr-defined]
 #: Columns a file may change; the sealed ones are compared as plain text.
 PLAIN_COLUMNS = ("posting_ref", "posting_title", "source", "source_platform", "stage", *STAGE_COLUMNS)
-_RESTORABLE = (*PLAIN_COLUMNS, *SEALED_COLUMNS, "posting_id", "email_index", "import_id", "told_by", "updated_at")
+_RESTORABLE = (
+    *PLAIN_COLUMNS, *SEALED_COLUMNS, "posting_id", "email_index", "person_index",
+    "import_id", "told_by", "updated_at",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class ApplicationTold:
-    """An application as a file tells it. `values` has a key for each column that the file has, None for a blank."""
+    """An application as a file tells it, in text that every database takes (domain.text).
+
+    `values` has a key for each column that the file has, None for a blank.
+    """
 
     external_ref: str
     values: dict[str, Any]
@@ -78,12 +87,6 @@ class Writer:
     now: datetime
 
 
-def clean_told(told: ApplicationTold) -> ApplicationTold:
-    """The same with text that every database takes."""
-    values = {name: clean_text(value) if isinstance(value, str) else value for name, value in told.values.items()}
-    return ApplicationTold(key_text(told.external_ref, 200), values)
-
-
 def find_applications(
     session: Session, vault: Vault, company_id: uuid.UUID, told: Collection[ApplicationTold]
 ) -> dict[str, dict[str, Any]]:
@@ -91,18 +94,20 @@ def find_applications(
 
     Rows of which events told have what was told under the key "reports".
     """
-    refs = sorted({one.external_ref for one in told})
     whose = _TABLE.c.company_id == company_id
-    rows = session.connection().execute(select(_TABLE).where(whose, _TABLE.c.external_ref.in_(refs)))
+    is_told = among(session, _TABLE.c.external_ref, {one.external_ref for one in told})
+    rows = session.connection().execute(select(_TABLE).where(whose, is_told))
     found: dict[str, dict[str, Any]] = {row.external_ref: dict(row._mapping) for row in rows}
     named = {("", one.external_ref): one.external_ref for one in told if one.external_ref not in found}
     found |= _named(session, company_id, named)
-    people = {
-        name: one.external_ref
-        for one in reversed(list(told))
-        if one.external_ref not in found
-        for name in _people(vault, one)
-    }
+    people = {}
+    if _has_people(session, company_id):
+        people = {
+            name: one.external_ref
+            for one in reversed(list(told))
+            if one.external_ref not in found
+            for name in _people(vault, one)
+        }
     found |= {ref: row for ref, row in _named(session, company_id, people).items() if row["import_id"] is None}
     reports = read_many(session, [row["id"] for row in found.values()]) if found else {}
     for row in found.values():
@@ -122,12 +127,18 @@ def _named(session: Session, company_id: uuid.UUID, names: Mapping[tuple[str, st
         rows = session.connection().execute(
             select(_TABLE, _REFS.c.ref.label("its_name"))
             .join(_REFS, _REFS.c.application_id == _TABLE.c.id)
-            .where(_REFS.c.company_id == company_id, _REFS.c.scope == scope, _REFS.c.ref.in_(refs))
+            .where(_REFS.c.company_id == company_id, _REFS.c.scope == scope, among(session, _REFS.c.ref, refs))
         )
         for row in rows:
             values = dict(row._mapping)
             found[names[scope, values.pop("its_name")]] = values
     return found
+
+
+def _has_people(session: Session, company_id: uuid.UUID) -> bool:
+    """Whether events have named any person: where none did, digests of addresses need not be made to look for them."""
+    named = select(_REFS.c.ref).where(_REFS.c.company_id == company_id, _REFS.c.scope == PERSON).limit(1)
+    return session.connection().execute(named).first() is not None
 
 
 def _people(vault: Vault, told: ApplicationTold) -> list[tuple[str, str]]:
@@ -165,21 +176,38 @@ def _with_file(stored: Mapping[str, Any], told: ApplicationTold, import_id: uuid
     return reports
 
 
-def write_applications(session: Session, writer: Writer, told: Sequence[ApplicationTold], first_seq: int) -> Written:
+def write_applications(
+    session: Session,
+    writer: Writer,
+    told: Sequence[ApplicationTold],
+    first_seq: int,
+    *,
+    ready: Mapping[str, Row] | None = None,
+) -> Written:
     """Insert new applications, change known ones, and keep what was before. References are unique in a batch.
 
-    `first_seq` numbers the kept changes; a batch keeps at most as many as it has rows.
+    `first_seq` numbers the kept changes; a batch keeps at most as many as it has rows. `ready` are the rows of all
+    that is told, by `seal_applications`, where most of it is expected to be new: the transaction is the shorter.
     """
+    lock_applications(session, writer.company_id)
     written = Written()
     stored = find_applications(session, writer.vault, writer.company_id, told)
-    new = [_new_row(writer, one) for one in told if one.external_ref not in stored]
+    new = [one for one in told if one.external_ref not in stored]
+    persons: set[str] = set()
     if new:
-        session.connection().execute(insert(_TABLE), new)
+        rows = seal_applications(writer, new) if ready is None else ready
+        persons = insert_applications(session, [rows[one.external_ref] for one in new])
         written.counts.inserted = len(new)
-        written.days |= days_of(new, writer.zone)
+        written.days |= days_of((one.values for one in new), writer.zone)
     known = [one for one in told if one.external_ref in stored]
+    changed: list[dict[str, Any]] = []
     if known:
-        _change(session, writer, [(stored[one.external_ref], one) for one in known], (first_seq, written))
+        pairs = [(stored[one.external_ref], one) for one in known]
+        changed = _change(session, writer, pairs, (first_seq, written))
+    if has_referrals(session, writer.company_id):
+        persons |= persons_of(*changed, *stored.values())
+        which = ([row["id"] for row in changed], persons)
+        settle_applications(session, writer.vault, writer.company_id, which, now=writer.now)
     return written
 
 
@@ -194,8 +222,12 @@ def days_of(rows: Iterable[Mapping[str, Any]], zone: ZoneInfo) -> set[date]:
 
 
 def _change(
-    session: Session, writer: Writer, pairs: list[tuple[Mapping[str, Any], ApplicationTold]], into: tuple[int, Written]
-) -> None:
+    session: Session,
+    writer: Writer,
+    pairs: Sequence[tuple[Mapping[str, Any], ApplicationTold]],
+    into: tuple[int, Written],
+) -> list[dict[str, Any]]:
+    """The rows as they are afterwards."""
     first_seq, written = into
     changes: list[dict[str, Any]] = []
     updates: list[dict[str, Any]] = []
@@ -225,6 +257,7 @@ def _change(
             written.counts.unchanged += 1
     _update_all(session, writer, updates)
     session.connection().execute(insert(_CHANGES), changes)
+    return updates
 
 
 def _report(session: Session, writer: Writer, stored: Mapping[str, Any], told: ApplicationTold) -> None:
@@ -238,7 +271,7 @@ def _report(session: Session, writer: Writer, stored: Mapping[str, Any], told: A
 
 def _update_all(session: Session, writer: Writer, rows: list[dict[str, Any]]) -> None:
     stamped = {"import_id": writer.import_id, "updated_at": writer.now}
-    names = (*PLAIN_COLUMNS, *SEALED_COLUMNS, "posting_id", "email_index", "told_by", *stamped)
+    names = (*PLAIN_COLUMNS, *SEALED_COLUMNS, "posting_id", "email_index", "person_index", "told_by", *stamped)
     statement = (
         update(_TABLE)
         .where(_TABLE.c.id == bindparam("key_id"))
@@ -246,29 +279,6 @@ def _update_all(session: Session, writer: Writer, rows: list[dict[str, Any]]) ->
     )
     parameters = [{"key_id": row["id"]} | {f"to_{name}": (row | stamped)[name] for name in names} for row in rows]
     session.connection().execute(statement, parameters)
-
-
-def _new_row(writer: Writer, told: ApplicationTold) -> dict[str, Any]:
-    row_id = new_id()
-    empty = dict.fromkeys(
-        ("posting_ref", "posting_title", "candidate_name", "candidate_email", "email_index", "source"), ""
-    )
-    blank: dict[str, Any] = dict.fromkeys((*STAGE_COLUMNS, "posting_id"))
-    return (
-        empty
-        | blank
-        | {"source_platform": "other", "stage": "applied"}
-        | sealed(writer.vault, row_id, told.values)
-        | {
-            "id": row_id,
-            "company_id": writer.company_id,
-            "external_ref": told.external_ref,
-            "told_by": "file",
-            "import_id": writer.import_id,
-            "created_at": writer.now,
-            "updated_at": writer.now,
-        }
-    )
 
 
 def to_document(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -119,9 +119,13 @@ def beat_import(session: Session, import_id: uuid.UUID, *, now: datetime) -> Non
     if not running.rowcount:  # type: ignore[attr-defined]
         raise ImportStopped("The import was stopped or undone meanwhile.")
     name = f"import:{import_id}"
-    beat = session.get(WorkerBeat, name) or WorkerBeat(worker=name, doing="import")
-    beat.beat_at = now
-    session.add(beat)
+    beaten = session.execute(
+        update(WorkerBeat).where(col(WorkerBeat.worker) == name).values(beat_at=now),
+        execution_options={"synchronize_session": False},
+    )
+    if not beaten.rowcount:  # type: ignore[attr-defined]
+        session.add(WorkerBeat(worker=name, doing="import", beat_at=now))
+        session.flush()
 
 
 def end_import(session: Session, import_id: uuid.UUID, values: Mapping[str, Any]) -> None:
