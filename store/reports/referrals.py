@@ -204,6 +204,11 @@ def get_leaderboard(
     return Leaderboard(tuple(place for place in places if not place.is_hidden)[:most], own)
 
 
+def is_on_board(session: Session, user_id: uuid.UUID) -> bool:
+    """Whether somebody lets colleagues see them on the leaderboard."""
+    return bool(session.execute(select(_USERS.c.is_on_board).where(_USERS.c.id == user_id)).scalar_one_or_none())
+
+
 def _worth(counts: Counts) -> tuple[int, int, int]:
     """Smaller is better."""
     return (-counts.hired, -counts.applied, -counts.sent)
