@@ -26,6 +26,8 @@ MOST_AN_HOUR = 20
 LONGEST_NAME = 120
 LONGEST_NOTE = 1_000
 LONGEST_EMAIL = 254
+#: Before the @ (RFC 5321, 4.5.3.1.1).
+LONGEST_LOCAL = 64
 _CODE = re.compile("-".join(f"[{CODE_LETTERS}]{{{size}}}" for size in CODE_GROUPS))
 #: Characters that turn, hide or break up what follows them: nobody's name needs one.
 _HIDDEN = dict.fromkeys(
@@ -116,6 +118,8 @@ def plain_address(text: str) -> str:
         address = f"{person}@{host.encode('idna').decode()}".casefold()
     except (PydanticCustomError, UnicodeError):
         raise ValueError(words) from None
+    if len(person) > LONGEST_LOCAL:
+        raise ValueError(words)
     if not address.isascii():
         raise ValueError("Mail cannot be sent to letters like these before the @. Is there another address?")
     return address

@@ -101,7 +101,7 @@ class Desk:
         return record
 
     def state(self, session: Session) -> tuple[str, ...]:
-        """Everything that was told and what follows from it, with words in the place of the ids that making rows brings:
+        """Everything that was told and what follows from it, with words in the place of ids, which making rows brings:
         two equal states go on alike. What an application was called first is left out where it is among its names."""
         session.flush()
         read = session.connection()
@@ -132,8 +132,8 @@ _STATES = tuple(
             "FROM application_touches WHERE company_id"
         ),
         (
-            "SELECT posting_id, referrer_name, link_id, application_id, status, sent_at, expires_at, converted_at, status_at, "
-            "withdrawn_at, merged_into, reached, reward_status, reward_minor FROM referrals WHERE company_id"
+            "SELECT posting_id, referrer_name, link_id, application_id, status, sent_at, expires_at, converted_at, "
+            "status_at, withdrawn_at, merged_into, reached, reward_status, reward_minor FROM referrals WHERE company_id"
         ),
         (
             "SELECT f.referrer_name, f.application_id, r.milestone, r.state, r.due_on, r.amount_minor "
