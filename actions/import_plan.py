@@ -8,6 +8,7 @@ from typing import Any
 from sqlmodel import Session, select
 
 from actions.import_file import Findings, OpenFile, staged, told_applications
+from actions.import_postings import plan_postings
 from actions.import_stage import Stage, StagedFact
 from connectors.files.application_rows import platform_for
 from connectors.files.ats_presets import stage_of
@@ -97,6 +98,8 @@ def make_plan(store: Store, file: OpenFile) -> Plan:
     if file.mapping.kind == "metrics":
         with staged(file, findings) as stage:
             _plan_metrics(store, file, stage, plan)
+    elif file.mapping.kind == "postings":
+        _plan_postings(store, file, findings, plan)
     else:
         _plan_applications(store, file, findings, plan)
     plan.rejected, plan.rejections = findings.book.rows, findings.book.to_document()
@@ -202,6 +205,14 @@ def _plan_applications(store: Store, file: OpenFile, findings: Findings, plan: P
     ]
     unknown = sorted(findings.unknown_postings.items(), key=lambda item: -item[1])
     plan.unknown_postings = [(ref, title, count) for (ref, title), count in unknown]
+
+
+def _plan_postings(store: Store, file: OpenFile, findings: Findings, plan: Plan) -> None:
+    found = plan_postings(store, file, findings)
+    plan.new, plan.changed, plan.unchanged = found.new, found.changed, found.unchanged
+    plan.changes = [ShownChange(*change) for change in found.changes]
+    plan.totals = [(status.capitalize(), f"{count:,}") for status, count in found.statuses.most_common()]
+    plan.notes += found.notes
 
 
 def _shown_columns(ref: str, columns: dict[str, tuple[Any, Any]], file: OpenFile) -> Iterable[ShownChange]:

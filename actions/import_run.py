@@ -12,10 +12,12 @@ from sqlmodel import Session, col
 
 from actions.import_file import BATCH, Findings, OpenFile, staged, told_applications
 from actions.import_plan import FACTS_BATCH, Plan, known_postings
+from actions.import_postings import POSTINGS_BATCH, write_batch
 from actions.import_stage import NO_POSTING, Stage, StagedFact
 from actions.viewer import Viewer, deed
 from connectors.contract import PostingSeen
 from connectors.files.columns import header_hash
+from connectors.files.posting_rows import read_postings
 from connectors.files.survey import batches
 from domain.facts import WHOLE_DAY, Breakdown, day_number
 from store.import_undo import NotUndoable, undo_import
@@ -23,6 +25,7 @@ from store.opening import Store
 from store.tables import ExternalPosting, Import
 from store.tables.columns import new_id
 from store.writes.applications import PostingIndex, Writer, write_applications
+from store.writes.applications_linked import link_applications
 from store.writes.audit import append_audit
 from store.writes.facts import Place, place_of
 from store.writes.imports import (
@@ -37,7 +40,8 @@ from store.writes.imports import (
     write_facts,
 )
 from store.writes.numbers import Numbers
-from store.writes.postings import upsert_external_postings
+from store.writes.postings import settle_postings, upsert_external_postings
+from store.writes.postings_imported import PostingWriter
 from store.writes.projections import mark_applications_dirty
 
 #: Called with the share done, 0–1.
@@ -86,6 +90,8 @@ def run_plan(
     try:
         if file.mapping.kind == "metrics":
             _run_metrics(run)
+        elif file.mapping.kind == "postings":
+            _run_postings(run)
         else:
             _run_applications(run)
     except BaseException:
@@ -194,6 +200,24 @@ def _run_applications(run: Run) -> None:
         run.report()
     with run.store.writing() as session:
         mark_applications_dirty(session, run.viewer.company_id, days)
+        _finish(session, run)
+
+
+def _run_postings(run: Run) -> None:
+    with run.store.writing() as session:
+        begin_import(session, run.record, now=run.clock())
+    writer = PostingWriter(run.record.id, run.viewer.company_id, run.viewer.email, run.now)
+    seq, book = 0, run.findings.book
+    for batch in batches(read_postings(run.file.table, run.file.reading, book), POSTINGS_BATCH):
+        with run.store.writing() as session:
+            beat_import(session, run.record.id, now=run.clock())
+            counts, kept = write_batch(session, run.file, book, writer, (batch, seq))
+        seq += kept
+        run.counts.add(counts)
+        run.report()
+    with run.store.writing() as session:
+        settle_postings(session, run.viewer.company_id, now=run.now)
+        link_applications(session, run.store.vault, run.viewer.company_id, now=run.now)
         _finish(session, run)
 
 

@@ -13,7 +13,7 @@ from actions.import_file import open_file, period_above
 from actions.import_plan import Plan, make_plan
 from actions.import_run import Imported, Progress, run_plan
 from actions.viewer import NotFound, Viewer, deed, require_admin
-from connectors.files.columns import APPLICATION_FIELDS, FILE_METRICS, METRICS_FIELDS, header_hash
+from connectors.files.columns import APPLICATION_FIELDS, FILE_METRICS, METRICS_FIELDS, POSTING_FIELDS, header_hash
 from connectors.files.errors import FileRefused
 from connectors.files.mapping import FileMapping, Kind, guess_mapping, preset_of
 from connectors.files.reading import open_table
@@ -29,6 +29,7 @@ __all__ = [
     "APPLICATION_FIELDS",
     "FILE_METRICS",
     "METRICS_FIELDS",
+    "POSTING_FIELDS",
     "FileMapping",
     "FileRefused",
     "Imported",

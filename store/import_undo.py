@@ -17,6 +17,7 @@ from sqlalchemy import bindparam, delete, exists, select, update
 from sqlmodel import Session, col
 
 from domain.facts import Origin, Scope
+from store.import_undo_postings import undo_postings
 from store.opening import Store
 from store.tables import (
     Application,
@@ -87,11 +88,19 @@ def undo_import(store: Store, import_id: uuid.UUID, *, now: datetime) -> Undone:
         # A sign of life: otherwise the next tick of the clock would take this for an import whose process died.
         beat_import(session, import_id, now=now)
         session.expunge(record)
-    undone = _undo_facts(store, record, now) if record.kind == "metrics" else _undo_applications(store, record)
+    undone = _undo(store, record, now)
     # Taking back may be repeated: where somebody else has finished it meanwhile, it is finished.
     with store.writing() as session, suppress(ImportStopped):
         end_import(session, import_id, {"state": final, "undone_at": now})
     return undone
+
+
+def _undo(store: Store, record: Import, now: datetime) -> Undone:
+    if record.kind == "postings":
+        undone = Undone()
+        undo_postings(store, record, undone, now=now)
+        return undone
+    return _undo_facts(store, record, now) if record.kind == "metrics" else _undo_applications(store, record)
 
 
 def undo_dead_imports(store: Store, *, now: datetime) -> list[uuid.UUID]:

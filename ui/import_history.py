@@ -35,7 +35,7 @@ def draw(view: View) -> None:
 
 def _line(view: View, entry: PastImport) -> None:
     label, color, icon = _STATES["stuck" if entry.is_stuck else entry.state]
-    about = BY_KEY[entry.platform].label if entry.platform else "Applications"
+    about = BY_KEY[entry.platform].label if entry.platform else entry.kind.capitalize()
     with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"import_{entry.id}"):
         with st.container():
             st.markdown(f"**{words.plain(entry.file_name)}** · {about}")

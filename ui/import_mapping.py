@@ -8,12 +8,21 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from actions.imports import APPLICATION_FIELDS, FILE_METRICS, METRICS_FIELDS, FileMapping, Inspection, SourceFile
+from actions.imports import (
+    APPLICATION_FIELDS,
+    FILE_METRICS,
+    METRICS_FIELDS,
+    POSTING_FIELDS,
+    FileMapping,
+    Inspection,
+    SourceFile,
+)
+from domain import postings
 from domain.metrics import BY_NAME
 from domain.platforms import BY_KEY, PLATFORMS
 from ui import words
 
-_KINDS = {"metrics": "Numbers of a platform", "applications": "Applications"}
+_KINDS = {"metrics": "Numbers of a platform", "applications": "Applications", "postings": "Postings"}
 _NONE = "—"
 _PREFIX = "import_map_"
 _ORDERS = {"": "As the file shows", "dmy": "Day first (31/12/2025)", "mdy": "Month first (12/31/2025)"}
@@ -116,7 +125,7 @@ def _columns(source: SourceFile, look: Inspection) -> dict[str, Any]:
         with next(places):
             return _column(key, look.headers, label, chosen.get(field, ""))
 
-    fields = METRICS_FIELDS if found.kind == "metrics" else APPLICATION_FIELDS
+    fields = {"metrics": METRICS_FIELDS, "applications": APPLICATION_FIELDS, "postings": POSTING_FIELDS}[found.kind]
     columns = {field: header for field in fields if (header := pick(field, _label(field), found.columns))}
     if found.kind != "metrics" or {"metric", "value"} <= columns.keys():
         return {"columns": columns, "metrics": {}}
@@ -162,4 +171,4 @@ def set_word(source: SourceFile, name: str, text: str, meaning: str) -> None:
 
 
 def _label(field: str) -> str:
-    return _LABELS.get(field, field.replace("_", " ").capitalize())
+    return _LABELS.get(field) or postings.LABELS.get(field, field.replace("_", " ").capitalize())

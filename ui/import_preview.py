@@ -23,7 +23,7 @@ _TITLES = {"source": "Sources", "stage": "Stages", "metric": "Names of metrics"}
 
 def noun(plan: Plan) -> str:
     """What is counted."""
-    return "application" if plan.mapping.kind == "applications" else "number"
+    return {"metrics": "number", "applications": "application", "postings": "posting"}[plan.mapping.kind]
 
 
 def draw(source: SourceFile, plan: Plan) -> None:

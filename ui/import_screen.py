@@ -29,7 +29,8 @@ def draw(view: View) -> None:
     """The steps for one file."""
     _say_done()
     st.markdown(
-        "Drop an export of a platform's numbers **by day**, or of your applicant system's applications. "
+        "Drop an export of a platform's numbers **by day**, of your applicant system's applications, or a list of your "
+        "postings. "
         "Nothing is stored before you have seen what would change."
     )
     dropped = st.file_uploader(

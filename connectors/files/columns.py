@@ -76,6 +76,31 @@ APPLICATION_FIELDS: dict[str, tuple[str, ...]] = {
                  "last moved at", "updated at", "last interaction at", "stage entered at"),
 }  # fmt: skip
 
+POSTING_DATES = ("opened_on", "closed_on")
+POSTING_FIELDS: dict[str, tuple[str, ...]] = {
+    "requisition_ref": ("requisition", "requisition id", "requisition ref", "requisition number", "req id", "req",
+                        "job requisition id", "job requisition", "job reference", "reference number", "job id",
+                        "job code", "shortcode", "job shortcode", "posting id", "vacancy id", "referenznummer"),
+    "title": ("posting title", "job title", "title", "posting", "job name", "job", "position", "opening", "vacancy",
+              "stelle", "stellentitel"),
+    "department": ("department", "team", "division", "business unit", "abteilung", "departamento", "departement"),
+    "location": ("location", "office", "city", "job location", "site", "standort", "ort", "ubicacion", "lieu"),
+    "recruiter": ("recruiter", "recruiter name", "primary recruiter", "owner", "posting owner"),
+    "hiring_manager": ("hiring manager", "hiring manager name", "manager"),
+    "status": ("status", "job status", "posting status", "state"),
+    "opened_on": ("opened", "opened on", "open date", "opened at", "opening day", "date opened", "published on",
+                  "published at", "posted on", "publish date", "start date", "created at", "created on", "created"),
+    "closed_on": ("closed", "closed on", "close date", "closing date", "closed at", "closing day", "date closed",
+                  "closes", "closes on", "end date", "expires on", "expiry date", "archived at"),
+    "target_hires": ("hires wanted", "target hires", "openings", "number of openings", "positions", "headcount",
+                     "vacancies", "openings count"),
+    "slug": ("slug", "url slug"),
+    "path": ("path", "page path", "career page", "careers page", "posting url", "job url", "url", "hosted url",
+             "absolute url", "public url"),
+    "path_pattern": ("path pattern",),
+    "apply_url": ("apply url", "apply address", "application url", "apply link", "application link"),
+}  # fmt: skip
+
 
 def spelling(header: str) -> str:
     """A column name reduced to what tells: no case, accents, punctuation, nor what stands in brackets.
@@ -176,5 +201,8 @@ def unique_headers(cells: Iterable[str]) -> tuple[str, ...]:
 
 _METRIC_BY_SPELLING = {name: metric for metric, names in METRIC_SPELLINGS.items() for name in names}
 _KNOWN = frozenset(
-    name for fields in (METRICS_FIELDS, APPLICATION_FIELDS) for names in fields.values() for name in names
+    name
+    for fields in (METRICS_FIELDS, APPLICATION_FIELDS, POSTING_FIELDS)
+    for names in fields.values()
+    for name in names
 )

@@ -11,6 +11,8 @@ from connectors.files.columns import (
     APPLICATION_FIELDS,
     FILE_METRICS,
     METRICS_FIELDS,
+    POSTING_DATES,
+    POSTING_FIELDS,
     STAGE_FIELDS,
     guess_fields,
     guess_metrics,
@@ -23,7 +25,16 @@ from connectors.files.presets import PRESETS, Preset
 from connectors.files.table import Table
 from domain.platforms import BY_KEY, find_platform
 
-Kind = Literal["metrics", "applications"]
+Kind = Literal["metrics", "applications", "postings"]
+
+
+#: A file of fewer fields of postings, and without numbers, may be anything.
+_LEAST_OF_A_LIST = 3
+_DATE_FIELDS: dict[Kind, tuple[str, ...]] = {
+    "metrics": ("day", "last_day"),
+    "applications": (*STAGE_FIELDS, "stage_at"),
+    "postings": POSTING_DATES,
+}
 
 
 class FileMapping(BaseModel):
@@ -58,17 +69,18 @@ class FileMapping(BaseModel):
     @property
     def date_fields(self) -> tuple[str, ...]:
         """The mapped fields that hold dates."""
-        known = ("day", "last_day") if self.kind == "metrics" else (*STAGE_FIELDS, "stage_at")
-        return tuple(field for field in known if field in self.columns)
+        return tuple(field for field in _DATE_FIELDS[self.kind] if field in self.columns)
 
 
 def guess_mapping(table: Table, *, file_name: str = "", kind: Kind | None = None) -> FileMapping:
-    """The likeliest mapping of a file. `kind` None lets the headers decide between metrics and applications."""
+    """The likeliest mapping of a file. `kind` None lets the headers decide what it holds."""
     preset = _find_preset(table, kind)
     kind = kind or (preset.kind if preset else _guess_kind(table))
     platform = (preset.platform if preset else "") or _platform_in(file_name)
     if kind == "applications":
         return FileMapping(kind=kind, preset=preset.key if preset else "", columns=_application_columns(table, preset))
+    if kind == "postings":
+        return FileMapping(kind=kind, columns=guess_fields(table.headers, POSTING_FIELDS))
     return _guess_metrics_mapping(table, preset, platform)
 
 
@@ -79,8 +91,10 @@ def check_mapping(mapping: FileMapping, table: Table) -> None:
         raise FileRefused("mapping", f"The file has no column called {', '.join(missing)}.")
     if mapping.kind == "metrics":
         _check_metrics(mapping)
-    else:
+    elif mapping.kind == "applications":
         _check_applications(mapping)
+    elif "requisition_ref" not in mapping.columns:
+        raise FileRefused("no_ref", "No column tells postings apart. Map one to “Requisition”.")
 
 
 def preset_of(mapping: FileMapping) -> Preset | None:
@@ -134,7 +148,14 @@ def _guess_kind(table: Table) -> Kind:
     found = guess_fields(table.headers, APPLICATION_FIELDS)
     is_person = bool({"application_ref", "name", "email", "first_name"} & set(found))
     has_stage = bool({*STAGE_FIELDS, "stage"} & set(found))
-    return "applications" if is_person and has_stage else "metrics"
+    if is_person and has_stage:
+        return "applications"
+    posting = guess_fields(table.headers, POSTING_FIELDS)
+    is_list = {"requisition_ref", "title"} <= set(posting) and len(posting) >= _LEAST_OF_A_LIST
+    has_numbers = bool(guess_metrics(table.headers)) or {"metric", "value"} <= set(
+        guess_fields(table.headers, METRICS_FIELDS)
+    )
+    return "postings" if is_list and not has_numbers else "metrics"
 
 
 def _guess_metrics_mapping(table: Table, preset: Preset | None, platform: str) -> FileMapping:

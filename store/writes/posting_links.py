@@ -34,10 +34,10 @@ def link_waiting(session: Session, company_id: uuid.UUID, *, now: datetime) -> i
     return link_new(session, company_id, session.exec(waiting).all(), now=now)
 
 
-def forget_links(session: Session, posting: JobPosting, *, now: datetime) -> int:
-    """Let go of external postings that rules have linked to a posting: they wait again. Returns how many."""
+def forget_links(session: Session, posting_ids: Sequence[uuid.UUID], *, now: datetime) -> int:
+    """Let go of external postings that rules have linked to some postings: they wait again. Returns how many."""
     linked = select_rows(ExternalPosting).where(
-        ExternalPosting.posting_id == posting.id, ExternalPosting.linked_by == "rule"
+        col(ExternalPosting.posting_id).in_(posting_ids), ExternalPosting.linked_by == "rule"
     )
     gone = list(session.exec(linked))
     for external in gone:

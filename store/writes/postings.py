@@ -1,12 +1,12 @@
 """Our postings, the platforms' postings, and the links between them. A changed link makes days dirty, never facts."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from sqlalchemy import func, update
+from sqlalchemy import func, select, update
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
@@ -257,11 +257,24 @@ def get_posting(session: Session, company_id: uuid.UUID, posting_id: uuid.UUID) 
     return posting
 
 
-def list_by_requisition(session: Session, company_id: uuid.UUID) -> dict[str, list[JobPosting]]:
-    """The company's postings by their requisition, spacing and case apart; archived ones where no other has it."""
-    rows = session.exec(
-        select_rows(JobPosting).where(JobPosting.company_id == company_id, JobPosting.requisition_ref != "")
-    )
+def list_by_requisition(
+    session: Session, company_id: uuid.UUID, refs: Iterable[str] | None = None
+) -> dict[str, list[JobPosting]]:
+    """The company's postings by their requisition, spacing and case apart; archived ones where no other has it.
+
+    Of all of them, or of those with some requisitions.
+    """
+    query = select_rows(JobPosting).where(JobPosting.company_id == company_id)
+    if refs is None:
+        rows = list(session.exec(query.where(JobPosting.requisition_ref != "")))
+    else:
+        wanted = {folded(ref) for ref in refs}
+        names = session.execute(
+            select(col(JobPosting.id), col(JobPosting.requisition_ref)).where(col(JobPosting.company_id) == company_id)
+        )
+        ids = [posting_id for posting_id, ref in names if folded(ref) in wanted]
+        parts = (ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH))
+        rows = [row for part in parts for row in session.exec(query.where(col(JobPosting.id).in_(part)))]
     found: dict[str, list[JobPosting]] = {}
     for row in rows:
         found.setdefault(folded(row.requisition_ref), []).append(row)
