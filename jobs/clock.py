@@ -2,7 +2,7 @@
 once.
 
 Ticks run in worker processes, never in the one that serves pages: due syncs are taken up each second, events and
-aggregates too, what is to be said to platforms every two, due slots and housekeeping twice a minute.
+aggregates too, what is to be said to platforms every two, mails every three, due slots and housekeeping twice a minute.
 """
 
 import logging
@@ -22,6 +22,7 @@ SYNC_SECONDS = 1
 SETTLE_SECONDS = 1
 SCHEDULE_SECONDS = 30
 OUTBOX_SECONDS = 2
+MAIL_SECONDS = 3
 FOLLOW_SECONDS = 30
 DRAIN_SECONDS = 25.0
 #: A busy thread keeps the interpreter this long at most; the default of 5 ms makes routes wait.
@@ -57,9 +58,9 @@ def start(settings: Settings, _store: Store) -> Clock:
         return Clock(None, None)
     logging.getLogger("apscheduler.scheduler").addFilter(_is_news)
     logging.getLogger("apscheduler.executors.default").addFilter(_shorten)
-    # Two processes more than syncs, so that aggregates and slots wait neither for a long sync nor for a platform that
-    # takes its time with a posting. They are started when they are needed.
-    pool = WorkerPool(settings.workers + 2, settings)
+    # Three processes more than syncs, so that aggregates and slots wait neither for a long sync nor for a platform or a
+    # mail server that takes its time. They are started when they are needed.
+    pool = WorkerPool(settings.workers + 3, settings)
     scheduler = BackgroundScheduler(
         executors={"default": pool},
         job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
@@ -71,6 +72,7 @@ def start(settings: Settings, _store: Store) -> Clock:
     _tick(scheduler, ticks.settle_task, "settle", SETTLE_SECONDS)
     _tick(scheduler, ticks.schedule_task, "schedule", SCHEDULE_SECONDS)
     _tick(scheduler, ticks.outbox_task, "outbox", OUTBOX_SECONDS)
+    _tick(scheduler, ticks.mail_task, "mail", MAIL_SECONDS)
     _tick(scheduler, ticks.follow_task, "follow", FOLLOW_SECONDS)
     scheduler.start()
     return Clock(scheduler, pool)

@@ -9,7 +9,7 @@ Begin = Callable[[], bool]
 
 
 class Delivery(Enum):
-    """What came of a try. RETRY: certainly not delivered; UNKNOWN: perhaps; LEFT: `begin` said no, and nothing was sent."""
+    """What came of a try. RETRY: certainly not delivered; UNKNOWN: perhaps; LEFT: `begin` said no, nothing was sent."""
 
     DONE = "done"
     RETRY = "retry"

@@ -13,7 +13,7 @@ from jobs.deliveries import Delivery, Sent
 from settings import Settings
 from store.engine import Urgency, run_writing
 from store.opening import Store
-from store.writes.mail import Due, begin_sending, note, take_due
+from store.writes.mail import Due, begin_sending, has_due, note, take_due
 from store.writes.suppressions import indexes_of, suppress
 
 MOST_ATTEMPTS = 10
@@ -33,6 +33,10 @@ def send_next(
        exist is not written to again.
     """
     holder, vault, pace = uuid.uuid4().hex, store.vault, settings.mail_per_minute
+    with store.reading() as session:
+        # Asked every few seconds, mostly for nothing: that needs no turn among those who write.
+        if not has_due(session, now=now()):
+            return None
     due = run_writing(
         store.engine, lambda session: take_due(session, vault, holder, now=now(), per_minute=pace), Urgency.PAGE
     )
@@ -69,7 +73,8 @@ def _values(due: Due, outcome: Sent, now: datetime) -> dict[str, object]:
     if outcome.delivery is Delivery.UNKNOWN:
         return free | {"state": "unknown", "cause_code": "timeout", "next_attempt_at": None}
     if outcome.delivery is Delivery.REFUSED:
-        return free | {"state": "refused", "cause_code": "bounced" if outcome.is_bounced else "rejected", "next_attempt_at": None}
+        cause = "bounced" if outcome.is_bounced else "rejected"
+        return free | {"state": "refused", "cause_code": cause, "next_attempt_at": None}
     if due.attempts >= MOST_ATTEMPTS:
         return free | {"state": "dead", "cause_code": "unreachable", "next_attempt_at": None}
     longest = min(_LONGEST.total_seconds(), 30 * 2.0**due.attempts)

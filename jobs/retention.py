@@ -1,4 +1,4 @@
-"""Deletes what need not be kept: ended sessions, used tickets, old slots and old error logs. Once a day."""
+"""Deletes what need not be kept: ended sessions, used tickets, old logs, names of who never applied. Once a day."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from store.tables import (
     ClockSlot,
     ErrorLog,
     LinkClick,
+    Mail,
     OutboxEntry,
     SessionRow,
     SetupLink,
@@ -24,6 +25,7 @@ from store.tables import (
     WebsiteAnalytics,
     WorkerBeat,
 )
+from store.writes.forgetting import forget_expired
 
 SIGN_IN_DAYS = 1
 SLOT_DAYS = 35
@@ -34,6 +36,8 @@ OUTCOME_DAYS = 396
 EVENT_DAYS = 760
 #: Thirteen months, so that a repeat after a year is still known; the inbox, with what waits in it, a month.
 DELIVERY_DAYS = 396
+#: Messages that have come to an end.
+MAIL_DAYS = 396
 INBOX_DAYS = 30
 #: Rows a transaction: far under 50 ms.
 SLICE = 500
@@ -63,9 +67,28 @@ def tidy(store: Store, now: datetime) -> dict[str, int]:
             OutboxEntry.id,
             (col(OutboxEntry.kind) == "outcome") & (col(OutboxEntry.finished_at) < now - OUTCOME_DAYS * day),
         ),
+        (
+            Mail,
+            Mail.id,
+            col(Mail.state).in_(("sent", "refused", "dead")) & (col(Mail.created_at) < now - MAIL_DAYS * day),
+        ),
         (ClockSlot, ClockSlot.slot, col(ClockSlot.taken_at) < now - SLOT_DAYS * day),
     ]
-    return {table.__tablename__: _delete(store, table, key, which) for table, key, which in doomed}  # type: ignore[misc]
+    done: dict[str, int] = {
+        table.__tablename__: _delete(store, table, key, which)  # type: ignore[misc]
+        for table, key, which in doomed
+    }
+    return done | {"referrals_forgotten": _forget(store, now)}
+
+
+def _forget(store: Store, now: datetime) -> int:
+    """Names of people who were recommended and never applied, once their referral has expired."""
+    forgotten = 0
+    while count := run_writing(
+        store.engine, lambda session: forget_expired(session, now=now, limit=SLICE), Urgency.AGGREGATE
+    ):
+        forgotten += count
+    return forgotten
 
 
 def _delete(store: Store, table: type[SQLModel], key: Any, which: ColumnElement[bool]) -> int:

@@ -7,6 +7,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.errors import MessageError
 from email.headerregistry import Address
@@ -30,6 +31,8 @@ _LONGEST_SUBJECT = 300
 #: The mailbox or its host does not exist, or takes no mail (RFC 3463, RFC 7504): nothing will ever arrive there.
 _NO_SUCH_ADDRESS = re.compile(r"\b5\.1\.(?:1|2|3|6|10)\b")
 _MAILBOXES = re.compile(r"[^\s<>@:;,]+@[^\s<>@:;,]+")
+_SILENT = "The mail server did not answer in time."
+_TOO_LONG = "The mail server took too long."
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -52,15 +55,10 @@ def send_mail(settings: Settings, due: Due, begin: Begin) -> Sent:
         return Sent(Delivery.REFUSED, f"This cannot be written as an e-mail: {type(error).__name__}")
     deadline = _Deadline(TOTAL_SECONDS)
     try:
-        server = _connected(settings, place, deadline)
-    except (OSError, smtplib.SMTPException) as error:
-        deadline.stop()
-        return Sent(Delivery.RETRY, _words_of(error))
-    try:
-        return _send(server, message, due.recipient, begin)
+        sent = _say(settings, place, deadline, message, begin)
     finally:
         deadline.stop()
-        _leave(server)
+    return replace(sent, detail=_TOO_LONG) if deadline.is_over and sent.delivery is not Delivery.DONE else sent
 
 
 def compose(settings: Settings, due: Due) -> EmailMessage:
@@ -94,8 +92,8 @@ class _Deadline:
     """Hangs up when a message takes too long in all: a server that says a letter at a time keeps no worker."""
 
     def __init__(self, seconds: float) -> None:
+        self.is_over = False
         self._connection: socket.socket | None = None
-        self._is_over = False
         self._lock = threading.Lock()
         self._timer = threading.Timer(seconds, self._hang_up)
         self._timer.daemon = True
@@ -105,7 +103,7 @@ class _Deadline:
         """This connection is the one, from now on."""
         with self._lock:
             self._connection = connection
-            is_over = self._is_over
+            is_over = self.is_over
         if is_over:
             self._hang_up()
 
@@ -115,7 +113,7 @@ class _Deadline:
 
     def _hang_up(self) -> None:
         with self._lock:
-            self._is_over = True
+            self.is_over = True
             connection = self._connection
         if connection is not None:
             with suppress(OSError):
@@ -183,7 +181,23 @@ def _may_be_plain(settings: Settings, place: SplitResult) -> bool:
     return is_near or (settings.smtp_tls == "offered" and not place.username)
 
 
-def _send(server: smtplib.SMTP, message: EmailMessage, recipient: str, begin: Begin) -> Sent:
+def _say(settings: Settings, place: SplitResult, deadline: _Deadline, message: EmailMessage, begin: Begin) -> Sent:
+    try:
+        server = _connected(settings, place, deadline)
+    except (OSError, smtplib.SMTPException) as error:
+        return Sent(Delivery.RETRY, _words_of(error))
+    try:
+        sent = _send(server, message, begin)
+        if sent.delivery is not Delivery.LEFT:
+            _leave(server)
+        return sent
+    finally:
+        # Without a word where the server waits for the message: whatever is said there would be part of one.
+        server.close()
+
+
+def _send(server: smtplib.SMTP, message: EmailMessage, begin: Begin) -> Sent:
+    recipient = message["To"].addresses[0].addr_spec
     sender = message["From"].addresses[0].addr_spec
     try:
         code, words = server.mail(sender)
@@ -240,10 +254,10 @@ def _words_of(error: OSError | smtplib.SMTPException) -> str:
             return _said(error.smtp_code, told if isinstance(told, bytes) else str(told).encode())
         case ssl.SSLCertVerificationError():
             return f"The mail server's certificate is not trusted: {clean_line(error.verify_message, 200)}"
-        case smtplib.SMTPServerDisconnected():
-            return "The mail server hung up."
         case TimeoutError():
-            return "The mail server did not answer in time."
+            return _SILENT
+        case smtplib.SMTPServerDisconnected():
+            return _SILENT if isinstance(error.__context__, TimeoutError) else "The mail server hung up."
         case socket.gaierror():
             return "The mail server's name is not known."
         case ConnectionError():
@@ -258,7 +272,6 @@ def _leave(server: smtplib.SMTP) -> None:
         if server.sock is not None:
             server.sock.settimeout(5)
             server.quit()
-    server.close()
 
 
 def _domain(settings: Settings) -> str:

@@ -114,6 +114,11 @@ def outbox_task() -> None:
     supervise.in_child(_send_all)
 
 
+def mail_task() -> None:
+    """In a worker process: send the messages that are due, until nothing is."""
+    supervise.in_child(_send_mails)
+
+
 def follow_task() -> None:
     """In a worker process: tell people of troubles, find what became of platforms' applicants, and ask how published
     postings stand."""
@@ -126,10 +131,13 @@ def _send_all(store: Store, settings: Settings, worker: str, is_stopping: Callab
         pass
 
 
-def _follow(store: Store, settings: Settings, _worker: str, is_stopping: Callable[[], bool]) -> None:
-    tell_alerts(store, settings, utc_now())
+def _send_mails(store: Store, settings: Settings, _worker: str, is_stopping: Callable[[], bool]) -> None:
     while not is_stopping() and mail.send_next(store, settings, now=utc_now) is not None:
         pass
+
+
+def _follow(store: Store, settings: Settings, _worker: str, is_stopping: Callable[[], bool]) -> None:
+    tell_alerts(store, settings, utc_now())
     collect_outcomes(store, utc_now())
     if not is_stopping():
         refresh_standings(store, settings, now=utc_now)

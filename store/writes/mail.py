@@ -87,6 +87,18 @@ def post(session: Session, vault: Vault, message: Message, *, now: datetime) -> 
     return done.first() is not None
 
 
+def has_due(session: Session, *, now: datetime) -> bool:
+    """Whether a message waits whose time has come, or one is being sent by nobody any more."""
+    due = or_(
+        and_(col(Mail.state) == "waiting", now >= _NEXT),
+        and_(col(Mail.state) == "sending", col(Mail.held_until) <= now),
+    )
+    return (
+        session.exec(select(Mail.id).where(col(Mail.state).in_(("waiting", "sending")), due).limit(1)).first()
+        is not None
+    )
+
+
 def take_due(session: Session, vault: Vault, holder: str, *, now: datetime, per_minute: int = 0) -> Due | None:
     """Hold the message that has waited longest; None when none is due.
 
@@ -163,8 +175,8 @@ def _count_taken(session: Session, now: datetime) -> int:
 def _oldest(session: Session, now: datetime, *, is_spent: bool) -> Mail | None:
     free = or_(col(Mail.holder) == "", col(Mail.held_until) <= now)
     due = select(Mail).where(col(Mail.state) == "waiting", now >= _NEXT, free)
-    due = due.where(not_(_PACED)) if is_spent else due
-    return session.exec(due.order_by(_NEXT, col(Mail.id)).limit(1), execution_options={"populate_existing": True}).first()
+    due = (due.where(not_(_PACED)) if is_spent else due).order_by(_NEXT, col(Mail.id)).limit(1)
+    return session.exec(due, execution_options={"populate_existing": True}).first()
 
 
 def _held(session: Session, vault: Vault, row: Mail, told: tuple[str, str], now: datetime) -> Due | None:

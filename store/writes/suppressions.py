@@ -18,9 +18,7 @@ def indexes_of(vault: Vault, address: str) -> frozenset[str]:
     return frozenset(vault.digest("email-bidx", text) for text in (address, mailbox(address)))
 
 
-def suppress(
-    session: Session, company_id: uuid.UUID, indexes: Collection[str], reason: str, *, now: datetime
-) -> int:
+def suppress(session: Session, company_id: uuid.UUID, indexes: Collection[str], reason: str, *, now: datetime) -> int:
     """Write to these addresses (digests; "" is none) no more; how many are new. The first reason stays.
 
     `reason` is unsubscribed, not_me or bounced.

@@ -4,14 +4,12 @@ import gzip
 import json
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 from sqlmodel import select
 
 from jobs import mail
@@ -22,48 +20,23 @@ from store.opening import Store
 from store.tables import Alert, Company, Mail, PlatformConfig, User
 from store.writes.alerts import Trouble, raise_alert, settle_alerts
 from store.writes.mail import Message, post, take_due
-from tests.launch import free_port
+from tests.jobs.postbox import Postbox, mail_server
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
-@dataclass
-class Postbox:
-    """A mail server's side: what it took, and how it misbehaves (`greylist`, `refuse`, `drop`)."""
-
-    mood: str = ""
-    taken: list[Any] = field(default_factory=list)
-    tries: int = 0
-
-    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802
-        self.tries += 1
-        if self.mood == "greylist":
-            return "451 4.7.1 Greylisted, try again later"
-        if self.mood == "refuse":
-            return "550 5.1.1 No such mailbox"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server, session, envelope):  # noqa: N802
-        self.taken.append((envelope.rcpt_tos, message_from_bytes(envelope.content, policy=policy.default)))
-        if self.mood == "drop":
-            server.transport.abort()
-        return "250 Taken"
-
-
 @pytest.fixture
-def postbox() -> Iterator[tuple[Postbox, Controller]]:
+def postbox() -> Iterator[tuple[Postbox, int]]:
     box = Postbox()
-    server = Controller(box, hostname="127.0.0.1", port=free_port())
-    server.start()
-    yield box, server
-    server.stop()
+    with mail_server(box) as port:
+        yield box, port
 
 
 @pytest.fixture
-def settings(database_url: str, postbox: tuple[Postbox, Controller]) -> Settings:
-    port = postbox[1].port
-    return Settings(database_url=database_url, smtp_url=f"smtp://127.0.0.1:{port}", public_url="https://hiring.example")
+def settings(database_url: str, postbox: tuple[Postbox, int]) -> Settings:
+    return Settings(
+        database_url=database_url, smtp_url=f"smtp://127.0.0.1:{postbox[1]}", public_url="https://hiring.example"
+    )
 
 
 @pytest.fixture
@@ -89,7 +62,7 @@ def send_all(store: Store, settings: Settings, now: datetime = NOW) -> list[str]
 
 
 def test_every_active_admin_is_told_once_however_many_errors(
-    store: Store, settings: Settings, people: Company, config: PlatformConfig, postbox: tuple[Postbox, Controller]
+    store: Store, settings: Settings, people: Company, config: PlatformConfig, postbox: tuple[Postbox, int]
 ) -> None:
     fail(store, config, times=5)
     assert tell_alerts(store, settings, NOW) == 1
@@ -107,7 +80,7 @@ def test_every_active_admin_is_told_once_however_many_errors(
 
 
 def test_the_end_of_a_trouble_is_told_to_who_heard_of_it(
-    store: Store, settings: Settings, people: Company, config: PlatformConfig, postbox: tuple[Postbox, Controller]
+    store: Store, settings: Settings, people: Company, config: PlatformConfig, postbox: tuple[Postbox, int]
 ) -> None:
     fail(store, config)
     tell_alerts(store, settings, NOW)
@@ -136,7 +109,7 @@ def test_what_the_server_does_decides_what_becomes_of_a_mail(
     store: Store,
     settings: Settings,
     company: Company,
-    postbox: tuple[Postbox, Controller],
+    postbox: tuple[Postbox, int],
     mood: str,
     state: str,
 ) -> None:
@@ -163,7 +136,7 @@ def test_a_mail_server_that_is_away_is_tried_again_and_given_up_in_the_end(
 
 
 def test_a_worker_that_died_before_sending_costs_nothing_and_one_that_died_while_sending_is_not_repeated(
-    store: Store, settings: Settings, company: Company, postbox: tuple[Postbox, Controller]
+    store: Store, settings: Settings, company: Company, postbox: tuple[Postbox, int]
 ) -> None:
     for key in ("early", "late"):
         post_one(store, company, key)
@@ -189,7 +162,7 @@ def test_two_workers_never_send_the_same_mail(store: Store, company: Company) ->
 
 
 def test_nothing_can_be_slipped_into_a_header(
-    store: Store, settings: Settings, company: Company, postbox: tuple[Postbox, Controller]
+    store: Store, settings: Settings, company: Company, postbox: tuple[Postbox, int]
 ) -> None:
     message = Message(
         company.id, "alert", "email", "k", "ann@harbour.example", "Hi\r\nBcc: x@evil.example", {"text": "t"}

@@ -1,0 +1,173 @@
+"""What people decide about invitations: their words, whether one is sent again, and what became of one nobody knows."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, select
+
+from actions.invitations import KIND, MOST_TIMES, REPLIES, Invited, invite
+from actions.viewer import NotFound, Viewer, deed, require_admin
+from domain.letters import Template, clean_line, clean_lines, problems_of
+from settings import Settings
+from store.engine import Urgency
+from store.opening import Store
+from store.tables import Company, Mail, MailTemplate, Referral
+from store.writes.audit import append_audit
+from store.writes.mail import settle_by_hand
+
+#: Between two invitations of one person for one posting.
+REST = timedelta(hours=20)
+#: States in which a message has come to an end without having arrived for certain.
+OPEN_ENDED = ("unknown", "refused", "dead")
+_UNDER_WAY = frozenset({"waiting", "sending"})
+_WHY_NOT = {
+    "forgotten": "The address is deleted, so there is nobody to write to.",
+    "suppressed": "This address gets no messages from us any more.",
+}
+
+
+def invite_again(
+    store: Store, viewer: Viewer, referral_id: uuid.UUID, *, now: datetime, settings: Settings | None = None
+) -> Invited:
+    """Send the invitation of a referral once more: as an admin, or as who referred.
+
+    Raises NotFound, and ValueError with words: one is under way, nobody knows whether one arrived, it was today, or it
+    was often enough.
+    """
+    with store.writing(Urgency.EVENT) as session:
+        referral = session.get(Referral, referral_id)
+        if referral is None or referral.company_id != viewer.company_id:
+            raise NotFound("There is no such referral.")
+        if referral.referrer_id != viewer.user_id and not viewer.is_admin:
+            raise NotFound("There is no such referral.")
+        earlier = _invitations(session, referral_id)
+        _require_rest(earlier, now)
+        invited = invite(
+            session,
+            store,
+            referral,
+            now=now,
+            asked_by=viewer.email,
+            number=len(earlier) + 1,
+            settings=settings,
+        )
+        append_audit(session, deed(viewer, "invitation.again", referral_id, reason=invited.reason), now=now)
+        return invited
+
+
+def confirm_arrived(store: Store, viewer: Viewer, mail_id: uuid.UUID, *, now: datetime) -> None:
+    """Say that a message of unknown outcome arrived. Raises NotAllowed, NotFound, ValueError."""
+    with _deciding(store, viewer, "mail.arrived", mail_id, now) as session:
+        values = {"state": "sent", "cause_code": "by_hand", "detail": f"{viewer.email} says that it arrived."}
+        if not settle_by_hand(session, viewer.company_id, mail_id, values, ("unknown",)):
+            raise ValueError("Nothing is unknown about this message any more.")
+
+
+def send_again(store: Store, viewer: Viewer, mail_id: uuid.UUID, *, now: datetime) -> None:
+    """Send a message again that was refused, given up, or of which nobody knows. It keeps its id, so that a mail server
+    that has it already can see that it is the same. Raises NotAllowed, NotFound, ValueError."""
+    with _deciding(store, viewer, "mail.again", mail_id, now) as session:
+        mail = session.get_one(Mail, mail_id)
+        if mail.cause_code in _WHY_NOT or not mail.body:
+            raise ValueError(_WHY_NOT.get(mail.cause_code, _WHY_NOT["forgotten"]))
+        values = {
+            "state": "waiting",
+            "cause_code": "by_hand",
+            "detail": f"{viewer.email} has it sent again.",
+            "attempts": 0,
+            "next_attempt_at": now,
+            "holder": "",
+            "held_until": None,
+        }
+        if not settle_by_hand(session, viewer.company_id, mail_id, values, OPEN_ENDED):
+            raise ValueError("This message is on its way, or it was sent.")
+
+
+def take_back(store: Store, viewer: Viewer, mail_id: uuid.UUID, *, now: datetime) -> None:
+    """Have a message that waits not sent. Raises NotAllowed, NotFound, and ValueError where it is too late."""
+    with _deciding(store, viewer, "mail.take_back", mail_id, now) as session:
+        values = {
+            "state": "refused",
+            "cause_code": "taken_back",
+            "detail": f"{viewer.email} took it back.",
+            "next_attempt_at": None,
+        }
+        if not settle_by_hand(session, viewer.company_id, mail_id, values, ("waiting",)):
+            raise ValueError("It is too late: this message does not wait any more.")
+
+
+def save_template(store: Store, viewer: Viewer, template: Template, *, now: datetime) -> dict[str, str]:
+    """Keep the company's words for invitations; problems by field where they cannot be used. Raises NotAllowed."""
+    require_admin(store, viewer, "invitation.words", now=now)
+    body = clean_lines(template.body, len(template.body) + 1)
+    kept = Template(clean_line(template.subject, len(template.subject) + 1), body)
+    problems = problems_of(kept)
+    if problems:
+        return problems
+    with store.writing(Urgency.EVENT) as session:
+        row = session.get(MailTemplate, (viewer.company_id, KIND)) or MailTemplate(
+            company_id=viewer.company_id, kind=KIND
+        )
+        row.subject, row.body = kept.subject, kept.body
+        row.updated_by, row.updated_at = viewer.user_id, now
+        session.add(row)
+        append_audit(session, deed(viewer, "invitation.words", subject=kept.subject), now=now)
+    return {}
+
+
+def drop_template(store: Store, viewer: Viewer, *, now: datetime) -> None:
+    """Go back to our words. Raises NotAllowed."""
+    require_admin(store, viewer, "invitation.words_dropped", now=now)
+    with store.writing(Urgency.EVENT) as session:
+        row = session.get(MailTemplate, (viewer.company_id, KIND))
+        if row is not None:
+            session.delete(row)
+            append_audit(session, deed(viewer, "invitation.words_dropped"), now=now)
+
+
+def let_answer_referrers(store: Store, viewer: Viewer, *, is_on: bool, now: datetime) -> None:
+    """Whether answers to invitations go to who referred, whose address candidates then see. Raises NotAllowed."""
+    require_admin(store, viewer, "invitation.replies", now=now)
+    with store.writing(Urgency.EVENT) as session:
+        company = session.get_one(Company, viewer.company_id, with_for_update=True)
+        company.settings = {**company.settings, REPLIES: is_on}
+        session.add(company)
+        append_audit(session, deed(viewer, "invitation.replies", on=is_on), now=now)
+
+
+def _invitations(session: Session, referral_id: uuid.UUID) -> list[Mail]:
+    return list(
+        session.exec(
+            select(Mail)
+            .where(col(Mail.related_id) == referral_id, col(Mail.kind) == KIND)
+            .order_by(col(Mail.created_at), col(Mail.id))
+        )
+    )
+
+
+def _require_rest(earlier: list[Mail], now: datetime) -> None:
+    if not earlier:
+        return
+    last = earlier[-1]
+    if last.state in _UNDER_WAY:
+        raise ValueError("An invitation is on its way already.")
+    if last.state == "unknown":
+        raise ValueError("Nobody knows yet whether the last invitation arrived. An admin decides that first.")
+    if len(earlier) >= MOST_TIMES:
+        raise ValueError(f"They were invited {MOST_TIMES} times already. Send them the link yourself.")
+    if last.state == "sent" and now - (last.sent_at or last.created_at) < REST:
+        raise ValueError("They were invited less than a day ago. Give them some time.")
+
+
+@contextmanager
+def _deciding(store: Store, viewer: Viewer, action: str, mail_id: uuid.UUID, now: datetime) -> Iterator[Session]:
+    """A write transaction about one of the company's messages, written into the audit log."""
+    require_admin(store, viewer, action, mail_id, now=now)
+    with store.writing(Urgency.EVENT) as session:
+        mail = session.get(Mail, mail_id)
+        if mail is None or mail.company_id != viewer.company_id:
+            raise NotFound("There is no such message.")
+        yield session
+        append_audit(session, deed(viewer, action, mail_id, referral=mail.related_id), now=now)
