@@ -1,7 +1,6 @@
 """Invite who was recommended: one message, put into the outbox with what caused it, in the caller's transaction."""
 
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,11 +23,11 @@ MOST_TIMES = 3
 #: Why nothing was put into the outbox.
 REASONS = {
     "no_server": "Nothing is sent from here: no mail server is set up. Copy the link and send it yourself.",
-    "no_address_of_ours": "Nothing is sent: the address of this program is not set up, so that links could lead nowhere. "
-    "Copy the link and send it yourself.",
+    "no_address_of_ours": "Nothing is sent from here: this program's own address (PUBLIC_URL) is not set up. Copy the "
+    "link and send it yourself.",
     "no_recipient": "There is no e-mail address to write to. Copy the link and send it yourself.",
-    "suppressed": "This address gets no messages from us: somebody there asked for that, or it does not exist. The link "
-    "still works if you send it yourself.",
+    "suppressed": "This address gets no messages from us: somebody there asked for that, or it does not exist. The "
+    "link still works if you send it yourself.",
     "ended": "This referral has ended, so nobody is invited any more.",
 }
 
@@ -150,7 +149,7 @@ def _reply_to(session: Session, referral: Referral, company: Company) -> dict[st
     return {"reply_to": user.email} if user is not None and user.is_active else {}
 
 
-def _values(session: Session, vault: Vault, referral: Referral, company: Company) -> Mapping[str, str]:
+def _values(session: Session, vault: Vault, referral: Referral, company: Company) -> dict[str, str]:
     posting = session.get(JobPosting, referral.posting_id) if referral.posting_id else None
     return {
         "candidate": _opened(vault, referral, "candidate_name") or "there",

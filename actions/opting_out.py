@@ -14,8 +14,10 @@ from store.engine import Urgency, run_writing
 from store.opening import Store
 from store.tables import Referral
 from store.vault import Vault
+from store.writes.applications_locked import lock_applications
 from store.writes.audit import Deed, append_audit
 from store.writes.forgetting import forget_candidate
+from store.writes.referrals import settle_changed
 from store.writes.suppressions import indexes_of, suppress
 
 NOT_ME = "not-me"
@@ -57,13 +59,17 @@ def _read(vault: Vault, purpose: str, token: str) -> uuid.UUID | None:
 
 
 def _decline(session: Session, vault: Vault, referral_id: uuid.UUID, now: datetime) -> bool:
-    referral = session.get(Referral, referral_id)
-    if referral is None:
+    held = session.get(Referral, referral_id)
+    if held is None:
         return False
+    # What it has come to is computed anew: in the company's turn, like everything that changes it.
+    lock_applications(session, held.company_id)
+    referral = session.get_one(Referral, referral_id, populate_existing=True)
     suppress(session, referral.company_id, _indexes(vault, referral), "not_me", now=now)
     if referral.declined_at is None:
         referral.declined_at = now
         forget_candidate(session, referral)
+        settle_changed(session, vault, [referral], now=now)
         deed = Deed(_WHO, "referral.decline", str(referral.id), company_id=referral.company_id)
         append_audit(session, deed, now=now)
     return True
