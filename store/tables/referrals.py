@@ -50,7 +50,7 @@ class Referral(SQLModel, table=True):
             "reached",
             "converted_at",
             "link_id",
-            **_where("merged_into IS NULL"),
+            "merged_into",
         ),
         Index("ix_referrals_application", "application_id"),
         Index("ix_referrals_referrer", "referrer_id", "sent_at"),

@@ -17,7 +17,6 @@ _OTHER_MAILBOX = sa.text("person_index <> ''")
 _BY_REFERRAL = sa.text("referral_id IS NOT NULL")
 _BY_LINK = sa.text("link_id IS NOT NULL")
 _MERGED = sa.text("merged_into IS NOT NULL")
-_COUNTED = sa.text("merged_into IS NULL")
 _PAID = sa.text("paid_at IS NOT NULL")
 _IN_PAYOUT = sa.text("payout_ref <> ''")
 _OWN_LINK = sa.text("referrer_id IS NOT NULL AND disabled_at IS NULL")
@@ -304,10 +303,17 @@ def _change_tables() -> None:
         table.create_index("ix_referrals_status", ["company_id", "status", "sent_at"], unique=False)
         table.create_index(
             "ix_referrals_counted",
-            ["company_id", "sent_at", "posting_id", "referrer_id", "reached", "converted_at", "link_id"],
+            [
+                "company_id",
+                "sent_at",
+                "posting_id",
+                "referrer_id",
+                "reached",
+                "converted_at",
+                "link_id",
+                "merged_into",
+            ],
             unique=False,
-            sqlite_where=_COUNTED,
-            postgresql_where=_COUNTED,
         )
         table.create_index(
             "ux_referrals_person",
