@@ -16,10 +16,21 @@ from api.mcp import mcp_routes
 from api.problems import HANDLERS
 from api.queries import QUERIES
 from api.records import RECORDS
+from api.rewards import REWARDS
 from api.syncs import SYNCS
 from api.tokens import TOKENS
 
-ENDPOINTS: tuple[Endpoint, ...] = (*ANALYTICS, *QUERIES, *RECORDS, *INTAKE, *SYNCS, *CONFIGS, *EXPORTS, *TOKENS)
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *ANALYTICS,
+    *QUERIES,
+    *RECORDS,
+    *REWARDS,
+    *INTAKE,
+    *SYNCS,
+    *CONFIGS,
+    *EXPORTS,
+    *TOKENS,
+)
 _ASKED = ("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match")
 _TOLD = ("ETag", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After", "Idempotency-Replayed")
 
