@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
 from connectors.registry import find_source
+from domain.periods import local_day
 from jobs import mail, supervise
 from jobs.aggregate import aggregate_due
 from jobs.alerts import tell_alerts
@@ -17,10 +18,11 @@ from jobs.apply import apply_due
 from jobs.enqueue import request_sync
 from jobs.outbox import send_next
 from jobs.outcomes import collect_outcomes
-from jobs.project import project_due
 from jobs.posting_days import close_due_postings
+from jobs.project import project_due
 from jobs.registrations import settle_registrations
 from jobs.retention import tidy
+from jobs.rewards import list_rewarding, settle_due, settle_new_rules
 from jobs.schedule import Slot, latest_slot
 from jobs.silence import watch_silence
 from jobs.standings import refresh_standings
@@ -93,6 +95,19 @@ def tidy_daily(store: Store, now: datetime, worker: str = "") -> bool:
     return True
 
 
+def settle_rewards_daily(store: Store, now: datetime, worker: str = "") -> int:
+    """Rewards that hang on the day, once a day of each company; how many companies that was."""
+    with store.reading() as session:
+        rewarding = list_rewarding(session)
+    done = 0
+    for company_id, zone in rewarding:
+        take = partial(take_slot, job_key=f"rewards:{company_id}", slot=local_day(now, zone).isoformat())
+        if run_writing(store.engine, partial(take, worker=worker, now=now)):
+            settle_due(store, company_id, zone, now)
+            done += 1
+    return done
+
+
 def sync_task() -> None:
     """In a worker process: carry out due sync jobs until none is left."""
     supervise.in_child(_sync_all)
@@ -161,11 +176,13 @@ def _schedule(store: Store, _settings: Settings, worker: str, _is_stopping: Call
     now = utc_now()
     request_due_syncs(store, now, worker)
     undo_dead_imports(store, now=now)
+    close_due_postings(store, now)
     watch_silence(store, now)
+    settle_new_rules(store, now)
+    settle_rewards_daily(store, now, worker)
     tidy_daily(store, now, worker)
     try:
         with naming_errors():
             checkpoint(store.engine)
     except DatabaseUnwritable as error:
         log.warning("the database cannot be written", reason=str(error))
-    close_due_postings(store, now)

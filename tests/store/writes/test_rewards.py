@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from domain.rewards import Eligibility
 from jobs.rewards import list_rewarding, settle_due, settle_new_rules
+from jobs.ticks import settle_rewards_daily
 from store.reports.payouts import Liability, list_liabilities, list_payout_lines, list_payouts
 from store.reports.rewards import WantedRewards, key_of, list_earned, list_rewards
 from store.writes.reward_decisions import (
@@ -337,3 +338,13 @@ def test_two_admins_at_once_approve_a_reward_once(desk):
     for thread in threads:
         thread.join(60)
     assert sorted(len(one.done) for one in found) == [0, 1]
+
+
+def test_the_clock_looks_at_the_day_s_rewards_once_a_day_of_the_company(desk):
+    desk.rule()
+    referral = desk.refer(expires_at=at(1.2))
+    assert settle_rewards_daily(desk.store, at(1.1), "w1") == 1
+    assert settle_rewards_daily(desk.store, at(1.3), "w2") == 0
+    assert desk.stand(referral) == [("possible", None)]
+    assert settle_rewards_daily(desk.store, at(2), "w2") == 1
+    assert desk.stand(referral) == [("lapsed", None)]
