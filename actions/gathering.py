@@ -10,11 +10,11 @@ import asyncio
 import sqlite3
 import weakref
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import anyio.to_thread
 import psycopg
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -30,8 +30,10 @@ _LOG = structlog.get_logger(__name__)
 MOST_WAITING = 4_000
 #: Items to a transaction: far under 50 ms.
 MOST_AT_ONCE = 400
-#: How long the first of a batch waits for company: a commit costs as much as dozens of requests.
-LINGER_SECONDS = 0.008
+#: So many are worth a commit, which costs as much as dozens of requests: they go while the next ones are being read.
+#: Fewer wait for company, but not for long.
+ENOUGH = 24
+LINGER_SECONDS = 0.003
 RETRY_SECONDS = 5
 
 Write = Callable[[Session, Sequence[Any]], Sequence[Any]]
@@ -49,53 +51,64 @@ class _Waiting:
 
 
 class Gathering:
-    """The queue of one event loop, and the one transaction at a time that empties it."""
+    """The queue of one event loop, and the one transaction at a time that empties it, in a thread of its own.
+
+    While a batch is on its way to the disk the next one gathers, so that neither the loop nor the disk waits.
+    """
 
     def __init__(self, store: Callable[[], Store] = running_store, *, most_waiting: int = MOST_WAITING) -> None:
         self._store = store
         self._most_waiting = most_waiting
         self._waiting: list[_Waiting] = []
         self._in_hand = 0
-        self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="gathering")
 
     async def put(self, write: Write, item: Any) -> Any:
         """Store `item`; what `write` made of it, after the commit. Raises NotStored, or what `write` raised for it."""
         if len(self._waiting) + self._in_hand >= self._most_waiting:
             raise NotStored("too much is waiting to be stored")
-        waiting = _Waiting(write, item, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(write, item, loop.create_future())
         self._waiting.append(waiting)
-        if self._task is None:
-            self._task = asyncio.create_task(self._empty(), name="gathering")
+        if not self._in_hand:
+            self._go_or_linger(loop)
         return await waiting.done
 
-    async def flush(self) -> None:
-        """Return once everything that waits is stored, or refused."""
-        while self._task is not None:
-            await asyncio.wait([self._task])
+    def _go_or_linger(self, loop: asyncio.AbstractEventLoop) -> None:
+        if len(self._waiting) >= ENOUGH:
+            self._go(loop)
+        elif self._waiting and self._timer is None:
+            self._timer = loop.call_later(LINGER_SECONDS, self._go, loop)
 
-    async def _empty(self) -> None:
-        await asyncio.sleep(LINGER_SECONDS)
-        try:
-            while self._waiting:
-                batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
-                self._in_hand = len(batch)
-                try:
-                    outcomes = await anyio.to_thread.run_sync(partial(_store_batch, self._store, batch))
-                except Exception as error:  # noqa: BLE001 - each who waits is told, whatever it is
-                    outcomes = [error] * len(batch)
-                for waiting, outcome in zip(batch, outcomes, strict=True):
-                    _tell(waiting.done, outcome)
-                self._in_hand = 0
-        finally:
-            # Nothing is awaited between the last look at the queue and this line: nobody is forgotten.
-            self._task = None
+    def _go(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin the transaction of those who wait, and wait for nobody else."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+        self._in_hand = len(batch)
+        writing = loop.run_in_executor(self._writer, _store_batch, self._store, batch)
+        writing.add_done_callback(partial(self._end, loop, batch))
+
+    def _end(
+        self, loop: asyncio.AbstractEventLoop, batch: Sequence[_Waiting], written: "asyncio.Future[list[Any]]"
+    ) -> None:
+        """The next transaction first, then the answers."""
+        self._in_hand = 0
+        self._go_or_linger(loop)
+        error = written.exception()
+        # Each who waits is told, whatever it is.
+        outcomes = [error] * len(batch) if error is not None else written.result()
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            _tell(waiting.done, outcome)
 
 
 def _tell(done: "asyncio.Future[Any]", outcome: Any) -> None:
     if done.done():
         # The one who asked has gone; what was to be stored is stored.
         return
-    if isinstance(outcome, Exception):
+    if isinstance(outcome, BaseException):
         done.set_exception(outcome)
     else:
         done.set_result(outcome)

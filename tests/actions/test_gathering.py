@@ -6,7 +6,7 @@ import threading
 import pytest
 from sqlmodel import select
 
-from actions.gathering import Gathering, NotStored
+from actions.gathering import ENOUGH, Gathering, NotStored
 from actions.running import StoreUnavailable
 from store.tables import AppMeta
 from tests.loops import run
@@ -32,7 +32,7 @@ async def _all(gathering, items, write=write_notes):
 
 def test_many_are_stored_in_few_transactions(store):
     results = run(_all(Gathering(lambda: store), range(50)))
-    assert set(results) == {50}
+    assert set(results) == {ENOUGH, 50 - ENOUGH}
     assert len(stored(store)) == 50
 
 
@@ -88,16 +88,37 @@ def test_a_database_that_is_away_is_not_stored():
     assert isinstance(run(_all(Gathering(nowhere), [1]))[0], NotStored)
 
 
-def test_flush_waits_for_what_is_on_its_way(sqlite_store):
+def test_the_next_transaction_gathers_while_one_is_written(sqlite_store):
+    begun, held = threading.Event(), threading.Event()
+
+    def slowly(session, items):
+        begun.set()
+        held.wait(60)
+        return write_notes(session, items)
+
+    async def arrive():
+        gathering = Gathering(lambda: sqlite_store)
+        first = asyncio.create_task(gathering.put(slowly, 0))
+        await asyncio.to_thread(begun.wait, 60)
+        more = [asyncio.create_task(gathering.put(slowly, number)) for number in range(1, 2 * ENOUGH)]
+        await asyncio.sleep(0)
+        held.set()
+        return await first, await asyncio.gather(*more)
+
+    alone, together = run(arrive())
+    assert (alone, set(together)) == (1, {2 * ENOUGH - 1})
+
+
+def test_who_goes_away_leaves_what_was_to_be_stored(sqlite_store):
     async def leave():
         gathering = Gathering(lambda: sqlite_store)
-        asked = [asyncio.create_task(gathering.put(write_notes, number)) for number in range(9)]
+        gone = asyncio.create_task(gathering.put(write_notes, "gone"))
         await asyncio.sleep(0)
-        await gathering.flush()
-        assert all(one.done() for one in asked)
+        gone.cancel()
+        return await gathering.put(write_notes, "stayed")
 
-    run(leave())
-    assert len(stored(sqlite_store)) == 9
+    assert run(leave()) == 2
+    assert stored(sqlite_store) == {"note:gone", "note:stayed"}
 
 
 @pytest.mark.parametrize("count", [1, 401, 1000])
