@@ -6,13 +6,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from itertools import chain
+from typing import Literal
 
+import msgspec
 from sqlalchemy import bindparam, select, update
 from sqlmodel import Session
 
 from store.engine import is_sqlite, naming_errors
 from store.tables import WebhookDelivery, WebhookEndpoint
+from store.writes.in_bulk import MOST_ROWS, batched, values_for
 
 _DELIVERIES = WebhookDelivery.__table__  # type: ignore[attr-defined]
 _ENDPOINTS = WebhookEndpoint.__table__  # type: ignore[attr-defined]
@@ -46,16 +49,26 @@ class RefusedSome:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """How many deliveries came to an endpoint, and when the last of them did."""
+
+    endpoint_id: uuid.UUID
+    times: int
+    newest: datetime
+
+
 def write_deliveries(session: Session, arrived: Sequence[Arrived]) -> list[Fate]:
     """Enter deliveries that are new; what each was. Of one id the first stays, whatever comes under it later."""
     first: dict[Key, Arrived] = {}
     for one in arrived:
         first.setdefault((one.config_id, one.delivery_ref), one)
-    enter = _enter_on_sqlite if is_sqlite(session) else _enter_on_postgresql
-    fresh = enter(session, first)
-    _count(session, arrived)
+    counts = _counts(arrived)
+    fresh = _enter_on_sqlite(session, first, counts) if is_sqlite(session) else _enter(session, first, counts)
+    if len(fresh) == len(arrived):
+        return ["new"] * len(arrived)
     again = [one for one in arrived if (key := (one.config_id, one.delivery_ref)) not in fresh or first[key] is not one]
-    known = _repeat(session, again) if again else {}
+    known = _repeat(session, again)
     return [
         "new"
         if (key := (one.config_id, one.delivery_ref)) in fresh and first[key] is one
@@ -77,23 +90,50 @@ def write_refusals(session: Session, refused: Sequence[RefusedSome]) -> list[Non
     return [None] * len(refused)
 
 
-def _enter_on_sqlite(session: Session, first: Mapping[Key, Arrived]) -> set[Key]:
+def _counts(arrived: Sequence[Arrived]) -> list[_Count]:
+    """What has come to each endpoint."""
+    times = Counter(one.endpoint_id for one in arrived)
+    newest: dict[uuid.UUID, datetime] = {}
+    for one in arrived:
+        newest[one.endpoint_id] = max(one.received_at, newest.get(one.endpoint_id, one.received_at))
+    return [_Count(endpoint_id, times[endpoint_id], newest[endpoint_id]) for endpoint_id in sorted(times)]
+
+
+def _enter_on_sqlite(session: Session, first: Mapping[Key, Arrived], counts: Sequence[_Count]) -> set[Key]:
     """Enter those that are new in both tables; which they were. Past SQLAlchemy, which costs four times as much."""
     driver: sqlite3.Connection = session.connection().connection.driver_connection  # type: ignore[assignment]
     fresh: set[Key] = set()
-    letters = []
     with naming_errors():
         cursor = driver.cursor()
-        for key, one in first.items():
-            company, config, at = one.company_id.hex, one.config_id.hex, _spelled(one.received_at)
-            cursor.execute(_DELIVERY, (company, config, one.delivery_ref, at, one.body_hash))
-            if cursor.rowcount == 1:
-                fresh.add(key)
-                body = one.sealed.encode()
-                letters.append((one.inbox_id.hex, company, config, one.delivery_ref, at, body, one.kind))
-        cursor.executemany(_LETTER, letters)
+        for part in batched(first.items(), MOST_ROWS):
+            entered = _enter_all(cursor, part)
+            fresh.update(entered)
+            letters = [_letter(one) for key, one in part if key in entered]
+            if letters:
+                cursor.execute(values_for(_LETTER, _LETTER_ROW, len(letters)), list(chain.from_iterable(letters)))
+        cursor.executemany(_COUNT, [(one.times, _spelled(one.newest), one.endpoint_id.hex) for one in counts])
         cursor.close()
     return fresh
+
+
+def _enter_all(cursor: sqlite3.Cursor, part: Sequence[tuple[Key, Arrived]]) -> set[Key]:
+    """Enter deliveries at once; where some have come before, one by one."""
+    told = [
+        (one.company_id.hex, one.config_id.hex, one.delivery_ref, _spelled(one.received_at), one.body_hash)
+        for _, one in part
+    ]
+    try:
+        cursor.execute(values_for(_DELIVERY, _DELIVERY_ROW, len(told)), list(chain.from_iterable(told)))
+    except sqlite3.IntegrityError:
+        # The statement is undone as a whole, the transaction goes on.
+        one_by_one = f"{values_for(_DELIVERY, _DELIVERY_ROW, 1)} ON CONFLICT DO NOTHING"
+        return {key for (key, _), row in zip(part, told, strict=True) if cursor.execute(one_by_one, row).rowcount}
+    return {key for key, _ in part}
+
+
+def _letter(one: Arrived) -> tuple[object, ...]:
+    at, body = _spelled(one.received_at), one.sealed.encode()
+    return one.inbox_id.hex, one.company_id.hex, one.config_id.hex, one.delivery_ref, at, body, one.kind
 
 
 def _spelled(at: datetime) -> str:
@@ -101,44 +141,32 @@ def _spelled(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-_DELIVERY = """
-INSERT INTO webhook_deliveries (company_id, config_id, delivery_ref, received_at, body_hash, repeats)
-VALUES (?, ?, ?, ?, ?, 0) ON CONFLICT DO NOTHING
-"""
-_LETTER = """
-INSERT INTO webhook_inbox (id, company_id, config_id, delivery_ref, received_at, body, kind, state, attempts,
-                           cause_code, detail)
-VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', 0, '', '')
-"""
+_DELIVERY = "INSERT INTO webhook_deliveries (company_id, config_id, delivery_ref, received_at, body_hash, repeats)"
+_DELIVERY_ROW = "(?, ?, ?, ?, ?, 0)"
+_LETTER = (
+    "INSERT INTO webhook_inbox (id, company_id, config_id, delivery_ref, received_at, body, kind, state, attempts, "
+    "cause_code, detail)"
+)
+_LETTER_ROW = "(?, ?, ?, ?, ?, ?, ?, 'waiting', 0, '', '')"
+_COUNT = (
+    "UPDATE webhook_endpoints SET deliveries = deliveries + ?, last_delivery_at = ?, silent_since = NULL WHERE id = ?"
+)
 
 
-def _enter_on_postgresql(session: Session, first: Mapping[Key, Arrived]) -> set[Key]:
-    """The same in one statement over arrays: each round trip and each bound row would cost more than the work."""
+def _enter(session: Session, first: Mapping[Key, Arrived], counts: Sequence[_Count]) -> set[Key]:
+    """The same on PostgreSQL, in one statement over two texts: each round trip and each bound value would cost more."""
     # In one order, so that two processes with the same deliveries wait for each other and do not embrace.
-    told = [first[key] for key in sorted(first)]
-    columns = tuple(list(column) for column in zip(*(_told(one) for one in told), strict=True))
-    found = session.connection().exec_driver_sql(_ENTER, columns)
+    told = msgspec.json.encode([first[key] for key in sorted(first)]).decode()
+    found = session.connection().exec_driver_sql(_ENTER, (told, msgspec.json.encode(counts).decode()))
     return {(config_id, ref) for config_id, ref in found}
-
-
-def _told(one: Arrived) -> tuple[Any, ...]:
-    return (
-        one.inbox_id,
-        one.company_id,
-        one.config_id,
-        one.delivery_ref,
-        one.received_at,
-        one.body_hash,
-        one.kind,
-        one.sealed.encode(),
-    )
 
 
 _ENTER = """
 WITH told AS (
-    SELECT * FROM unnest(
-        %s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::bytea[]
-    ) AS t(id, company_id, config_id, delivery_ref, received_at, body_hash, kind, body)
+    SELECT * FROM json_to_recordset(%s::json) AS t(
+        inbox_id uuid, company_id uuid, config_id uuid, delivery_ref text, received_at timestamptz, body_hash text,
+        kind text, sealed text
+    )
 ), fresh AS (
     INSERT INTO webhook_deliveries (company_id, config_id, delivery_ref, received_at, body_hash, repeats)
     SELECT company_id, config_id, delivery_ref, received_at, body_hash, 0 FROM told
@@ -147,30 +175,20 @@ WITH told AS (
 ), kept AS (
     INSERT INTO webhook_inbox (id, company_id, config_id, delivery_ref, received_at, body, state, attempts, cause_code,
                                kind, detail)
-    SELECT id, company_id, config_id, delivery_ref, received_at, body, 'waiting', 0, '', kind, ''
+    SELECT inbox_id, company_id, config_id, delivery_ref, received_at, convert_to(sealed, 'UTF8'), 'waiting', 0, '',
+           kind, ''
     FROM told JOIN fresh USING (config_id, delivery_ref)
+), counts AS (
+    SELECT * FROM json_to_recordset(%s::json) AS t(endpoint_id uuid, times integer, newest timestamptz)
+), locked AS (
+    SELECT id FROM webhook_endpoints WHERE id IN (SELECT endpoint_id FROM counts) ORDER BY id FOR UPDATE
+), counted AS (
+    UPDATE webhook_endpoints e
+    SET deliveries = e.deliveries + c.times, last_delivery_at = c.newest, silent_since = NULL
+    FROM locked JOIN counts c ON c.endpoint_id = locked.id WHERE e.id = locked.id
 )
 SELECT config_id, delivery_ref FROM fresh
 """
-
-
-def _count(session: Session, arrived: Sequence[Arrived]) -> None:
-    """Bring the endpoints' counts along: in the driver's words, for this is done for every batch."""
-    times = Counter(one.endpoint_id for one in arrived)
-    newest: dict[uuid.UUID, datetime] = {}
-    for one in arrived:
-        newest[one.endpoint_id] = max(one.received_at, newest.get(one.endpoint_id, one.received_at))
-    connection, is_file = session.connection(), is_sqlite(session)
-    for endpoint_id in sorted(times):
-        told: tuple[Any, ...] = (times[endpoint_id], newest[endpoint_id], endpoint_id)
-        if is_file:
-            told = (times[endpoint_id], _spelled(newest[endpoint_id]), endpoint_id.hex)
-        connection.exec_driver_sql(_COUNT if is_file else _COUNT.replace("?", "%s"), told)
-
-
-_COUNT = (
-    "UPDATE webhook_endpoints SET deliveries = deliveries + ?, last_delivery_at = ?, silent_since = NULL WHERE id = ?"
-)
 
 
 def _repeat(session: Session, again: Sequence[Arrived]) -> dict[Key, str]:

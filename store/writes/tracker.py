@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import Any
 
+import msgspec
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
@@ -19,6 +20,7 @@ from store.tables import LinkClick, TrackerSite, TrackingLink, VisitorSalt
 from store.tables.columns import new_id
 from store.tables.events import salt_name
 from store.vault import Vault, VaultError
+from store.writes.in_bulk import MOST_ROWS, batched, values_for
 from store.writes.sums import run_many
 
 SALT_BYTES = 32
@@ -28,21 +30,37 @@ _LINKS = TrackingLink.__table__  # type: ignore[attr-defined]
 
 Row = Mapping[str, Any]
 #: Events come by the thousand a second: they go to the driver as they are, without SQLAlchemy's care for each value.
-_EVENT_COLUMNS = (
-    "id", "company_id", "at", "kind", "posting_id", "path", "source", "medium", "campaign", "referrer_host", "visitor",
-    "country", "agent", "filtered_reason", "link_id", "referral_id", "application_ref",
-)  # fmt: skip
-_EVENT_VALUES = itemgetter(*_EVENT_COLUMNS)
-_ADD_EVENT = (
-    f"INSERT INTO website_analytics ({', '.join(_EVENT_COLUMNS)}) "  # noqa: S608 -- our own words
-    f"VALUES ({', '.join('?' * len(_EVENT_COLUMNS))}) ON CONFLICT DO NOTHING"
-)
+_EVENT_TYPES = {
+    "id": "uuid", "company_id": "uuid", "at": "timestamptz", "kind": "text", "posting_id": "uuid", "path": "text",
+    "source": "text", "medium": "text", "campaign": "text", "referrer_host": "text", "visitor": "text",
+    "country": "text", "agent": "text", "filtered_reason": "text", "link_id": "uuid", "referral_id": "uuid",
+    "application_ref": "text",
+}  # fmt: skip
+_EVENT_COLUMNS = ", ".join(_EVENT_TYPES)
+_EVENT_VALUES = itemgetter(*_EVENT_TYPES)
+_ADD_EVENT = f"INSERT INTO website_analytics ({_EVENT_COLUMNS})"
+_EVENT_ROW = f"({', '.join('?' * len(_EVENT_TYPES))})"
 _ENTER_DAY = "INSERT INTO event_dirty_days (company_id, day, made_at) VALUES (?, ?, ?)"
 #: That a site is heard is shown and judged by the second at most: no need to write its row with every batch.
 _SOON = timedelta(seconds=1)
 _HEARD = (
     "UPDATE tracker_sites SET last_event_at = ? WHERE company_id = ? AND (last_event_at IS NULL OR last_event_at < ?)"
 )
+#: All of it on PostgreSQL: each round trip and each bound value would cost more than the work.
+_ADD_EVENTS = f"""
+WITH told AS (
+    SELECT * FROM json_to_recordset(%s::json) AS t({", ".join(f"{name} {kind}" for name, kind in _EVENT_TYPES.items())})
+), added AS (
+    INSERT INTO website_analytics ({_EVENT_COLUMNS}) SELECT {_EVENT_COLUMNS} FROM told ON CONFLICT DO NOTHING
+), newest AS (
+    SELECT company_id, MAX(at) AS at FROM told GROUP BY company_id
+), heard AS (
+    UPDATE tracker_sites s SET last_event_at = n.at FROM newest n
+    WHERE s.company_id = n.company_id AND (s.last_event_at IS NULL OR s.last_event_at < n.at - INTERVAL '1 second')
+)
+INSERT INTO event_dirty_days (company_id, day, made_at)
+SELECT company_id, (at AT TIME ZONE 'UTC')::date - DATE '1970-01-01', MAX(at) FROM told GROUP BY 1, 2 ORDER BY 1, 2
+"""  # noqa: S608 -- our own words
 
 
 def insert_events(session: Session, rows: Sequence[Row]) -> None:
@@ -52,12 +70,17 @@ def insert_events(session: Session, rows: Sequence[Row]) -> None:
     """
     if not rows:
         return
-    spell = _spelling(session)
-    run_many(session, _ADD_EVENT, [tuple(map(spell, _EVENT_VALUES(row))) for row in rows])
+    if not is_sqlite(session):
+        session.connection().exec_driver_sql(_ADD_EVENTS, (msgspec.json.encode(rows).decode(),))
+        return
+    for part in batched(rows, MOST_ROWS):
+        values = [_spell_for_sqlite(value) for row in part for value in _EVENT_VALUES(row)]
+        statement = f"{values_for(_ADD_EVENT, _EVENT_ROW, len(part))} ON CONFLICT DO NOTHING"
+        session.connection().exec_driver_sql(statement, tuple(values))
     last: dict[uuid.UUID, datetime] = {}
     for row in rows:
         last[row["company_id"]] = max(row["at"], last.get(row["company_id"], row["at"]))
-    heard = [(spell(at), spell(company_id), spell(at - _SOON)) for company_id, at in last.items()]
+    heard = [(_spell_for_sqlite(at), company.hex, _spell_for_sqlite(at - _SOON)) for company, at in last.items()]
     run_many(session, _HEARD, heard)
     enter_event_days(session, ((row["company_id"], row["at"]) for row in rows))
 
