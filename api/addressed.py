@@ -1,6 +1,6 @@
 """Who may address this server: hosts and origins that are ours, and what a request says about itself."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
@@ -65,7 +65,10 @@ def _place(url: str) -> tuple[str, str, int] | None:
 
 def header(scope: Scope, name: bytes) -> str:
     """The first value of a header, "" when absent. Names are lower case."""
-    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
+    for key, value in scope["headers"]:  # asked of every request, many times: a generator would cost twice as much
+        if key == name:
+            return str(value, "latin-1")
+    return ""
 
 
 def headers(scope: Scope, name: bytes) -> list[str]:
@@ -84,7 +87,6 @@ def cookie(scope: Scope, name: str) -> str:
     return found[0] if len(found) == 1 else ""
 
 
-def without(scope: Scope, names: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
+def without(scope: Scope, names: Collection[bytes]) -> list[tuple[bytes, bytes]]:
     """The headers, those called `names` left out."""
-    unwanted = set(names)
-    return [(key, value) for key, value in scope["headers"] if key not in unwanted]
+    return [pair for pair in scope["headers"] if pair[0] not in names]

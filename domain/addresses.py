@@ -61,6 +61,11 @@ def client_address(peer: str, forwarded: list[str], trusted: tuple[str, ...]) ->
 
 
 def _is_within(address: str, networks: tuple[str, ...]) -> bool:
+    return bool(networks) and _is_in(address, networks)
+
+
+@lru_cache(maxsize=1024)
+def _is_in(address: str, networks: tuple[str, ...]) -> bool:
     try:
         parsed = ip_address(address)
     except ValueError:
