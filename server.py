@@ -189,7 +189,7 @@ class Starting:
         if scope["type"] != "lifespan":
             await self.app(scope, receive, send)
             return
-        server_config = _put_uvicorn_right(receive)
+        server_config = _put_uvicorn_right(receive, self.app)
 
         async def tell(message: Message) -> None:
             error = sys.exception()
@@ -210,6 +210,19 @@ class Starting:
             return
 
 
+class Front:
+    """Lets what goes to programs' applications past Streamlit's stack, which costs as much as they do themselves."""
+
+    def __init__(self, gate: Gate, app: Any) -> None:
+        self.gate = gate
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The gate for what it serves directly, the app for everything else."""
+        is_direct = scope["type"] == "http" and self.gate.direct(scope["path"]) is not None
+        await (self.gate if is_direct else self.app)(scope, receive, send)
+
+
 def _require_port(server_config: Config) -> None:
     """Under uvicorn's own command the port is taken only after the start: too late not to have made a database.
 
@@ -222,8 +235,9 @@ def _require_port(server_config: Config) -> None:
         require_free_port(server_config.port, host=server_config.host, variable="--port")
 
 
-def _put_uvicorn_right(receive: Receive) -> Config | None:
-    """No Server header, no belief in X-Forwarded-For from loopback (TRUSTED_PROXIES says whom to believe), no delay.
+def _put_uvicorn_right(receive: Receive, gate: ASGIApp) -> Config | None:
+    """No Server header, no belief in X-Forwarded-For from loopback (TRUSTED_PROXIES says whom to believe), no delay,
+    and programs' requests straight to the gate.
 
     All is done below the app; uvicorn's configuration can be reached from an app only through this receive.
     """
@@ -235,6 +249,8 @@ def _put_uvicorn_right(receive: Receive) -> Config | None:
     server_config.encoded_headers = [pair for pair in server_config.encoded_headers if pair[0] != b"server"]
     if isinstance(server_config.loaded_app, ProxyHeadersMiddleware):
         server_config.loaded_app = server_config.loaded_app.app
+    if isinstance(gate, Gate):
+        server_config.loaded_app = Front(gate, server_config.loaded_app)
     server_config.http_protocol_class = _without_delay(server_config.http_protocol_class)
     return server_config
 

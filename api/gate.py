@@ -4,6 +4,7 @@ import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,7 +18,7 @@ from settings import Settings
 
 _LOG = structlog.get_logger(__name__)
 #: Headers only we may set, or that proxies set and we have read.
-_STRIPPED = (SESSION_HEADER, b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"forwarded")
+_STRIPPED = frozenset({SESSION_HEADER, b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"forwarded"})
 _NEVER = frozenset({"TRACE", "CONNECT", "TRACK"})
 _NOT_OURS = "This server does not answer to that name. Set PUBLIC_URL to the address visitors use."
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -41,7 +42,7 @@ _STREAMLIT = ("/_stcore/", "/static/", "/media/", "/component/")
 _NOTHING = (b"content-length", b"0")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class House:
     """What the gate knows about the app: its settings, its pages' paths, its page's files, and the headers to send."""
 
@@ -53,10 +54,15 @@ class House:
     #: costs them more than they do themselves.
     direct: Mapping[str, ASGIApp] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def names(self) -> Names:
         """The names this server answers to."""
         return Names(self.settings.public_url)
+
+    @cached_property
+    def trusted(self) -> tuple[str, ...]:
+        """Addresses and networks of proxies that are believed about their visitors."""
+        return tuple(part for part in self.settings.trusted_proxies.replace(",", " ").split() if part)
 
 
 class Gate:
@@ -71,7 +77,7 @@ class Gate:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        if scope["type"] == "http" and (direct := self._direct(scope["path"])):
+        if scope["type"] == "http" and (direct := self.direct(scope["path"])):
             await self._serve_directly(direct, scope, receive, send)
             return
         told = cookie(scope, visit_cookie_name(self.house.settings))
@@ -100,7 +106,7 @@ class Gate:
             words = f"Something went wrong on our side. The log has more under {answer.request_id}."
             await answer.refuse(500, words)
 
-    def _direct(self, path: str) -> ASGIApp | None:
+    def direct(self, path: str) -> ASGIApp | None:
         """The application that wants nothing in between; None for what goes through Streamlit's stack."""
         for mount, app in self.house.direct.items():
             if path.startswith(mount) and (len(path) == len(mount) or path[len(mount)] == "/"):
@@ -123,8 +129,7 @@ class Gate:
     def _readdressed(self, scope: Scope) -> Scope:
         """The scope with the visitor's address, and without headers nobody outside may set."""
         peer = scope["client"][0] if scope.get("client") else ""
-        trusted = tuple(part for part in self.house.settings.trusted_proxies.replace(",", " ").split() if part)
-        address = client_address(peer, headers(scope, b"x-forwarded-for"), trusted)
+        address = client_address(peer, headers(scope, b"x-forwarded-for"), self.house.trusted)
         port = scope["client"][1] if scope.get("client") else 0
         return {**scope, "client": (address, port), "headers": without(scope, _STRIPPED)}
 
