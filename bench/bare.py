@@ -30,7 +30,9 @@ def serving() -> Iterator[tuple[int, int]]:
     """(port, process id) of the bare route in a process of its own."""
     port = free_port()
     arguments = ["bench.bare:app", "--port", str(port), "--host", "127.0.0.1", "--log-level", "warning"]
-    process = subprocess.Popen([sys.executable, "-m", "uvicorn", *arguments, "--no-access-log"], cwd=ROOT)
+    # As the product has it served.
+    alike = ["--no-access-log", "--no-proxy-headers", "--no-server-header"]
+    process = subprocess.Popen([sys.executable, "-m", "uvicorn", *arguments, *alike], cwd=ROOT)
     try:
         _wait(port)
         yield port, process.pid
