@@ -7,6 +7,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from api.analytics import ANALYTICS
+from api.annotations import ANNOTATIONS
 from api.configs import CONFIGS
 from api.docs import docs_routes
 from api.endpoints import Endpoint
@@ -22,6 +23,7 @@ from api.tokens import TOKENS
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *ANALYTICS,
+    *ANNOTATIONS,
     *QUERIES,
     *RECORDS,
     *REWARDS,

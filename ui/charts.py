@@ -1,6 +1,10 @@
 """Charts from reports' dataclasses: one template for light and dark, gaps as gaps, words for those who cannot see."""
 
+import html
+import textwrap
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import plotly.graph_objects as go
@@ -21,6 +25,12 @@ _LAYOUT = {
     "modebar": {"bgcolor": "rgba(0,0,0,0)"},
 }
 _CONFIG = {"displayModeBar": False, "displaylogo": False, "responsive": True, "scrollZoom": False}
+#: Notes have a grey that stands out on both themes, and belongs to no platform.
+_MARK = "#7d8590"
+#: Letters of a line in a hover box.
+_WIDEST = 60
+#: Marks told to those who do not see them; the list beside the chart has all.
+_MOST_SAID = 10
 _TICKS: dict[Grain, str] = {"day": "%-d %b", "week": "%-d %b", "month": "%b %Y"}
 
 
@@ -55,10 +65,19 @@ def doughnut(rows: Sequence[SourceRow]) -> go.Figure:
     return figure
 
 
-def trends(lines: Sequence[Trend], grain: Grain) -> go.Figure:
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What happened in the bucket that begins on a day, in lines of foreign text."""
+
+    start: date
+    lines: tuple[str, ...]
+
+
+def trends(lines: Sequence[Trend], grain: Grain, marks: Sequence[Mark] = ()) -> go.Figure:
     """A line per platform. A gap breaks the line; the last, unfinished period is dotted and marked "so far".
 
-    A bucket that was read in part, or that the period cuts, has a hollow mark: its value is not a whole one.
+    A bucket that was read in part, or that the period cuts, has a hollow mark: its value is not a whole one. `marks`
+    stand above the lines, and tell their words with the numbers of their bucket.
     """
     figure = go.Figure()
     for line in lines:
@@ -66,6 +85,8 @@ def trends(lines: Sequence[Trend], grain: Grain) -> go.Figure:
         figure.add_trace(_line(line, _apart(finished, grain), grain, is_named=True))
         if so_far:
             figure.add_trace(_line(line, so_far, grain, is_named=False))
+    if lines and marks:
+        _add_marks(figure, lines[0].points, marks)
     figure.update_layout(
         _LAYOUT
         | {
@@ -77,6 +98,42 @@ def trends(lines: Sequence[Trend], grain: Grain) -> go.Figure:
         }
     )
     return figure
+
+
+def _add_marks(figure: go.Figure, points: Sequence[Point], marks: Sequence[Mark]) -> None:
+    """Marks on an axis of their own. Each bucket has a point, so that the pointer finds none of a neighbour's words."""
+    told = {mark.start: "<br>".join(_escaped(line) for line in mark.lines) for mark in marks}
+    starts = [point.start for point in points]
+    figure.add_trace(
+        go.Scatter(
+            x=starts,
+            y=[1] * len(starts),
+            yaxis="y2",
+            name="Notes",
+            mode="markers",
+            showlegend=False,
+            cliponaxis=False,
+            marker={
+                "symbol": "diamond",
+                "size": [9 if start in told else 0 for start in starts],
+                "color": _MARK,
+                "line": {"width": 0},
+            },
+            customdata=[[told.get(start, "")] for start in starts],
+            hoverinfo=["all" if start in told else "skip" for start in starts],
+            hovertemplate=["%{customdata[0]}<extra></extra>" if start in told else "" for start in starts],
+        )
+    )
+    for start in told:
+        figure.add_vline(x=start, line={"color": _MARK, "width": 1, "dash": "dot"}, opacity=0.5, layer="below")
+    figure.update_layout(
+        yaxis2={"range": [0, 1], "overlaying": "y", "visible": False, "fixedrange": True, "showgrid": False}
+    )
+
+
+def _escaped(text: str) -> str:
+    """Foreign text for a hover box, which knows some HTML; long lines are broken by their words."""
+    return "<br>".join(html.escape(part) for part in textwrap.wrap(text, _WIDEST) or [""])
 
 
 def _parts(points: Sequence[Point]) -> tuple[list[Point], list[Point]]:
@@ -220,15 +277,17 @@ def doughnut_words(rows: Iterable[SourceRow]) -> str:
     return "Applications by source: " + "; ".join(parts)
 
 
-def trends_words(lines: Iterable[Trend], period: Period, grain: Grain) -> str:
-    """The trend lines for those who do not see them."""
+def trends_words(lines: Iterable[Trend], period: Period, grain: Grain, marks: Sequence[Mark] = ()) -> str:
+    """The trend lines for those who do not see them, and the first of what happened."""
     parts = []
     for line in lines:
         known = [point.value for point in line.points if point.value is not None]
         gaps = len(line.points) - len(known)
         words = f"{line.label}: {figures.count(sum(known))} in all" if known else f"{line.label}: nothing read"
         parts.append(words + (f", {gaps} gaps" if gaps else ""))
-    return f"Applications by {grain}, {figures.bucket(period)}. " + "; ".join(parts)
+    happened = [f"{figures.day(mark.start)}: {', '.join(mark.lines)}" for mark in marks[:_MOST_SAID]]
+    noted = f". Notes: {'; '.join(happened)}" if happened else ""
+    return f"Applications by {grain}, {figures.bucket(period)}. " + "; ".join(parts) + noted
 
 
 def funnel_words(steps: Iterable[FunnelStep]) -> str:

@@ -16,6 +16,7 @@ from ui import (
     export,
     figures,
     filters,
+    notes,
     palette,
     rows,
     shell,
@@ -70,13 +71,13 @@ def _panel(view: View, *, live: bool, watching: bool) -> None:
     source_box, trend_box = (st.container(border=True) for _ in range(2))
     left, right = st.columns([3, 2], gap="small")
     with trend_box:
-        grain = _trend_head(view)
+        grain, is_marked = _trend_head(view)
     board = data.dashboard(view.company, view.period, view.filters, grain, view.now, view.states)
     # Charts take the browser longest: they go out first, and the rest reaches their places while they are drawn.
     with source_box:
         head, sources = _sources_chart(view, board)
     with trend_box:
-        _trend_body(view, board, grain)
+        _trend_body(view, board, grain, is_marked=is_marked)
     with left, st.container(border=True, height="stretch"):
         _funnel(board)
     with top:
@@ -222,24 +223,33 @@ def _source_row(view: View, row: SourceRow) -> None:
             )
 
 
-def _trend_head(view: View) -> Grain:
+def _trend_head(view: View) -> tuple[Grain, bool]:
+    """Grain of the lines, and whether they are marked with what happened."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader("Application trends", anchor=False, width="content")
-        return filters.grain(view.period)
+        with st.container(horizontal=True, vertical_alignment="center", width="content"):
+            is_marked = filters.notes()
+            return filters.grain(view.period), is_marked
 
 
-def _trend_body(view: View, board: Dashboard, grain: Grain) -> None:
+def _trend_body(view: View, board: Dashboard, grain: Grain, *, is_marked: bool) -> None:
     known = [line for line in board.trends if any(point.value is not None for point in line.points)]
     if not known:
         _nothing_read(view, "applications")
         return
+    found = notes.load(view, board.period)
+    marks = notes.marks(found, known[0].points) if is_marked else []
     charts.draw(
-        charts.trends(known, grain), key="trends_chart", alt=charts.trends_words(board.trends, board.period, grain)
+        charts.trends(known, grain, marks),
+        key="trends_chart",
+        alt=charts.trends_words(board.trends, board.period, grain, marks),
     )
     st.caption(
         "A gap means that nothing was read for those days. A hollow mark is a part of a week or month, or one that was"
         " read in part. The dotted end is the period so far."
+        + (" A diamond marks what happened then: point at it to read." if marks else "")
     )
+    notes.draw(view, found, board.period)
 
 
 def _nothing_read(view: View, what: str) -> None:

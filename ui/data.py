@@ -1,6 +1,6 @@
 """What screens load: reports, remembered by the version of the company's data."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 
@@ -69,10 +69,17 @@ def explanation(company: CompanyScope, period: Period, metric: str) -> Explanati
         return explain(opened, company, period, metric)
 
 
-def postings(company: CompanyScope, period: Period, filters: Filters, status: str, search: str) -> list[PostingRow]:
+def postings(
+    company: CompanyScope,
+    period: Period,
+    filters: Filters,
+    status: str,
+    search: str,
+    narrowed: Mapping[str, Sequence[str]] | None = None,
+) -> list[PostingRow]:
     """Postings with their numbers. Never remembered: editing a posting does not change the data's version."""
     with session() as opened:
-        return list_postings(opened, company, period, filters, status=status, search=search)
+        return list_postings(opened, company, period, filters, status=status, search=search, narrowed=narrowed)
 
 
 @st.cache_data(ttl=_LIFE, max_entries=128, show_spinner=False)

@@ -12,6 +12,7 @@ from ui import words
 from ui.palette import label
 
 PERIOD, START, END, PLATFORM, GRAIN, LIVE = "period", "from", "to", "platform", "grain", "live"
+NOTES = "notes"
 CUSTOM = "Custom"
 DEFAULT = "30 days"
 #: Screen words, which also stand in the address, and the period each of them names.
@@ -100,6 +101,17 @@ def grain(period: Period) -> Grain:
 def live() -> bool:
     """Draw the Live switch."""
     return st.toggle("Live", key=LIVE, bind="query-params", help="Refreshes the numbers every 3 seconds.")
+
+
+def notes() -> bool:
+    """Draw the switch of the marks on the trend."""
+    return st.toggle(
+        "Marks",
+        value=True,
+        key=NOTES,
+        bind="query-params",
+        help="Marks where postings were opened, closed, reopened, archived or retitled, and notes by hand.",
+    )
 
 
 def _strangers(key: str, known: Sequence[str], instead: str) -> list[str]:

@@ -1,21 +1,43 @@
 """Postings with their numbers, one posting in full, and what waits to be linked."""
 
+from uuid import UUID
+
 import streamlit as st
 
 from domain.metrics import BY_NAME
 from domain.money import Money
 from domain.platforms import BY_KEY
-from store.reports.postings import MOST_ROWS, PostingRow, list_waiting
-from ui import data, export, figures, palette, posting_forms, posting_links, posting_publishing, shell, tables, words
+from domain.postings import LABELS, NARROWING
+from store.reports.postings import MOST_ROWS, PostingRow, find_posting, list_known, list_waiting
+from ui import (
+    data,
+    export,
+    figures,
+    palette,
+    posting_details,
+    posting_forms,
+    posting_links,
+    posting_publishing,
+    shell,
+    tables,
+    words,
+)
 from ui.shell import View
 from ui.tables import Cell, Column, Table
 
 _STATUSES = {"Open": "open", "Closed": "closed", "Archived": "archived", "All": ""}
+_BADGES: dict[str, tuple[str, words.Color]] = {
+    "open": (":material/lock_open:", "green"),
+    "closed": (":material/lock:", "gray"),
+    "archived": (":material/archive:", "gray"),
+}
+_UNKNOWN = "No requisition, department or location given."
 _METRICS = ("impressions", "views", "clicks", "apply_starts", "applications", "interviews", "hires")
 
 
 def draw(view: View) -> None:
-    """The list; for admins also making, editing and linking."""
+    """The posting that the address names, and the list; for admins also making, editing and linking."""
+    _asked_for(view)
     if not view.viewer.is_admin:
         _list(view)
         return
@@ -55,10 +77,11 @@ def _list(view: View) -> None:
             icon=":material/search:",
             width=320,
         )
+        narrowed = _narrowing(view)
     wanted = _STATUSES[status or "Open"]
-    rows = data.postings(view.company, view.period, view.filters, wanted, search or "")
+    rows = data.postings(view.company, view.period, view.filters, wanted, search or "", narrowed)
     if not rows:
-        anything = data.postings(view.company, view.period, view.filters, "", "") if search or wanted else []
+        anything = data.postings(view.company, view.period, view.filters, "", "")
         _nothing(view, is_narrowed=bool(anything))
         return
     table = postings_table(rows)
@@ -71,6 +94,41 @@ def _list(view: View) -> None:
         )
     if chosen is not None:
         _one(view, rows[chosen])
+
+
+def _narrowing(view: View) -> dict[str, list[str]]:
+    """Departments, locations, recruiters and hiring managers to keep; the address holds them."""
+    with data.session() as session:
+        known = list_known(session, view.company)
+    # Values of the address that nobody has any more narrow to nothing rather than to everything.
+    asked = {name: [value for value in st.query_params.get_all(name) if value] for name in NARROWING}
+    chosen = {name: list(st.session_state.get(name) or asked[name]) for name in NARROWING}
+    number = sum(map(len, chosen.values()))
+    with st.popover(f"Narrow ({number})" if number else "Narrow", icon=":material/filter_list:", width="content"):
+        for name in NARROWING:
+            options = sorted({*known[name], *chosen[name]})
+            chosen[name] = st.multiselect(
+                LABELS[name], options, key=name, bind="query-params", placeholder="All", width=320
+            )
+    return chosen
+
+
+def _asked_for(view: View) -> None:
+    """The posting that the address names: what other screens and messages lead to."""
+    told = st.query_params.get("posting", "")
+    if not told:
+        return
+    try:
+        posting_id = UUID(told)
+    except ValueError:
+        row = None
+    else:
+        with data.session() as session:
+            row = find_posting(session, view.company, view.period, view.filters, posting_id)
+    if row is None:
+        st.warning("The posting in the address is not one of yours.", icon=":material/info:")
+        return
+    _one(view, row)
 
 
 def _nothing(view: View, *, is_narrowed: bool) -> None:
@@ -99,6 +157,8 @@ def postings_table(rows: list[PostingRow]) -> Table:
         *(Column(f"Spend ({currency})", "amount", BY_NAME["spend"].meaning) for currency in currencies),
         Column("Department"),
         Column("Location"),
+        Column("Recruiter"),
+        Column("Hiring manager"),
         Column("Opened", "day"),
         Column("Closed", "day"),
     )
@@ -115,28 +175,45 @@ def _row(row: PostingRow, told: list[str], currencies: list[str]) -> tuple[Cell,
         *spend,
         row.department or None,
         row.location or None,
+        row.recruiter or None,
+        row.hiring_manager or None,
         row.opened_on,
         row.closed_on,
     )
 
 
 def _one(view: View, row: PostingRow) -> None:
-    """One posting: who and where, its numbers by platform, and for admins Edit and Close."""
+    """One posting: who and where, its numbers by platform, where it is published, its names and its history."""
     with st.container(border=True, key="posting"):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.subheader(words.plain(row.title) or "Untitled", anchor=False, width="content")
+            with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
+                st.subheader(words.plain(row.title) or "Untitled", anchor=False, width="content")
+                icon, color = _BADGES[row.status]
+                st.badge(row.status.capitalize(), icon=icon, color=color)
             if view.viewer.is_admin:
                 with st.container(horizontal=True, width="content", gap="small"):
                     posting_forms.buttons(view, row)
-        parts = [row.requisition_ref, row.department, row.location, row.recruiter, row.hiring_manager]
-        known = " · ".join(part for part in parts if part)
-        st.text(known or "No requisition, department or location given.")
-        st.text(f"Hires wanted: {row.target_hires}, hired in the period: {figures.count(row.values.get('hires'))}")
+        st.text(" · ".join(part for part in (row.requisition_ref, row.department, row.location) if part) or _UNKNOWN)
+        st.text(" · ".join(_facts(row)))
+        posting_details.links(view, row)
         if row.by_platform:
             tables.show(platforms_table(row), key="posting_platforms", alt="The posting's numbers by platform")
         else:
             st.info("No platform told numbers for this posting in the period.", icon=":material/info:")
         posting_publishing.draw(view, row)
+        posting_details.draw(view, row)
+
+
+def _facts(row: PostingRow) -> list[str]:
+    """Who is in charge, from when to when, and how many are wanted."""
+    people = (("Recruiter", row.recruiter), ("hiring manager", row.hiring_manager))
+    told = [f"{role} {name}" for role, name in people if name]
+    if row.opened_on:
+        told.append(f"opened {figures.day(row.opened_on)}")
+    if row.closed_on:
+        told.append(f"{'closes after' if row.status == 'open' else 'closed'} {figures.day(row.closed_on)}")
+    hired = figures.count(row.values.get("hires"))
+    return [*told, f"hires wanted: {row.target_hires}, hired in the period: {hired}"]
 
 
 def platforms_table(row: PostingRow) -> Table:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from sqlmodel import col, select
 
+from actions.annotations import add_note
 from actions.postings import save_posting
 from store.engine import open_engine
 from store.keyring import Keyring
@@ -18,7 +19,7 @@ from store.tables import DataVersion, IdempotentRequest, PlatformSyncJob
 from tests.api.inside import key_of, serving, speaking, viewer_of
 from tests.api.seeded import seed_numbers, seed_records
 from tests.conftest import copy_of, unlocked
-from tests.people import ADMIN, seed_people
+from tests.people import ADMIN, OUTSIDER, seed_people
 
 NOW = datetime.now(UTC)
 INJECTION = "'; DROP TABLE companies;--"
@@ -287,3 +288,20 @@ def _finish_syncs(store: Store) -> None:
         for job in session.exec(select(PlatformSyncJob).where(col(PlatformSyncJob.state) == "pending")):
             job.state = "completed"
             session.add(job)
+
+
+def test_what_happened_is_told_by_day_to_the_company_alone(client, store) -> None:
+    admin = viewer_of(store, ADMIN)
+    day = NOW.date() - timedelta(days=2)
+    made = save_posting(store, admin, {"title": "Told of", "opened_on": day, "recruiter": "Ida"}, now=NOW)
+    add_note(store, admin, day, "Job fair", now=NOW)
+    params = {"from": day.isoformat(), "to": (day + timedelta(days=1)).isoformat()}
+    found = client.get("/api/analytics/annotations", params=params).json()["annotations"]
+    assert {(one["day"], one["kind"], one["words"], one["by"]) for one in found} >= {
+        (day.isoformat(), "hand", "Job fair", "Ada"),
+        (day.isoformat(), "opened", "Opened: Told of", ""),
+    }
+    listed = client.get("/api/postings", params={"recruiter": "Ida"}).json()["postings"]
+    assert [(one["id"], one["slug"], one["pathPattern"]) for one in listed] == [(str(made), "", "")]
+    with speaking(str(client.base_url), key_of(store, email=OUTSIDER)) as other:
+        assert other.get("/api/analytics/annotations", params=params).json()["annotations"] == []

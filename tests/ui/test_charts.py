@@ -5,8 +5,9 @@ from datetime import date, timedelta
 import pytest
 
 from domain.platforms import PLATFORMS
+from store.reports.annotations import Note
 from store.reports.shapes import FunnelStep, Point, SourceRow, Trend
-from ui import charts
+from ui import charts, notes
 from ui.palette import LOOKS
 
 FIRST = date(2026, 3, 2)
@@ -69,6 +70,42 @@ def test_a_bucket_that_is_not_whole_has_a_hollow_mark():
     assert list(drawn.y) == [2, None, 9, 30], "a part is not joined to whole weeks"
     assert [drawn.marker.symbol[at] for at in (0, 2, 3)] == ["square-open", "square-open", "square"]
     assert [drawn.customdata[at][0] for at in (0, 2, 3)] == [" (cut by the period)", " (read in part)", ""]
+
+
+def test_a_mark_tells_its_words_as_text_in_its_own_bucket_alone():
+    happened = [charts.Mark(FIRST + timedelta(days=1), ("Opened: <a href='x'>Nurse</a> %{y}", "Job fair"))]
+    figure = charts.trends([Trend("indeed", "Indeed", points(3, 5, 1))], "day", happened)
+    marks = figure.data[-1]
+    assert list(marks.marker.size) == [0, 9, 0]
+    assert list(marks.hoverinfo) == ["skip", "all", "skip"]
+    assert marks.customdata[1][0] == "Opened: &lt;a href=&#x27;x&#x27;&gt;Nurse&lt;/a&gt; %{y}<br>Job fair"
+    assert "Nurse" not in marks.hovertemplate[1], "foreign text would be read as a template"
+    assert [shape.x0 for shape in figure.layout.shapes] == [FIRST + timedelta(days=1)]
+
+
+def test_a_trend_without_marks_has_no_second_axis():
+    figure = charts.trends([Trend("indeed", "Indeed", points(3, 5))], "day")
+    assert len(figure.data) == 1
+    assert not figure.layout.shapes
+
+
+def test_what_happened_is_marked_in_the_bucket_of_its_day():
+    weeks = tuple(Point(FIRST + timedelta(days=7 * at), FIRST + timedelta(days=7 * at + 7), 1) for at in range(3))
+    happened = [
+        Note(FIRST - timedelta(days=1), "hand", "before the chart"),
+        Note(FIRST + timedelta(days=6), "hand", "on the last day of the first week"),
+        Note(FIRST + timedelta(days=7), "opened", "Opened: Cook", None, "Cook"),
+        Note(FIRST + timedelta(days=21), "hand", "after it"),
+    ]
+    assert notes.marks(happened, weeks) == [
+        charts.Mark(FIRST, ("on the last day of the first week",)),
+        charts.Mark(FIRST + timedelta(days=7), ("Opened: Cook",)),
+    ]
+
+
+def test_a_mark_has_few_lines_however_much_happened():
+    many = [Note(FIRST, "hand", f"note {at}") for at in range(9)]
+    assert notes.lines(many) == [*(f"note {at}" for at in range(5)), "and 4 more"]
 
 
 def test_the_doughnut_leaves_out_what_was_not_read():
