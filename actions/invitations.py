@@ -97,6 +97,21 @@ def find_template(session: Session, company_id: uuid.UUID) -> Template:
     return Template(held.subject, held.body) if held else INVITATION
 
 
+def sample_letter(template: Template, company: str, referrer: str, base: str) -> Letter:
+    """A template as a message to nobody, for showing it; `base` is the address of this program."""
+    values = {
+        "candidate": "Sam Lindqvist",
+        "referrer": referrer,
+        "company": company,
+        "posting": "Staff nurse, night shift",
+        "location": "Utrecht",
+        "note": "I think you would like it here.\nCall me if you want to know more!",
+        "link": f"{base}/r/example",
+    }
+    ways = (f"{base}/r/{NOT_ME}/example", f"{base}/r/{STOP}/example")
+    return write(template, values, footer_of(referrer, company, ways))
+
+
 def link_of(settings: Settings, code: str) -> str:
     """The address of a referral's page."""
     return f"{settings.public_url.rstrip('/')}/r/{code}"

@@ -1,0 +1,166 @@
+"""The desk's invitations: what needs a person is said first, decisions are carried out, words are tried on."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import pytest
+from sqlmodel import select
+from streamlit.testing.v1 import AppTest
+
+from actions.running import use_store
+from actions.viewer import Viewer
+from domain.letters import INVITATION
+from settings import Settings, current
+from store.opening import Store
+from store.tables import AuditEntry, Company, Mail, MailTemplate
+from tests.jobs.invited import Programme, mail_settings
+
+PATIENCE = 60
+
+
+def _screen() -> None:
+    """The tab by itself; run by Streamlit from its source."""
+    from datetime import UTC, datetime
+
+    import streamlit as st
+
+    from actions.running import running_store
+    from domain.filters import Filters
+    from domain.periods import named_period
+    from store.reports.scope import find_company
+    from ui import filters, guard, referral_mail, toasts
+    from ui.filters import Chosen
+    from ui.shell import View
+
+    viewer, now = guard.require("admin"), datetime.now(UTC)
+    toasts.show()
+    with running_store().reading() as session:
+        company = find_company(session, viewer.company_id)
+    chosen = Chosen(filters.DEFAULT, named_period(filters.PERIODS[filters.DEFAULT], now.date()), Filters())
+    referral_mail.draw(View(viewer, company, now, [], chosen, st.container(), 1))
+
+
+@pytest.fixture
+def programme(store: Store, company: Company) -> Programme:
+    return Programme(store, company)
+
+
+@pytest.fixture
+def see(programme: Programme, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
+    """Call it with settings for the screen as the company's admin sees it."""
+    who = programme.referrer
+    viewer = Viewer(who.id, who.company_id, "admin", who.name, who.email)
+    monkeypatch.setattr("ui.guard.require", lambda _role=None: viewer)
+    use_store(programme.store)
+
+    def run(settings: Settings) -> AppTest:
+        for place in ("ui.referral_mail.current", "ui.own_address.current"):
+            monkeypatch.setattr(place, lambda: settings)
+        return AppTest.from_function(_screen, default_timeout=PATIENCE).run()
+
+    yield run
+    use_store(None)
+    current.cache_clear()
+
+
+def stand(programme: Programme, address: str, **values: object) -> Mail:
+    """An invitation as it stands after some trying."""
+    invited = programme.invite(mail_settings(9), programme.referral(address), asked_by="ada@harbour.example")
+    with programme.store.writing() as session:
+        row = session.get_one(Mail, invited.mail_id)
+        for name, value in values.items():
+            setattr(row, name, value)
+        session.add(row)
+    return row
+
+
+def said(app: AppTest) -> str:
+    assert not app.exception, app.exception
+    shown = [*app.markdown, *app.caption, *app.text, *app.info, *app.error, *app.code, *app.toast]
+    return "\n".join(str(each.value) for each in shown)
+
+
+def press(app: AppTest, key: str) -> AppTest:
+    return app.button(key=key).click().run()
+
+
+def test_what_may_have_arrived_is_asked_first_and_decided_by_a_press(
+    programme: Programme, see: Callable[..., AppTest]
+) -> None:
+    arrived = stand(programme, "a@mail.example", state="unknown", cause_code="timeout")
+    lost = stand(programme, "b@mail.example", state="unknown", cause_code="no_worker")
+    app = see(mail_settings(9))
+    assert "2 invitations may or may not have arrived" in said(app)
+    assert "a…@mail.example for Staff nurse" in said(app)
+    app = press(app, f"mail_arrived_{arrived.id}")
+    app = press(app, f"mail_again_{lost.id}")
+    assert "may or may not" not in said(app)
+    with programme.store.reading() as session:
+        assert session.get_one(Mail, arrived.id).state == "sent"
+        assert session.get_one(Mail, lost.id).state == "waiting"
+        assert [deed.action for deed in session.exec(select(AuditEntry))] == ["mail.arrived", "mail.again"]
+
+
+def test_the_log_shows_states_words_and_who_asked_but_no_whole_address(
+    programme: Programme, see: Callable[..., AppTest]
+) -> None:
+    stand(
+        programme,
+        "sam@mail.example",
+        state="refused",
+        cause_code="bounced",
+        detail="550 5.1.1 s…@mail.example",
+        attempts=1,
+    )
+    stand(programme, "tom@mail.example", state="sent", sent_at=datetime.now(UTC), attempts=2, detail="250 Taken")
+    app = see(mail_settings(9))
+    assert not app.exception
+    (table,) = app.dataframe
+    told = table.value.astype(str).to_string()
+    for shown in (
+        "Not sent",
+        "There is no such address",
+        "550 5.1.1",
+        "250 Taken",
+        "s…@mail.example",
+        "ada@harbour.example",
+    ):
+        assert shown in told
+    assert "sam@" not in told
+    app.selectbox(key="mail_state").select("Sent").run()
+    assert len(app.dataframe[0].value) == 1
+
+
+def test_without_a_mail_server_the_desk_says_that_nothing_is_sent(see: Callable[..., AppTest]) -> None:
+    app = see(mail_settings(9, smtp_url="", public_url=""))
+    assert "**Nothing is sent from here:** SMTP_URL and PUBLIC_URL are not set." in said(app)
+    assert "Nobody was invited yet" in said(app)
+    assert "Nothing is sent" not in said(see(mail_settings(9)))
+
+
+def test_words_are_tried_on_before_they_are_kept(programme: Programme, see: Callable[..., AppTest]) -> None:
+    app = see(mail_settings(9))
+    assert app.button(key="invitation_save").disabled, "nothing is changed yet"
+    app.text_area(key="invitation_body").set_value("Hi {candidate}, <b>come</b>!\n\n{salary}").run()
+    assert "There is no" in said(app)
+    assert app.button(key="invitation_save").disabled
+    app.text_area(key="invitation_body").set_value("Hi {candidate}, <b>come</b>!\n\n{link}").run()
+    assert "Hi Sam Lindqvist, <b>come</b>!" in app.code[0].value
+    (shown,) = app.get("html")
+    assert "&lt;b&gt;come&lt;/b&gt;" in shown.proto.body
+    assert "<b>" not in shown.proto.body
+    press(app, "invitation_save")
+    with programme.store.reading() as session:
+        assert session.exec(select(MailTemplate)).one().body == "Hi {candidate}, <b>come</b>!\n\n{link}"
+    press(app, "invitation_reset")
+    assert app.text_area(key="invitation_body").value == INVITATION.body
+    with programme.store.reading() as session:
+        assert session.exec(select(MailTemplate)).first() is None
+
+
+def test_answers_go_to_referrers_only_after_an_admin_said_so(programme: Programme, see: Callable[..., AppTest]) -> None:
+    app = see(mail_settings(9))
+    assert app.toggle(key="invitation_replies").value is False
+    app.toggle(key="invitation_replies").set_value(True).run()
+    with programme.store.reading() as session:
+        assert session.get_one(Company, programme.company.id).settings == {"invitations_reply_to_referrer": True}
