@@ -119,8 +119,8 @@ def settle_task() -> None:
 
 
 def schedule_task() -> None:
-    """In a worker process: take due slots, take back imports whose process died, close postings whose day is over, notice
-    silent senders, keep house."""
+    """In a worker process: take due slots, take back imports whose process died, close postings and settle rewards
+    whose day it is, notice silent senders, keep house."""
     supervise.in_child(_schedule)
 
 
