@@ -22,6 +22,8 @@ from store.tables import Application, ApplicationRef, JobPosting, Referral
 from store.tables.applicants import STAGES
 from store.vault import Vault, VaultError
 
+#: Applications of one address that are looked at.
+_MOST_OF_ONE = 1000
 #: Sealed name and e-mail of a row → shown ones.
 Opener = Callable[[uuid.UUID, str, str], tuple[str, str]]
 After = tuple[datetime, uuid.UUID]
@@ -109,8 +111,11 @@ def list_ids(session: Session, company: CompanyScope, wanted: Applicants, *, lim
 
 def count_applicants(session: Session, company: CompanyScope, wanted: Applicants, *, most: int) -> int:
     """How many applications there are, counted no further than `most` + 1."""
-    some = union_all(*(branch.limit(most + 1) for branch in _branches(session, company, wanted)))
-    few = select(literal(1)).select_from(some.subquery()).limit(most + 1)
+    branches = [
+        select(branch.with_only_columns(literal(1).label("one")).limit(most + 1).subquery())
+        for branch in _branches(session, company, wanted)
+    ]
+    few = select(union_all(*branches).subquery()).limit(most + 1)
     return int(session.execute(select(func.count()).select_from(few.subquery())).scalar_one())
 
 
@@ -125,8 +130,9 @@ def search_applicants(
     found: set[uuid.UUID] = set()
     whose = col(Application.company_id) == company.id
     if email_index:
+        # Ordered here: asked for the newest ones, SQLite reads all applications by their days.
         by_email = select(col(Application.id)).where(whose, col(Application.email_index) == email_index)
-        found |= set(session.execute(by_email.order_by(col(Application.applied_at).desc()).limit(limit)).scalars())
+        found |= set(session.execute(by_email.limit(_MOST_OF_ONE)).scalars())
     if ref:
         by_ref = select(col(Application.id)).where(whose, col(Application.external_ref) == ref)
         found |= set(session.execute(by_ref).scalars())
@@ -189,14 +195,14 @@ def _branches(session: Session, company: CompanyScope, wanted: Applicants) -> li
         # Whose posting it is was asked before: by its company too, the index of all applications would do as well.
         if not _is_ours(session, company, wanted.posting_id):
             return [base.where(false())]
-        return [_referred(base.where(table.c.posting_id == wanted.posting_id, *narrowing), company, wanted)]
+        return [_referred(base.where(table.c.posting_id == wanted.posting_id, *narrowing), wanted)]
     whose = base.where(table.c.company_id == company.id)
     if wanted.referred:
-        return [_referred(whose.where(*narrowing), company, wanted)]
+        return [_led_to(company, wanted)]
     if not narrowing:
-        return [_referred(whose, company, wanted)]
+        return [_referred(whose, wanted)]
     return [
-        _referred(whose.where(table.c.source_platform == platform, table.c.stage == stage), company, wanted)
+        _referred(whose.where(table.c.source_platform == platform, table.c.stage == stage), wanted)
         for platform in platforms or BY_KEY
         for stage in stages or STAGES
     ]
@@ -207,17 +213,36 @@ def _is_ours(session: Session, company: CompanyScope, posting_id: uuid.UUID) -> 
     return session.execute(ours).first() is not None
 
 
-def _referred(query: Select[Any], company: CompanyScope, wanted: Applicants) -> Select[Any]:
+def _referred(query: Select[Any], wanted: Applicants) -> Select[Any]:
     if wanted.referred is None:
         return query
     referrals = Referral.__table__  # type: ignore[attr-defined]
-    application_id = query.selected_columns.id
-    if wanted.referred and wanted.posting_id is None:
-        # There are fewer of these than applications: they are looked up, and not asked for at each application.
-        led_to = (referrals.c.company_id == company.id, referrals.c.application_id.is_not(None))
-        return query.where(application_id.in_(select(referrals.c.application_id).where(*led_to)))
-    led_here = select(referrals.c.id).where(referrals.c.application_id == application_id).exists()
-    return query.where(led_here if wanted.referred else ~led_here)
+    # By the application alone: named too, the company would be what SQLite looks referrals up by.
+    one = select(referrals.c.id).where(referrals.c.application_id == query.selected_columns.id).exists()
+    return query.where(one if wanted.referred else ~one)
+
+
+def _led_to(company: CompanyScope, wanted: Applicants) -> Select[Any]:
+    """Applications that referrals led to. There are fewer of these: they are looked up one by one by their ids.
+
+    Whatever else is asked must not tempt a database into walking through all applications, as an order by day does.
+    """
+    start, end = instants(wanted.period, company.time_zone)
+    table, referrals = Application.__table__, Referral.__table__  # type: ignore[attr-defined]
+    told = (referrals.c.company_id == company.id, referrals.c.application_id.is_not(None))
+    at = _unindexed(table.c.applied_at)
+    return select(table.c.id, at.label("applied_at")).where(
+        table.c.id.in_(select(referrals.c.application_id).where(*told)),
+        _unindexed(table.c.company_id) == company.id,
+        at >= start,
+        at < end,
+        *([_unindexed(table.c.source_platform).in_(wanted.filters.platforms)] if wanted.filters.platforms else []),
+        *([_unindexed(table.c.stage) == wanted.state] if wanted.state else []),
+    )
+
+
+def _unindexed(column: Any) -> Any:
+    return func.coalesce(column, column)
 
 
 def _beyond(at: Any, key: Any, after: After, *, is_rising: bool) -> tuple[Any, Any]:
