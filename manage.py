@@ -20,6 +20,7 @@ from sqlmodel import col, select
 import logs
 from actions import demo as seeds
 from actions import operations, syncs, users
+from actions.demo_live import LiveDemo
 from actions.demo_publishing import seed_publishing
 from actions.export import open_export
 from actions.ports import require_free_port
@@ -78,11 +79,14 @@ def demo(settings: Settings, _given: argparse.Namespace) -> int:
             people = seeds.seed_people(store, settings, told["company"], now=_now())
             postings = platforms.control("postings")
             seeds.seed_postings(store, people.admin, postings)
+            seeds.seed_link_rules(store, people.admin)
             app = subprocess.Popen(app_command(settings.port), cwd=ROOT, start_new_session=True)  # noqa: S603
             try:
                 seeds.seed_connections(store, settings, people.admin, told)
                 seeds.seed_applications(store, people.admin, told, platforms.control("ats.csv"))
                 seed_publishing(store, settings, people.admin, postings)
+                live = LiveDemo(store, settings, people.admin, platforms.control)
+                live.seed(told)
                 _await_app(settings, app)
                 _say(
                     f"\nDemo: http://localhost:{settings.port}\n  admin            {seeds.ADMIN_EMAIL}"
@@ -90,6 +94,7 @@ def demo(settings: Settings, _given: argparse.Namespace) -> int:
                     f"The sandbox listens on {platforms.url}. Ctrl-C stops both.\n"
                 )
                 _await_syncs(store, people.admin, app)
+                live.run(lambda: app.poll() is not None, _say)
                 return app.wait()
             finally:
                 _stop(app)

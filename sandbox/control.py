@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from sandbox import ats, company, hooks, monster, ziprecruiter
+from sandbox import ats, company, hooks, monster, visitors, ziprecruiter
 from sandbox.company import ATS_SOURCES, CAREERS_PATH, SOURCE_PLATFORMS
 from sandbox.deliveries import BadDeliveryError, Order, deliver
 from sandbox.faults import BadPlanError
@@ -77,6 +77,8 @@ def routes(world: World) -> list[Mount]:
         ("GET", "/hooks", control.show_hooks),
         ("POST", "/hooks", control.check_hooks),
         ("POST", "/happen", control.happen),
+        ("GET", "/visits", control.visits),
+        ("POST", "/visit", control.visit),
         ("POST", "/reset", control.reset),
     ]
     return [Mount("/_ctl", routes=[Route(path, _local(handler), methods=[method]) for method, path, handler in table])]
@@ -158,7 +160,8 @@ class Control:
         today = max(story.company_today(), story.property_today())
         first = _day(request.query_params.get("from"), story.season.first_day - timedelta(days=1))
         end = _day(request.query_params.get("to"), today + timedelta(days=1))
-        answer = await run_in_threadpool(truth, Question(story, first, end, connected))
+        question = Question(story, first, end, connected, self.world.heard_until)
+        answer = await run_in_threadpool(truth, question)
         return JSONResponse(answer)
 
     async def show_plan(self, _request: Request) -> Response:
@@ -261,6 +264,19 @@ class Control:
             raise BadOrderError(f"platform is one of {', '.join(hooks.PATIENCE)}")
         found = await run_in_threadpool(hooks.happen, self.world, platform, self.world.clock.now())
         return JSONResponse({"statuses": found})
+
+    async def visits(self, request: Request) -> Response:
+        """GET /visits?from=: what tracker and links would have heard since then (three weeks, without it) until now."""
+        return JSONResponse(await run_in_threadpool(visitors.told, self.world, request.query_params.get("from", "")))
+
+    async def visit(self, request: Request) -> Response:
+        """{"url": "http://127.0.0.1:8501", "site": key, "links": {"platform/campaign": slug}}: what has happened since
+        is sent to the tracker and the links there; how many got which status."""
+        try:
+            order = visitors.Order.of(await _order(request))
+        except BadDeliveryError as error:
+            raise BadOrderError(str(error)) from error
+        return JSONResponse({"statuses": await run_in_threadpool(visitors.visit, self.world, order)})
 
     async def reset(self, _request: Request) -> Response:
         """Back to a fresh start."""

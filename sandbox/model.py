@@ -108,6 +108,11 @@ class Company:
         age = (self.property_today() - day).days
         return [session for session in self._sessions.get(day, ()) if session.is_counted(age)]
 
+    def visits_on(self, day: date) -> list[Session]:
+        """Every visit of one of the property's days, whether or not the property has seen it."""
+        self.grow()
+        return list(self._sessions.get(day, ()))
+
     def ads_on(self, day: date) -> tuple[AdRow, ...]:
         """The rows of an Indeed day; nothing for days to come. Ask each row what it shows at the day's age."""
         self.grow()

@@ -16,9 +16,11 @@ from sandbox.model import Company
 from sandbox.social import CONNECTIONS as SOCIAL_CONNECTIONS
 from sandbox.social import count_social
 from sandbox.social import expected as expected_social
+from sandbox.tracked import CLICKS_COUNT_FOR, count_clicks, count_tracked, is_provisional
+from sandbox.tracked import SITE_METRICS as TRACKED_METRICS
 from sandbox.visits import Session
 
-CONNECTIONS = ("company_website", "indeed", "ats", *LINKEDIN_CONNECTIONS, *SOCIAL_CONNECTIONS)
+CONNECTIONS = ("company_website", "indeed", "ats", *LINKEDIN_CONNECTIONS, *SOCIAL_CONNECTIONS, "tracker", "links")
 #: What is asked about where nothing else is said.
 BY_DEFAULT = ("company_website", "indeed", "ats")
 INDEED_METRICS = ("impressions", "clicks", "apply_starts", "applications", "spend")
@@ -55,16 +57,22 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Question:
-    """The days asked for (half-open) and what is connected."""
+    """The days asked for (half-open), what is connected, and until when the tracker was told of visits."""
 
     company: Company
     first: date
     end: date
     connected: frozenset[str]
+    heard_until: datetime | None = None
 
     def covers(self, day: date) -> bool:
         """Whether a day is asked for."""
         return self.first <= day < self.end
+
+    def is_tracked(self, day: date) -> bool:
+        """Whether the tracker's word stands for a day of the career site."""
+        is_heard = "tracker" in self.connected and self.heard_until is not None
+        return is_heard and is_provisional(self.company, day)
 
     def reported_by_indeed(self, day: date) -> bool:
         """Whether Indeed reports its own clicks, starts and applications on that day."""
@@ -102,6 +110,12 @@ def truth(question: Question) -> dict[str, Any]:
             _count_application(question, application, ledger)
     count_linkedin(question.company, question.connected, (question.first, question.end), ledger.add)
     count_social(question.company, question.connected, (question.first, question.end), ledger.add)
+    if question.heard_until is not None:
+        until = question.heard_until
+        if "tracker" in question.connected:
+            count_tracked(question.company, until, question.covers, ledger.add, question.is_owned_elsewhere)
+        if "links" in question.connected:
+            count_clicks(question.company, until, question.covers, ledger.add)
     return _rendered(question, ledger)
 
 
@@ -117,13 +131,16 @@ def _count_session(question: Question, session: Session, ledger: Ledger) -> None
     if not pages:
         return
     day = session.property_day
-    ledger.add(("company_website", "sessions"), day, None, 1)
+    is_tracked = question.is_tracked(day)
+    ledger.add(("company_website", "sessions"), day, None, int(not is_tracked))
     ledger.add(("company_website", "engaged_sessions"), day, None, int(session.engaged))
     for page in pages:
-        ledger.add(("company_website", "views"), day, page.requisition, page.views)
+        ledger.add(("company_website", "views"), day, page.requisition, 0 if is_tracked else page.views)
         ledger.add(("company_website", "engagement_seconds"), day, None, page.seconds)
         ledger.sources["applications", session.source] += page.completes
         for metric, count in zip(OWNABLE, (page.clicks, page.starts, page.completes), strict=True):
+            if is_tracked and metric in TRACKED_METRICS:
+                continue
             if not question.is_owned_elsewhere(session.source, metric, day):
                 ledger.add(("company_website", metric), day, page.requisition, count)
 
@@ -173,6 +190,8 @@ def _expected(connected: frozenset[str]) -> list[tuple[str, str]]:
         names += [(platform, "applications") for platform in ATS_PLATFORMS]
         everyone = ("company_website", "indeed", *ATS_PLATFORMS)
         names += [(platform, metric) for platform in everyone for metric in STAGE_METRICS.values()]
+    if "links" in connected:
+        names += [(platform, "clicks") for platform in CLICKS_COUNT_FOR]
     return sorted({*names, *expected(connected), *expected_social(connected)})
 
 

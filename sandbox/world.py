@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 
 from sandbox.boards import Boards
@@ -37,6 +38,8 @@ class World:
     boards: Boards = field(default_factory=Boards)
     x_limits: XLimits = field(default_factory=XLimits)
     hooks: Hooks = field(default_factory=Hooks)
+    #: Until when the company's tracker and links were told of visits and clicks; None before the first.
+    heard_until: datetime | None = None
     #: Metrics of Facebook's that have been switched off.
     dead_metrics: set[str] = field(default_factory=set)
     #: Which of X's refresh tokens is good now, None until one was used.
@@ -70,5 +73,5 @@ class World:
         self.x_limits.reset()
         self.hooks.reset()
         self.dead_metrics.clear()
-        self.x_number = None
+        self.x_number = self.heard_until = None
         self.clock.offset = self.clock.offset * 0

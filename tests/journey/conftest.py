@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from actions.demo import seed_applications, seed_connections, seed_people, seed_postings
+from actions.demo_visits import seed_visits
 from actions.viewer import Viewer
 from connectors.registry import CONNECTORS
 from jobs.aggregate import aggregate_due
 from jobs.project import project_due
+from jobs.track import track_due
 from jobs.worker import run_once
 from sandbox.launch import Sandbox, running
 from settings import Settings, load
@@ -37,7 +39,11 @@ class Demo:
                 break
         for _ in range(most):
             now = datetime.now(UTC)
-            if not project_due(self.store, now) + aggregate_due(self.store, now, seconds=600):
+            if (
+                not project_due(self.store, now)
+                + track_due(self.store, now)
+                + aggregate_due(self.store, now, seconds=600)
+            ):
                 return
         pytest.fail("the aggregates never settled")
 
@@ -81,6 +87,7 @@ def demo(request, unhurried, sandbox, keyring, tmp_path_factory) -> Iterator[Dem
         seed_postings(store, people.admin, sandbox.control("postings"))
         seed_connections(store, settings, people.admin, told)
         seed_applications(store, people.admin, told, sandbox.control("ats.csv"))
+        seed_visits(store, people.admin, sandbox.control("visits"))
         made = Demo(store, settings, sandbox, people.admin)
         made.settle()
         yield made
