@@ -61,10 +61,11 @@ class ChangeDone:
     refused: dict[str, int] = field(default_factory=dict)
 
 
-def note_disclosure(store: Store, viewer: Viewer, what: str, *, now: datetime) -> None:
-    """Write into the audit log that `viewer` saw names and addresses in full."""
+def note_disclosure(store: Store, viewer: Viewer, what: str, seen: Sequence[uuid.UUID] = (), *, now: datetime) -> None:
+    """Write into the audit log that `viewer` saw names and addresses in full, and of which rows."""
+    done = replace(deed(viewer, "personal_data.read", what), facts={"seen": [str(one) for one in seen]} if seen else {})
     with store.writing(Urgency.EVENT) as session:
-        append_audit(session, deed(viewer, "personal_data.read", what), now=now)
+        append_audit(session, done, now=now)
 
 
 def reveal(
@@ -85,10 +86,7 @@ def reveal(
                 table.c.company_id == viewer.company_id, table.c.id.in_(list(ids))
             )
         ).all()
-    seen = [str(row.id) for row in rows]
-    with store.writing(Urgency.EVENT) as session:
-        done = deed(viewer, "personal_data.read", "applicants", applications=seen)
-        append_audit(session, done, now=now)
+    note_disclosure(store, viewer, "applicants", [row.id for row in rows], now=now)
     return {
         row.id: (_plain(store, row.id, "candidate_name", row[1]), _plain(store, row.id, "candidate_email", row[2]))
         for row in rows

@@ -8,6 +8,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from api.analytics import ANALYTICS
 from api.annotations import ANNOTATIONS
+from api.applicants import APPLICANTS
 from api.configs import CONFIGS
 from api.docs import docs_routes
 from api.endpoints import Endpoint
@@ -26,6 +27,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *ANNOTATIONS,
     *QUERIES,
     *RECORDS,
+    *APPLICANTS,
     *REWARDS,
     *INTAKE,
     *SYNCS,

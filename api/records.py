@@ -65,6 +65,8 @@ class ApplicationsQuestion(PeopleQuestion):
     """Only those that came by these platforms, repeated or with commas."""
     stage: Annotated[str, OneOf(*STAGES)] | None = None
     """Only those whose furthest stage this is."""
+    referred: bool | None = None
+    """Only those that a referral led to, or only the others."""
 
 
 class ReferralsQuestion(PeopleQuestion):
@@ -208,12 +210,13 @@ def applications(reading: Reading, question: ApplicationsQuestion) -> Applicatio
     rows = list_applicants(
         reading.session,
         reading.company,
-        Applicants(period, Filters(question.platform), question.stage or "", _id(question.posting)),
+        Applicants(period, Filters(question.platform), question.stage or "", _id(question.posting), question.referred),
         opener(reading.store.vault, "applications", personal=question.personal),
         after=pager.after,
         limit=pager.wanted,
     )
     page, following = pager.cut(rows, lambda row: (row.applied_at, row.id))
+    _note_look(reading, question, [row.id for row in page])
     return ApplicationsAnswer(
         period=period_answer(period, default_grain(period), reading.company),
         applications=[shown(row, ApplicationAnswer) for row in page],
@@ -234,6 +237,7 @@ def referrals(reading: Reading, question: ReferralsQuestion) -> ReferralsAnswer:
         limit=pager.wanted,
     )
     page, following = pager.cut(rows, lambda row: (row.sent_at, row.id))
+    _note_look(reading, question, [row.id for row in page])
     return ReferralsAnswer(
         period=period_answer(period, default_grain(period), reading.company),
         referrals=[shown(row, ReferralAnswer) for row in page],
@@ -242,12 +246,16 @@ def referrals(reading: Reading, question: ReferralsQuestion) -> ReferralsAnswer:
 
 
 def _permitted(reading: Reading, question: PeopleQuestion) -> Period:
-    """The period asked. Raises 403 where names are asked for in full without the right to; a look is written down."""
-    if question.personal:
-        if PERSONAL not in reading.caller.scopes:
-            raise HTTPException(403, f"Names and addresses in full need the scope {PERSONAL}.")
-        note_disclosure(reading.store, reading.viewer, type(question).__name__, now=reading.now)
+    """The period asked. Raises 403 where names are asked for in full without the right to."""
+    if question.personal and PERSONAL not in reading.caller.scopes:
+        raise HTTPException(403, f"Names and addresses in full need the scope {PERSONAL}.")
     return question.period(reading.today)
+
+
+def _note_look(reading: Reading, question: PeopleQuestion, seen: list[uuid.UUID]) -> None:
+    """Write down whose names and addresses are about to be told in full."""
+    if question.personal:
+        note_disclosure(reading.store, reading.viewer, type(question).__name__, seen, now=reading.now)
 
 
 def _posting(row: PostingRow) -> PostingAnswer:
