@@ -13,19 +13,23 @@ from actions.connections import test_and_save
 from actions.demo_forms import demo_forms
 from actions.imports import SourceFile, inspect_file, plan_import, run_import
 from actions.passwords import verify_password
-from actions.postings import save_posting
+from actions.postings import add_rule, save_posting
 from actions.syncs import sync_all
 from actions.users import add_company, add_user, change_password
 from actions.viewer import ADMIN, HIRING_MANAGER, Viewer
 from domain.platforms import SILENT_CONNECTORS
 from settings import Settings
 from store.opening import Store
+from store.reports.link_rules import list_link_rules
+from store.reports.scope import find_company
 from store.tables import Company, JobPosting, PlatformConfig, PlatformSyncJob, User
 
 ADMIN_EMAIL = "admin@demo.example"
 MANAGER_EMAIL = "manager@demo.example"
 _PEOPLE = ((ADMIN_EMAIL, "Dana Admin", ADMIN), (MANAGER_EMAIL, "Max Manager", HIRING_MANAGER))
 _BY = "demo"
+#: How posts begin that are about the company and no opening of it.
+_ABOUT_ITSELF = ("A day in our test hall",)
 #: In DATA_DIR: what both sign in with where DEMO_PASSWORD is not set.
 PASSWORD_FILE = "demo-password"  # noqa: S105 a file's name
 
@@ -97,6 +101,16 @@ def seed_postings(store: Store, admin: Viewer, told: Sequence[Mapping[str, Any]]
     for posting in new:
         save_posting(store, admin, _posting_values(posting), now=datetime.now(UTC))
     return len(new)
+
+
+def seed_link_rules(store: Store, admin: Viewer) -> None:
+    """What the company writes about itself is about no posting: a rule puts it aside, as an admin's would."""
+    with store.reading() as session:
+        company = find_company(session, admin.company_id)
+        known = {rule.pattern for rule in list_link_rules(session, company)} if company else set()
+    for pattern in _ABOUT_ITSELF:
+        if pattern not in known:
+            add_rule(store, admin, None, "title", "starts_with", pattern, now=datetime.now(UTC))
 
 
 def _posting_values(told: Mapping[str, Any]) -> dict[str, Any]:

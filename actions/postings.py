@@ -106,13 +106,13 @@ def ignore(store: Store, viewer: Viewer, external_no: int, *, is_ignored: bool, 
 
 
 def add_rule(
-    store: Store, viewer: Viewer, posting_id: uuid.UUID, field: str, match: str, pattern: str, *, now: datetime
+    store: Store, viewer: Viewer, posting_id: uuid.UUID | None, field: str, match: str, pattern: str, *, now: datetime
 ) -> None:
-    """Add a rule that links external postings to one of ours, and try it at once.
+    """Add a rule that links external postings to one of ours, or puts them aside, and try it at once.
 
     Raises NotAllowed, NotFound, and ValueError for a rule that would match everything or nothing.
     """
-    require_admin(store, viewer, "posting.rule", posting_id, now=now)
+    require_admin(store, viewer, "posting.rule", posting_id or "", now=now)
     if field not in RULE_FIELDS or match not in RULE_MATCHES:
         raise ValueError("A rule compares a known field in a known way.")
     if not pattern.strip() or len(pattern) > LONGEST_PATTERN:

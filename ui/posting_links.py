@@ -32,6 +32,9 @@ _DEEDS = {
 }
 #: Rows of a preview; the number above them counts all.
 MOST_PREVIEWED = 50
+#: Of what was put aside, those that are listed with their button.
+MOST_ASIDE = 50
+_NONE = "No posting: put it aside"
 _MATCHES = {"equals": "is", "starts_with": "starts with", "contains": "contains"}
 
 
@@ -155,7 +158,9 @@ def _put(view: View, row: WaitingPosting, *, is_ignored: bool) -> None:
 
 def _aside(view: View, rows: list[WaitingPosting]) -> None:
     with st.expander(f"Put aside ({len(rows)})", icon=":material/visibility_off:"):
-        for row in rows:
+        if len(rows) > MOST_ASIDE:
+            st.caption(f"The newest {MOST_ASIDE} are shown.")
+        for row in rows[:MOST_ASIDE]:
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.text(f"{palette.label(row.platform)}: {row.title or row.external_ref}", width="stretch")
                 if st.button("Put back", key=f"back_{row.number}"):
@@ -169,10 +174,7 @@ def rules(view: View) -> None:
     st.caption("The same requisition, the same path, and a title that only one posting has are linked without a rule.")
     for rule in held:
         _rule(view, rule)
-    targets = _targets(view)
-    if not targets:
-        shell.nothing_here("**A rule needs a posting.** Make a posting first.")
-        return
+    targets: dict[str, uuid.UUID | None] = {**_targets(view), _NONE: None}
     with st.form("new_rule", clear_on_submit=False):
         st.markdown("**New rule**")
         left, middle, right = st.columns(3)
@@ -196,17 +198,17 @@ def rules(view: View) -> None:
 
 
 def _preview(view: View, field: str, match: str, pattern: str) -> None:
-    """What the rule would link, before it is added."""
+    """What the rule would link or put aside, before it is added."""
     if not pattern.strip():
         st.warning("Write the text that the rule looks for.")
         return
     with data.session() as session:
         found = preview_rule(session, view.company, field, match, pattern)
     others = f" {words.counted(found.others, 'other')} it fits are linked or put aside already." if found.others else ""
-    st.info(f"The rule would link {words.counted(len(found.fits), 'waiting posting')}.{others}")
+    st.info(f"The rule fits {words.counted(len(found.fits), 'waiting posting')}.{others}")
     if found.fits:
         table = waiting_table(list(found.fits[:MOST_PREVIEWED]))
-        tables.show(table, key="rule_preview", alt="What the rule would link", zone=view.company.time_zone)
+        tables.show(table, key="rule_preview", alt="What the rule fits", zone=view.company.time_zone)
 
 
 def _history(view: View) -> None:
@@ -224,11 +226,10 @@ def _history(view: View) -> None:
 def _rule(view: View, rule: LinkRule) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
         said = f"{_FIELDS.get(rule.field, rule.field)} {_MATCHES.get(rule.match, rule.match)} “{rule.pattern}”"
-        st.text(f"{said} belongs to {rule.title}", width="stretch")
+        st.text(f"{said} belongs to {rule.title}" if rule.posting_id else f"{said} is put aside", width="stretch")
         if st.button("Delete", key=f"rule_{rule.id}", icon=":material/delete:") and tried(
             lambda: postings.delete_rule(running_store(), view.viewer, rule.id, now=datetime.now(UTC))
         ):
-            toasts.later(
-                f"The rule for {words.plain(rule.title)} is deleted. Its links stay.", icon=":material/delete:"
-            )
+            about = f"The rule for {words.plain(rule.title)}" if rule.posting_id else "The rule"
+            toasts.later(f"{about} is deleted. What it did stays.", icon=":material/delete:")
             st.rerun()

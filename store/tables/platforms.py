@@ -244,7 +244,7 @@ class ExternalPosting(SQLModel, table=True):
 
 
 class PostingLinkRule(SQLModel, table=True):
-    """An admin's rule: external postings whose `field` matches `pattern` belong to a posting."""
+    """An admin's rule: external postings whose `field` matches `pattern` belong to a posting, or to none: put aside."""
 
     __tablename__ = "posting_link_rules"
     __table_args__ = (
@@ -254,7 +254,7 @@ class PostingLinkRule(SQLModel, table=True):
 
     id: uuid.UUID = id_field()
     company_id: uuid.UUID = Field(foreign_key="companies.id")
-    posting_id: uuid.UUID = Field(foreign_key="job_postings.id")
+    posting_id: uuid.UUID | None = Field(default=None, foreign_key="job_postings.id")
     field: str = text("requisition_ref")
     match: str = text("equals")
     pattern: str = text()

@@ -66,14 +66,23 @@ class Linker:
                 self._live.enter_title(posting)
 
     def find(self, seen: Seen) -> uuid.UUID | None:
-        """The posting that `seen` is, None when nothing says so."""
-        for rule in self._rules:
-            if matches(rule.field, rule.match, rule.pattern, seen):
-                return rule.posting_id
+        """The posting that `seen` is, None when nothing says so, or a rule that it is none."""
+        rule = self.rule_for(seen)
+        if rule is not None:
+            return rule.posting_id
         for link in seen.links:
             if (tracked := self._tracked.get(slug_in(link))) is not None:
                 return tracked
         return self._live.find(seen) or self._archived.find(seen)
+
+    def rule_for(self, seen: Seen) -> PostingLinkRule | None:
+        """The first of the admin's rules that fits."""
+        return next((rule for rule in self._rules if matches(rule.field, rule.match, rule.pattern, seen)), None)
+
+    def is_aside(self, seen: Seen) -> bool:
+        """Whether a rule says that `seen` is no posting of ours."""
+        rule = self.rule_for(seen)
+        return rule is not None and rule.posting_id is None
 
 
 class _Names:

@@ -49,7 +49,7 @@ def forget_links(session: Session, posting_ids: Sequence[uuid.UUID], *, now: dat
 
 
 def link_new(session: Session, company_id: uuid.UUID, externals: Iterable[ExternalPosting], *, now: datetime) -> int:
-    """Link those that wait and were never decided by hand. Returns how many."""
+    """Link those that wait and were never decided by hand, or put them aside by rule. Returns how many were linked."""
     open_ones = [
         external
         for external in externals
@@ -57,12 +57,7 @@ def link_new(session: Session, company_id: uuid.UUID, externals: Iterable[Extern
     ]
     if not open_ones:
         return 0
-    postings = select_rows(JobPosting).where(JobPosting.company_id == company_id)
-    rules = select_rows(PostingLinkRule).where(PostingLinkRule.company_id == company_id)
-    tracked = select_rows(TrackingLink).where(
-        TrackingLink.company_id == company_id, col(TrackingLink.posting_id).is_not(None)
-    )
-    linker = Linker(session.exec(postings), session.exec(rules).all(), session.exec(tracked))
+    linker = make_linker(session, company_id)
     linked = []
     for external in open_ones:
         posting_id = linker.find(external)
@@ -70,9 +65,22 @@ def link_new(session: Session, company_id: uuid.UUID, externals: Iterable[Extern
             external.posting_id, external.linked_by, external.linked_at = posting_id, "rule", now
             session.add(external)
             linked.append(external)
+        elif linker.is_aside(external):
+            external.is_ignored = True
+            session.add(external)
     session.flush()
     mark_days(session, linked, now)
     return len(linked)
+
+
+def make_linker(session: Session, company_id: uuid.UUID) -> Linker:
+    """What decides for a company, by its postings, rules and tracked links."""
+    postings = select_rows(JobPosting).where(JobPosting.company_id == company_id)
+    rules = select_rows(PostingLinkRule).where(PostingLinkRule.company_id == company_id)
+    tracked = select_rows(TrackingLink).where(
+        TrackingLink.company_id == company_id, col(TrackingLink.posting_id).is_not(None)
+    )
+    return Linker(session.exec(postings), session.exec(rules).all(), session.exec(tracked))
 
 
 def mark_days(session: Session, externals: Sequence[ExternalPosting], now: datetime) -> None:

@@ -23,7 +23,7 @@ from store.tables import (
 from store.writes.facts import Place
 from store.writes.numbers import REF_LENGTH
 from store.writes.posting_history import change_fields, note_changes, note_made
-from store.writes.posting_links import link_new, link_waiting, mark_days
+from store.writes.posting_links import link_new, link_waiting, make_linker, mark_days
 from store.writes.postings_found import folded
 
 _BATCH = 500
@@ -146,9 +146,14 @@ def link_by_hand(
 
 
 def ignore(session: Session, company_id: uuid.UUID, number: int, *, is_ignored: bool = True) -> ExternalPosting:
-    """Take an external posting off the waiting list, or put it back. Its numbers keep counting for the platform."""
+    """Take an external posting off the waiting list, or put it back. Its numbers keep counting for the platform.
+
+    Put back against a rule that puts it aside, it waits for a person: no rule touches it any more.
+    """
     external = get_external(session, company_id, number)
     external.is_ignored = is_ignored
+    if not is_ignored and external.posting_id is None and make_linker(session, company_id).is_aside(external):
+        external.linked_by = "hand"
     session.add(external)
     session.flush()
     return external
@@ -227,10 +232,12 @@ def settle_postings(session: Session, company_id: uuid.UUID, *, now: datetime) -
 
 
 def add_rule(
-    session: Session, company_id: uuid.UUID, posting_id: uuid.UUID, values: Mapping[str, Any], *, now: datetime
+    session: Session, company_id: uuid.UUID, posting_id: uuid.UUID | None, values: Mapping[str, Any], *, now: datetime
 ) -> PostingLinkRule:
-    """Add an admin's rule (`field`, `match`, `pattern`, `position`) and try it at once. Raises PostingUnknown."""
-    get_posting(session, company_id, posting_id)
+    """Add an admin's rule (`field`, `match`, `pattern`, `position`) and try it at once. Without a posting, what fits is
+    put aside. Raises PostingUnknown."""
+    if posting_id is not None:
+        get_posting(session, company_id, posting_id)
     pattern = clean_text(str(values["pattern"]))
     if not pattern:
         raise ValueError("a rule needs a pattern")

@@ -209,6 +209,35 @@ def test_an_ignored_posting_waits_no_more(store: Store, company: Company, place:
     assert external(store, "job-1").posting_id is None
 
 
+def test_a_rule_without_a_posting_puts_aside_what_fits_and_what_is_put_back_stays_back(
+    store: Store, company: Company, place: Place
+) -> None:
+    make(store, company, title="Our party")
+    see(store, place, PostingSeen("p1", "A day in our hall", kind="post"), PostingSeen("p2", "Welder", kind="post"))
+    with store.writing() as session:
+        add_rule(session, company.id, None, {"field": "title", "match": "starts_with", "pattern": "a day in"}, now=NOW)
+    see(store, place, PostingSeen("p3", "A day in our yard", kind="post"))
+    assert [external(store, ref).is_ignored for ref in ("p1", "p2", "p3")] == [True, False, True]
+    with store.writing() as session:
+        ignore(session, company.id, external(store, "p1").number, is_ignored=False)
+    see(store, place, PostingSeen("p1", "A day in our hall again", kind="post"))
+    make(store, company, title="Something new")
+    assert not external(store, "p1").is_ignored
+
+
+def test_the_first_rule_that_fits_decides_whether_it_links_or_puts_aside(
+    store: Store, company: Company, place: Place
+) -> None:
+    posting = make(store, company, title="Welder")
+    aside = {"field": "title", "match": "contains", "pattern": "hall", "position": 2}
+    with store.writing() as session:
+        add_rule(session, company.id, None, aside, now=NOW)
+        add_rule(session, company.id, posting.id, {**aside, "pattern": "hall welder", "position": 1}, now=NOW)
+    see(store, place, PostingSeen("p1", "A hall welder", kind="post"), PostingSeen("p2", "Hall", kind="post"))
+    assert (external(store, "p1").posting_id, external(store, "p1").is_ignored) == (posting.id, False)
+    assert (external(store, "p2").posting_id, external(store, "p2").is_ignored) == (None, True)
+
+
 def test_another_companys_postings_do_not_exist(store: Store, company: Company, place: Place) -> None:
     other = Company(number=2, name="Other")
     with store.writing() as session:
