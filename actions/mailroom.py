@@ -60,7 +60,8 @@ def invite_again(
 def confirm_arrived(store: Store, viewer: Viewer, mail_id: uuid.UUID, *, now: datetime) -> None:
     """Say that a message of unknown outcome arrived. Raises NotAllowed, NotFound, ValueError."""
     with _deciding(store, viewer, "mail.arrived", mail_id, now) as session:
-        values = {"state": "sent", "cause_code": "by_hand", "detail": f"{viewer.email} says that it arrived."}
+        detail = f"{viewer.email} says that it arrived."
+        values = {"state": "sent", "cause_code": "by_hand", "detail": detail, "body": ""}
         if not settle_by_hand(session, viewer.company_id, mail_id, values, ("unknown",)):
             raise ValueError("Nothing is unknown about this message any more.")
 
@@ -70,7 +71,7 @@ def send_again(store: Store, viewer: Viewer, mail_id: uuid.UUID, *, now: datetim
     that has it already can see that it is the same. Raises NotAllowed, NotFound, ValueError."""
     with _deciding(store, viewer, "mail.again", mail_id, now) as session:
         mail = session.get_one(Mail, mail_id)
-        if mail.cause_code in _WHY_NOT or not mail.body:
+        if mail.state in OPEN_ENDED and (mail.cause_code in _WHY_NOT or not mail.body):
             raise ValueError(_WHY_NOT.get(mail.cause_code, _WHY_NOT["forgotten"]))
         values = {
             "state": "waiting",

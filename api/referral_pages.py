@@ -152,11 +152,11 @@ def _way_on(landing: Landing) -> str:
 def _recommended(landing: Landing) -> str:
     company = f"<bdi>{escape(landing.company)}</bdi>"
     if not landing.referrer:
-        return f"Somebody who works at {company} recommends this opening to you."
+        return f"Somebody who works at {company} recommends it to you."
     referrer = f"<strong><bdi>{escape(landing.referrer)}</bdi></strong>"
     if landing.names_somebody:
         return f"{referrer} works at {company} and recommends you for this opening."
-    return f"{referrer} works at {company} and recommends this opening."
+    return f"{referrer} works at {company} and recommends {'this opening' if landing.title else 'working there'}."
 
 
 def _kept(landing: Landing) -> str:

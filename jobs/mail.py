@@ -69,7 +69,8 @@ def _record(
 def _values(due: Due, outcome: Sent, now: datetime) -> dict[str, object]:
     free: dict[str, object] = {"holder": "", "held_until": None, "detail": outcome.detail[:500]}
     if outcome.delivery is Delivery.DONE:
-        return free | {"state": "sent", "sent_at": now, "cause_code": "", "next_attempt_at": None}
+        # What was sent is never sent again: its words are not needed any more.
+        return free | {"state": "sent", "sent_at": now, "cause_code": "", "next_attempt_at": None, "body": ""}
     if outcome.delivery is Delivery.UNKNOWN:
         return free | {"state": "unknown", "cause_code": "timeout", "next_attempt_at": None}
     if outcome.delivery is Delivery.REFUSED:

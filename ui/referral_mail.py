@@ -133,7 +133,7 @@ def messages_table(rows: list[MessageRow]) -> Table:
             row.posting or None,
             row.referrer or None,
             STATES.get(row.state, row.state),
-            CAUSES.get(row.cause_code, row.cause_code) or None,
+            _happened(row) or None,
             row.detail or None,
             row.attempts,
             row.sent_at,
@@ -147,7 +147,7 @@ def messages_table(rows: list[MessageRow]) -> Table:
 def _one(view: View, row: MessageRow) -> None:
     """One invitation, and what can be done about it."""
     with st.container(border=True, key="mail_one"):
-        st.text(f"{_about(row)}: {STATES.get(row.state, row.state)}. {CAUSES.get(row.cause_code, '')}".strip())
+        st.text(f"{_about(row)}: {STATES.get(row.state, row.state)}. {_happened(row)}".strip())
         if row.detail:
             st.caption(words.plain(row.detail))
         if row.next_attempt_at is not None:
@@ -186,6 +186,12 @@ def _decide(view: View, act: Callable[..., None], mail_id: uuid.UUID, said: str)
         return
     toasts.later(said, ":material/check:")
     st.rerun()
+
+
+def _happened(row: MessageRow) -> str:
+    if row.state == "dead":
+        return "It could not be delivered in many tries, and is not tried again by itself."
+    return CAUSES.get(row.cause_code, row.cause_code)
 
 
 def _about(row: MessageRow) -> str:

@@ -153,6 +153,7 @@ class Mail(SQLModel, table=True):
         Index("ix_mail_outbox_company", "company_id", "created_at"),
         Index("ix_mail_outbox_related", "related_id", "created_at"),
         Index("ix_mail_outbox_tried", "tried_at"),
+        Index("ix_mail_outbox_log", "company_id", "kind", "state", "created_at"),
     )
 
     id: uuid.UUID = id_field()

@@ -12,15 +12,19 @@ from actions.invitations import may_mail
 from actions.mailroom import confirm_arrived, send_again, take_back
 from actions.viewer import Viewer
 from jobs import mail, smtp
+from jobs.retention import tidy
 from settings import Settings
 from store.engine import run_writing
 from store.opening import Store
+from store.reports.invitations import count_states, list_messages
+from store.reports.scope import find_company
 from store.tables import AuditEntry, Company, JobPosting, Mail, Referral
 from store.tables.columns import new_id
-from store.writes.mail import Message, post, take_due
+from store.writes.mail import Message, has_due, post, take_due
 from store.writes.suppressions import indexes_of, suppress
 from tests.jobs.invited import NOW, Programme, mail_settings
 from tests.jobs.postbox import Postbox, mail_server
+from tests.store.plans import plans_of, whole_reads
 
 
 @pytest.fixture
@@ -188,6 +192,56 @@ def test_one_taken_back_while_a_worker_holds_it_is_not_sent(
     monkeypatch.setattr(smtp, "compose", compose_late)
     assert send_all(programme.store, settings) == ["left"]
     assert (programme.mail(invited).state, box.taken) == ("refused", [])
+
+
+def test_names_are_forgotten_once_a_referral_has_expired_and_a_late_application_still_finds_it(
+    programme: Programme, settings: Settings
+) -> None:
+    late, alive = (
+        programme.referral(note="Hi"),
+        programme.referral("b@mail.example", expires_at=NOW + timedelta(days=400)),
+    )
+    invited = programme.invite(settings, late)
+    expired = NOW + timedelta(days=181)
+    assert tidy(programme.store, expired - timedelta(days=2))["referrals_forgotten"] == 0
+    assert tidy(programme.store, expired)["referrals_forgotten"] == 1
+    assert tidy(programme.store, expired)["referrals_forgotten"] == 0
+    with programme.store.reading() as session:
+        gone, kept = (session.get_one(Referral, one.id) for one in (late, alive))
+        assert (gone.candidate_name, gone.candidate_email, gone.note) == ("", "", "")
+        assert gone.email_index == programme.store.vault.digest("email-bidx", "sam@mail.example")
+        assert kept.candidate_email
+    mail_row = programme.mail(invited)
+    assert (mail_row.state, mail_row.recipient, mail_row.body) == ("refused", "", "")
+
+
+def test_the_words_of_a_message_are_kept_no_longer_than_they_may_be_sent(
+    programme: Programme, settings: Settings, box: Postbox
+) -> None:
+    sent = programme.invite(settings)
+    lost = programme.invite(settings, programme.referral("b@mail.example"))
+    mail.send_next(programme.store, settings, now=lambda: NOW)
+    box.mood = "drop"
+    mail.send_next(programme.store, settings, now=lambda: NOW)
+    assert (programme.mail(sent).state, programme.mail(sent).body) == ("sent", "")
+    assert (programme.mail(lost).state, bool(programme.mail(lost).body)) == ("unknown", True)
+
+
+def test_the_log_is_read_from_indexes(programme: Programme, settings: Settings) -> None:
+    programme.invite(settings)
+    with programme.store.reading() as session:
+        company = find_company(session, programme.company.id)
+    assert company is not None
+    vault = programme.store.vault
+    for report in (
+        lambda session: count_states(session, company),
+        lambda session: list_messages(session, vault, company, state="unknown"),
+        lambda session: list_messages(session, vault, company),
+        lambda session: has_due(session, now=NOW),
+    ):
+        for plan in plans_of(programme.store, report):
+            assert "ix_mail_outbox_" in plan
+            assert whole_reads(plan, "mail_outbox") == []
 
 
 def test_two_takers_at_once_get_different_messages(programme: Programme, settings: Settings) -> None:

@@ -233,6 +233,7 @@ def _change_tables() -> None:
         table.add_column(sa.Column("asked_by", sa.Text(), server_default="", nullable=False))
         table.create_index("ix_mail_outbox_related", ["related_id", "created_at"], unique=False)
         table.create_index("ix_mail_outbox_tried", ["tried_at"], unique=False)
+        table.create_index("ix_mail_outbox_log", ["company_id", "kind", "state", "created_at"], unique=False)
 
     # Added without rebuilding the table: there may be millions of applications.
     op.add_column("applications", sa.Column("person_index", sa.Text(), server_default="", nullable=False))
