@@ -345,10 +345,10 @@ def _change_tables() -> None:
     with op.batch_alter_table("users") as table:
         table.add_column(sa.Column("is_on_board", sa.Boolean(), server_default=sa.true(), nullable=False))
 
-    with op.batch_alter_table("imports") as table:
     with op.batch_alter_table("posting_link_rules") as table:
         table.alter_column("posting_id", existing_type=sa.Uuid(), nullable=True)
 
+    with op.batch_alter_table("imports") as table:
         table.drop_constraint("imports_kind", type_="check")
         table.create_check_constraint("imports_kind", "kind IN ('metrics', 'applications', 'postings')")
 
