@@ -1,5 +1,6 @@
 """What a file would do, before anything is written: new, changed, unchanged, rejected, and why."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -179,16 +180,18 @@ def _show_facts(
 
 
 def _plan_applications(store: Store, file: OpenFile, findings: Findings, plan: Plan) -> None:
-    days: set[date] = set()
-    hires: dict[str, int] = {}
+    ends: list[datetime] = []
+    stages: Counter[str] = Counter()
     with store.reading() as session:
         postings = PostingIndex(session, file.company.id)
     for batch in told_applications(file, store.vault, postings, findings):
         with store.reading() as session:
             stored = find_applications(session, store.vault, file.company.id, batch)
+        applied = [one.values["applied_at"] for one in batch]
+        ends = [*ends, *applied]
+        ends = [min(ends), max(ends)] if ends else []
+        stages.update(one.values["stage"] for one in batch)
         for one in batch:
-            days.add(one.values["applied_at"].astimezone(file.zone).date())
-            hires[one.values["stage"]] = hires.get(one.values["stage"], 0) + 1
             row = stored.get(one.external_ref)
             if row is None:
                 plan.new += 1
@@ -198,11 +201,9 @@ def _plan_applications(store: Store, file: OpenFile, findings: Findings, plan: P
             plan.unchanged += not columns
             if columns and len(plan.changes) < _SHOWN:
                 plan.changes += _shown_columns(one.external_ref, columns, file)
-    if days:
-        plan.first_day, plan.last_day = min(days), max(days)
-    plan.totals = [
-        (stage.capitalize(), f"{count:,}") for stage, count in sorted(hires.items(), key=lambda item: -item[1])
-    ]
+    if ends:
+        plan.first_day, plan.last_day = (end.astimezone(file.zone).date() for end in ends)
+    plan.totals = [(stage.capitalize(), f"{count:,}") for stage, count in stages.most_common()]
     unknown = sorted(findings.unknown_postings.items(), key=lambda item: -item[1])
     plan.unknown_postings = [(ref, title, count) for (ref, title), count in unknown]
 

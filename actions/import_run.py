@@ -1,16 +1,19 @@
 """Carrying a plan out: in short transactions, each keeping what it replaced, and nothing shown before the last one."""
 
 import uuid
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import update
 from sqlmodel import Session, col
 
+from actions.import_ahead import ahead
 from actions.import_file import BATCH, Findings, OpenFile, staged, told_applications
+from actions.import_garbage import collecting_seldom
 from actions.import_plan import FACTS_BATCH, Plan, known_postings
 from actions.import_postings import POSTINGS_BATCH, write_batch
 from actions.import_stage import NO_POSTING, Stage, StagedFact
@@ -20,12 +23,14 @@ from connectors.files.columns import header_hash
 from connectors.files.posting_rows import read_postings
 from connectors.files.survey import batches
 from domain.facts import WHOLE_DAY, Breakdown, day_number
+from store.engine import run_writing
 from store.import_undo import NotUndoable, undo_import
 from store.opening import Store
 from store.tables import ExternalPosting, Import
 from store.tables.columns import new_id
-from store.writes.applications import PostingIndex, Writer, write_applications
+from store.writes.applications import ApplicationTold, PostingIndex, Writer, Written, write_applications
 from store.writes.applications_linked import link_applications
+from store.writes.applications_new import Row, seal_applications
 from store.writes.audit import append_audit
 from store.writes.facts import Place, place_of
 from store.writes.imports import (
@@ -190,17 +195,37 @@ def _run_applications(run: Run) -> None:
         begin_import(session, run.record, now=run.clock())
         postings = PostingIndex(session, run.viewer.company_id)
     seq = 0
-    for batch in told_applications(run.file, run.store.vault, postings, run.findings):
-        with run.store.writing() as session:
-            beat_import(session, run.record.id, now=run.clock())
-            written = write_applications(session, writer, batch, seq)
-        seq += len(batch)
-        days |= written.days
-        run.counts.add(written.counts)
-        run.report()
+    with collecting_seldom(), closing(ahead(_ready(run, writer, postings))) as batches_ready:
+        for batch in batches_ready:
+            # What a power cut takes of a running import would be taken back anyway; the last commit waits for all.
+            written = run_writing(run.store.engine, partial(_write_batch, run, writer, (batch, seq)), lazily=True)
+            seq += len(batch.told)
+            days |= written.days
+            run.counts.add(written.counts)
+            run.report()
     with run.store.writing() as session:
         mark_applications_dirty(session, run.viewer.company_id, days)
         _finish(session, run)
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Applications told together, and their rows where most of the file is new."""
+
+    told: list[ApplicationTold]
+    rows: dict[str, Row] | None
+
+
+def _ready(run: Run, writer: Writer, postings: PostingIndex) -> Generator[_Batch, None, None]:
+    is_new = 2 * run.plan.new > run.plan.size
+    for told in told_applications(run.file, run.store.vault, postings, run.findings):
+        yield _Batch(told, seal_applications(writer, told) if is_new else None)
+
+
+def _write_batch(run: Run, writer: Writer, what: tuple[_Batch, int], session: Session) -> Written:
+    batch, seq = what
+    beat_import(session, run.record.id, now=run.clock())
+    return write_applications(session, writer, batch.told, seq, ready=batch.rows)
 
 
 def _run_postings(run: Run) -> None:

@@ -60,7 +60,7 @@ class Vault:
         self.keyring = keyring
         self._root: bytes | None = None
         self._cipher = lru_cache(maxsize=32)(self._make_cipher)
-        self._digest_key = lru_cache(maxsize=64)(self._make_digest_key)
+        self._begun_digest = lru_cache(maxsize=64)(self._begin_digest)
 
     def seal(self, table: str, row_id: uuid.UUID | str, column: str, plaintext: str) -> str:
         """The envelope of `plaintext`, good only in that column of that row."""
@@ -102,7 +102,10 @@ class Vault:
         """
         if purpose in _FOLDED:
             text = _folded(text)
-        return hmac.digest(self._digest_key(purpose), text.encode(), "sha256").hex()
+        # Copying a begun digest takes half the time of beginning one.
+        digest = self._begun_digest(purpose).copy()
+        digest.update(text.encode())
+        return digest.hexdigest()
 
     def check_canary(self, session: Session, *, plant: bool = False) -> None:
         """Prove that the keyring is the one this database was written with, and load the root of digests.
@@ -127,7 +130,7 @@ class Vault:
         if canary != _CANARY_TEXT or len(root) != 32:
             raise StartError("The proof of the encryption key is damaged. Restore the database from a backup.")
         self._root = root
-        self._digest_key.cache_clear()
+        self._begun_digest.cache_clear()
 
     def _plant(self, session: Session) -> dict[str, str]:
         root = base64.b64encode(os.urandom(32)).decode()
@@ -142,12 +145,12 @@ class Vault:
     def _make_cipher(self, kid: str) -> AESGCM:
         return AESGCM(_derived(self.keyring.masters[kid], _CREDENTIAL_INFO))
 
-    def _make_digest_key(self, purpose: str) -> bytes:
+    def _begin_digest(self, purpose: str) -> hmac.HMAC:
         if not _PURPOSE.fullmatch(purpose):
             raise ValueError(f"not the name of a purpose: {purpose!r}")
         if self._root is None:
             raise VaultError("The vault is not open: check_canary has not run.")
-        return _derived(self._root, f"sb/{purpose}/hmac-sha256/v1".encode())
+        return hmac.new(_derived(self._root, f"sb/{purpose}/hmac-sha256/v1".encode()), digestmod="sha256")
 
 
 def kid_of(stored: str) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple, NoReturn
 from connectors.files.ats_presets import stage_of
 from connectors.files.columns import STAGE_FIELDS
 from connectors.files.dates import Moment, read_moment
-from connectors.files.errors import Cell, CellRejected
+from connectors.files.errors import Cell, CellRejected, Unusable
 from connectors.files.metric_rows import Reading
 from connectors.files.rejections import Rejections
 from connectors.files.table import Record, Table, cell_text
@@ -179,7 +179,8 @@ class _Reader:
                 self._beginnings[moment] = at
             return _Reached(at, moment, moment)
         if moment.tzinfo is None:
-            return _Reached(moment.replace(tzinfo=self._zone).astimezone(UTC), moment.date(), moment)
+            day = moment.date()
+            return _Reached(datetime.combine(day, moment.time(), self._zone).astimezone(UTC), day, moment)
         return _Reached(moment.astimezone(UTC), moment.astimezone(self._zone).date(), moment)
 
     def _stage_word(self, record: Record) -> str:
@@ -204,7 +205,12 @@ class _Reader:
 
     def _text(self, record: Record, field: str) -> str:
         place = self._places.get(field)
-        return "" if place is None else cell_text(record.cells[place])
+        if place is None:
+            return ""
+        text = cell_text(record.cells[place])
+        if not text and isinstance(cell := record.cells[place], Unusable):
+            self._stop(record, field, cell.reason)
+        return text
 
     def _stop(self, record: Record, what: str, reason: str, cell: Cell = "") -> NoReturn:
         self._book.add(record.number, what, reason, cell)

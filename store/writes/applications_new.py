@@ -71,7 +71,7 @@ def seal_applications(writer: "Writer", told: Sequence["ApplicationTold"]) -> di
             one.external_ref,
             seal_name(spelled, name) if name else "",
             seal_email(spelled, email) if email else "",
-            *(email_indexes(vault, email) if email else ("", "")),
+            *email_indexes(vault, email or ""),
             posting_id.hex if posting_id else None,
             say("posting_ref", ""),
             say("posting_title", ""),

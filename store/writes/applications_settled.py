@@ -328,8 +328,9 @@ def sealed(vault: Vault, row_id: uuid.UUID, values: Mapping[str, Any]) -> dict[s
 
 def email_indexes(vault: Vault, email: str) -> tuple[str, str]:
     """(Digest of an address, digest of its mailbox where that is another one); "" for none."""
-    if not email:
-        return "", ""
+    if "+" not in email:
+        # An address without a plus is its mailbox.
+        return (vault.digest("email-bidx", email), "") if email else ("", "")
     box = mailbox(email)
     other = vault.digest("email-bidx", box) if box != email.strip().casefold() else ""
     return vault.digest("email-bidx", email), other
