@@ -139,8 +139,8 @@ def write(template: Template, values: Mapping[str, str], footer: Footer) -> Lett
 
     >>> who = dict(candidate="Sam", referrer="Ada <b>", company="Acme", posting="Nurse", location="", note="Hi!\\nA.")
     >>> foot = Footer("Ada gave us your address.", (("This is not me", "https://a.example/r/not-me/7"),))
-    >>> letter = write(Template("{posting} for {candidate}", "Hello {candidate},\\n\\n{location}\\n\\n{note}\\n\\n{link}"),
-    ...     who | {"link": "https://a.example/r/7"}, foot)
+    >>> words = Template("{posting} for {candidate}", "Hello {candidate},\\n\\n{location}\\n\\n{note}\\n\\n{link}")
+    >>> letter = write(words, who | {"link": "https://a.example/r/7"}, foot)
     >>> letter.subject
     'Nurse for Sam'
     >>> print(letter.text)
