@@ -213,6 +213,18 @@ def extend(store: Store, viewer: Viewer, referral_id: uuid.UUID, last_day: date,
         append_audit(session, deed(viewer, "referral.extend", referral_id, until=last_day.isoformat()), now=now)
 
 
+def reveal(store: Store, viewer: Viewer, referral_id: uuid.UUID, *, now: datetime) -> tuple[str, str]:
+    """Name and address of who was referred, in full; the look is written down. Raises NotAllowed or NotFound."""
+    require_admin(store, viewer, "personal_data.read", referral_id, now=now)
+    with _writing(store, viewer) as session:
+        row = rows.get_referral(session, viewer.company_id, referral_id)
+        told = deed(viewer, "personal_data.read", referral_id, what="referral")
+        append_audit(session, told, now=now)
+        sealed = {name: getattr(row, name) for name in ("candidate_name", "candidate_email")}
+        opened = [store.vault.open("referrals", row.id, name, text) if text else "" for name, text in sealed.items()]
+        return opened[0], opened[1]
+
+
 def set_window(store: Store, viewer: Viewer, days: int, *, now: datetime) -> None:
     """For how many days referrals count that are sent from now on. Raises Refused or NotAllowed."""
     require_admin(store, viewer, "referral.window", days, now=now)

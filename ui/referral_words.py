@@ -1,0 +1,96 @@
+"""How referrals, their invitations and rewards are called on screens."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from store.reports.referral_lists import ReferralLine
+from store.reports.rewards import EarnedLine
+from ui import figures, words
+from ui.shell import View
+from ui.words import Color
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A state of a referral: a word, a sign, a colour on top, and what it means."""
+
+    label: str
+    color: Color
+    icon: str
+    meaning: str
+
+
+_STANDINGS: dict[str, tuple[str, Color, str, str]] = {
+    "pending": ("Waiting", "gray", "hourglass_top", "They have not applied yet."),
+    "applied": ("Applied", "blue", "assignment", "They have applied."),
+    "interviewed": ("In interviews", "orange", "forum", "They were invited to an interview, or offered the work."),
+    "hired": ("Hired", "green", "celebration", "They have been hired."),
+    "rejected": ("Not this time", "red", "do_not_disturb_on", "They were turned down, or withdrew."),
+    "expired": ("Expired", "gray", "event_busy", "They did not apply in time."),
+    "withdrawn": ("Withdrawn", "gray", "undo", "This referral was taken back."),
+    "declined": ("Declined", "gray", "block", "Whoever got the invitation says that it is not them."),
+    "merged": ("Part of another", "gray", "merge", "Made one with another referral of the same person."),
+}
+STANDINGS: dict[str, Standing] = {
+    key: Standing(label, color, f":material/{icon}:", meaning)
+    for key, (label, color, icon, meaning) in _STANDINGS.items()
+}
+#: States of an invitation.
+MAILS = {
+    "waiting": "The invitation is on its way.",
+    "sending": "The invitation is on its way.",
+    "sent": "Invited by e-mail.",
+    "unknown": "Nobody knows whether the invitation arrived. An admin decides whether it is sent again.",
+    "refused": "The invitation could not be delivered. Send them the link yourself.",
+    "dead": "The invitation could not be delivered. Send them the link yourself.",
+}
+_EARNED = {
+    "possible": (":material/radio_button_unchecked:", "possible"),
+    "pending": (":material/hourglass_top:", "on the way"),
+    "approved": (":material/thumb_up:", "approved, to be paid next"),
+    "paid": (":material/paid:", "paid"),
+    "lapsed": (":material/cancel:", "not earned"),
+    "refused": (":material/cancel:", "turned down"),
+}
+
+
+def badge(line: ReferralLine) -> None:
+    """How a referral stands."""
+    standing = STANDINGS[line.state]
+    st.badge(standing.label, icon=standing.icon, color=standing.color, help=standing.meaning)
+
+
+def who(line: ReferralLine) -> str:
+    """Whom a referral is about, as plain text."""
+    if line.candidate_name:
+        return line.candidate_name
+    return "Somebody who came by your link" if line.by_link else "Somebody whose name was deleted"
+
+
+def when(view: View, line: ReferralLine) -> str:
+    """When a referral was made, and what happened last, in the company's days."""
+    parts = [f"{'Came' if line.by_link else 'Referred'} {view.moment(line.sent_at)}"]
+    if line.status_at and line.state not in ("pending", "expired"):
+        parts.append(f"{STANDINGS[line.state].label.lower()} {view.moment(line.status_at)}")
+    elif line.state == "pending" and line.expires_at:
+        last = line.expires_at.astimezone(ZoneInfo(view.company.time_zone)).date()
+        parts.append(f"counts if they apply by {figures.day(last)}")
+    if line.clicks:
+        parts.append(words.counted(line.clicks, "visit"))
+    return " · ".join(parts)
+
+
+def rewards(view: View, lines: Iterable[EarnedLine]) -> None:
+    """What a referral earns, milestone by milestone."""
+    for line in lines:
+        icon, state = _EARNED.get(line.state, (":material/help:", line.state))
+        said = state
+        if line.state == "pending" and line.due_on:
+            said = f"due {figures.day(line.due_on)}"
+        elif line.paid_at:
+            said = f"paid {view.moment(line.paid_at)}"
+        note = f" {words.plain(line.note)}" if line.note and line.state == "refused" else ""
+        st.markdown(f"{icon} {words.plain(line.words)} — {said}.{note}")
