@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from uuid import UUID
 
 from pydantic import validate_email
-from pydantic_core import PydanticCustomError
 
 from domain.text import clean_text
 
@@ -116,7 +115,7 @@ def plain_address(text: str) -> str:
         _, checked = validate_email(given)
         person, _, host = checked.rpartition("@")
         address = f"{person}@{host.encode('idna').decode()}".casefold()
-    except (PydanticCustomError, UnicodeError):
+    except ValueError:
         raise ValueError(words) from None
     if len(person) > LONGEST_LOCAL:
         raise ValueError(words)
