@@ -26,7 +26,7 @@ from api.records import GROUP, PERSONAL, ApplicationAnswer
 from domain.stages import STAGES
 from store.reports.applicant import get_applicant
 from store.reports.applicants import opener
-from store.writes.stages import list_words
+from store.reports.stages import list_stage_words
 
 #: As many as fit a body.
 MOST_OF_A_REQUEST = 1000
@@ -190,7 +190,7 @@ def undo(asking: Asking, _question: Strict) -> UndoneAnswer:
 
 def stage_words(reading: Reading, _question: Strict) -> StageWordsAnswer:
     """Words in their order."""
-    found = list_words(reading.session, reading.company.id)
+    found = list_stage_words(reading.session, reading.company.id)
     return StageWordsAnswer(words=[StageWordAnswer(words=words, stage=stage) for words, stage in found.items()])
 
 
