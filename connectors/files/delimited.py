@@ -9,7 +9,7 @@ from itertools import islice
 
 from charset_normalizer import from_bytes
 
-from connectors.files.errors import FileRefused
+from connectors.files.errors import NO_TEXT, FileRefused
 from connectors.files.table import Record, SourceFile, is_silent, refuse_large
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -18,6 +18,11 @@ _SAMPLE_RECORDS = 200
 _CHUNK = 1024 * 1024
 #: What spreadsheets of the West and centre of Europe, Cyrillic and Japan write when they do not write UTF-8.
 _LEGACY = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "mac_roman", "shift_jis", "gb18030"]
+_NUL = "\x00"
+#: So many NULs at the beginning may be damage in a text; more are another kind of file.
+_FEW_NULS = 3
+#: Control characters that no export has: all but tab, line ends, form feed and escape.
+_NO_TEXT_BYTES = bytes({*range(1, 9), 11, *range(14, 27), *range(28, 32), 127})
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -39,7 +44,7 @@ def find_encoding(source: SourceFile) -> str:
     zeros = sample[:4096].count(0)
     if zeros > len(sample[:4096]) // 4:
         return _verified(source, "utf-16-le" if sample[1:2] == b"\x00" else "utf-16-be")
-    if zeros:
+    if zeros and _is_binary(sample[:4096]):
         raise FileRefused("not_text", "This is not a text file. Give a CSV file or an Excel workbook (.xlsx).")
     if _decodes(source, "utf-8"):
         return "utf-8"
@@ -62,13 +67,16 @@ def find_delimiter(source: SourceFile, encoding: str) -> str:
 def read_records(source: SourceFile, encoding: str, delimiter: str) -> Iterator[Record]:
     """All records, quoted line breaks inside. Raises FileRefused where quoting or encoding breaks."""
     refuse_large(source.size)
-    number = 0
+    number, has_nul = 0, not encoding.startswith("utf-16") and not encoding.startswith("utf-32") and _has_nul(source)
     with _text(source, encoding) as text:
         try:
             for number, cells in enumerate(csv.reader(text, delimiter=delimiter), 1):
                 if number == 1 and cells and cells[0].lower().startswith("sep="):
                     continue
-                yield Record(number, cells)  # type: ignore[arg-type]
+                if has_nul and any(_NUL in cell for cell in cells):
+                    yield Record(number, [NO_TEXT if _NUL in cell else cell for cell in cells])
+                else:
+                    yield Record(number, cells)  # type: ignore[arg-type]
         except csv.Error as error:
             raise FileRefused(
                 "broken",
@@ -76,6 +84,17 @@ def read_records(source: SourceFile, encoding: str, delimiter: str) -> Iterator[
             ) from None
         except UnicodeDecodeError:
             raise FileRefused("encoding", f"The text breaks after row {number}. Save the file as UTF-8.") from None
+
+
+def _is_binary(head: bytes) -> bool:
+    """Whether bytes with zeros among them are no text at all: many zeros, or other bytes that no text has."""
+    return head.count(0) > max(_FEW_NULS, len(head) // 100) or any(byte in head for byte in _NO_TEXT_BYTES)
+
+
+def _has_nul(source: SourceFile) -> bool:
+    """Whether a file of one byte a letter has a NUL in it somewhere."""
+    with source.open() as file:
+        return any(b"\x00" in chunk for chunk in iter(lambda: file.read(_CHUNK), b""))
 
 
 def _text(source: SourceFile, encoding: str) -> io.TextIOWrapper:

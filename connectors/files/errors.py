@@ -31,6 +31,7 @@ class Unusable:
 
 
 NOT_CALCULATED = Unusable("is a formula that was never calculated: open the file in a spreadsheet and save it again")
+NO_TEXT = Unusable("holds a character that no text has (NUL): export the file again, or take it out")
 SPREADSHEET_ERROR = Unusable("is an error of the spreadsheet, such as #DIV/0!")
 
 #: A cell as read: text in delimited files, typed in workbooks. "" and None are blank.

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from connectors.files.columns import header_currency
 from connectors.files.dates import read_moment
-from connectors.files.errors import Cell, CellRejected
+from connectors.files.errors import Cell, CellRejected, Unusable
 from connectors.files.mapping import FileMapping, metric_named
 from connectors.files.numbers import is_blank, is_currency, read_count, read_money
 from connectors.files.rejections import Rejections
@@ -203,7 +203,13 @@ class _Reader:
 
     def _text(self, record: Record, field: str) -> str:
         place = self._places.get(field)
-        return "" if place is None else cell_text(record.cells[place])
+        if place is None:
+            return ""
+        text = cell_text(record.cells[place])
+        if not text and isinstance(cell := record.cells[place], Unusable):
+            self._reject(record, field, cell.reason, cell)
+            raise _Stop
+        return text
 
     def _reject(self, record: Record, what: str, reason: str, cell: Cell) -> None:
         self._book.add(record.number, what, reason, cell)

@@ -370,3 +370,24 @@ def test_an_application_is_linked_when_its_posting_is_made_later(store, company,
     assert linked["A-3"] == made
     assert linked["A-1"] is None
     assert days == {date(2026, 1, 12)}
+
+
+@pytest.mark.parametrize(
+    "text", [METRICS.replace("Welder,Spring", "Wel\x00der,Spring", 1), APPLICATIONS.replace("Bo Lund", "Bo\x00")]
+)
+def test_a_row_with_a_nul_is_left_out_and_the_rest_comes_in(sqlite_store, sqlite_company, text):
+    admin = admin_of(sqlite_store, sqlite_company)
+    whole = plan_of(sqlite_store, admin, text_file(text.replace("\x00", "")))
+    plan = plan_of(sqlite_store, admin, text_file(text))
+    assert plan.rejected == whole.rejected + 1
+    assert plan.new > 0
+    assert [words for words in plan.rejections if "no text has (NUL)" in words] != []
+
+
+def test_a_nul_in_a_column_that_is_not_read_harms_nobody(sqlite_store, sqlite_company):
+    store, admin = sqlite_store, admin_of(sqlite_store, sqlite_company)
+    rows = "\n".join(f"2026-01-{1 + n % 28:02d},{n},x" for n in range(2_000))
+    text = f"Date,Clicks,Notes\n2026-02-01,7,ab\x00c\n{rows}"
+    assert plan_of(store, admin, text_file(text)).rejected == 0
+    with pytest.raises(FileRefused, match="not a text file"):
+        plan_of(store, admin, text_file("Date,Clicks\n" + "\x00\x01\x02\x03\x04\x05" * 20))
