@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session, col, select
 
 from connectors.errors import CAUSES, ConfigError, ConnectorError, RateLimited
 from connectors.webhooks import registering
@@ -22,7 +24,7 @@ from settings import Settings
 from store.engine import Urgency
 from store.errors import StoreError
 from store.opening import Store
-from store.tables import PlatformConfig, WebhookEndpoint
+from store.tables import ErrorLog, PlatformConfig, WebhookEndpoint
 from store.vault import VaultError
 from store.writes import registrations as rows
 from store.writes.registrations import Standing
@@ -64,6 +66,7 @@ def settle_registrations(store: Store, settings: Settings, *, now: Callable[[], 
             outcome = _carried_out(store, settings, standing, taken, now)
             with store.writing(Urgency.EVENT) as session:
                 rows.finish(session, standing, taken, outcome.registration, outcome.ref)
+                _note_trouble(session, standing, outcome.registration, now())
             done += 1
     return done
 
@@ -167,6 +170,37 @@ def _failed(standing: Standing, taken: Registration, error: ConnectorError, now:
     if standing.ref:
         return _Outcome(replace(noted, state="failing", due_at=now + LOOK_SOON), standing.ref)
     return _Outcome(replace(noted, state="refused", due_at=None), standing.ref)
+
+
+def _note_trouble(session: Session, standing: Standing, came: Registration, now: datetime) -> None:
+    """In the error log: what only a person can mend, once, until it is mended or nobody wants it any more."""
+    mine = (
+        col(ErrorLog.company_id) == standing.company_id,
+        col(ErrorLog.config_id) == standing.config_id,
+        col(ErrorLog.context)["endpoint"].as_string() == str(standing.endpoint_id),
+        col(ErrorLog.resolved_at).is_(None),
+    )
+    is_mended = came.state in {"registered", "removed", "paused"}
+    if is_mended:
+        session.execute(
+            update(ErrorLog).where(*mine).values(resolved_at=now), execution_options={"synchronize_session": False}
+        )
+    if is_mended or came.state == "asked":
+        return
+    if session.exec(select(ErrorLog.id).where(*mine, col(ErrorLog.cause_code) == came.cause)).first() is not None:
+        return
+    session.add(
+        ErrorLog(
+            company_id=standing.company_id,
+            config_id=standing.config_id,
+            at=now,
+            severity=CAUSES[came.cause].severity,
+            cause_code=came.cause,
+            detail=came.detail,
+            context={"endpoint": str(standing.endpoint_id), "step": came.step, "state": came.state},
+        )
+    )
+    session.flush()
 
 
 def backoff(attempts: int) -> timedelta:

@@ -54,7 +54,7 @@ def draw(view: View, row: EndpointRow) -> None:
     if held.state == "left":
         st.warning(f"Take it away at {label} by hand: it could not be done from here.", icon=":material/warning:")
     if held.cause:
-        _trouble(view, held, label)
+        _trouble(view, held)
 
 
 def _times(view: View, held: Registration) -> str:
@@ -64,13 +64,13 @@ def _times(view: View, held: Registration) -> str:
     return " · ".join(parts)
 
 
-def _trouble(view: View, held: Registration, label: str) -> None:
+def _trouble(view: View, held: Registration) -> None:
     cause = CAUSES.get(held.cause, CAUSES["unexpected"])
     will = f" The next try is {view.moment(held.due_at)}." if held.due_at else ""
     show = st.warning if cause.retries else st.error
     show(f"{cause.words} {cause.cure}{will}", icon=":material/error:")
     if held.detail:
-        st.text(f"{label} says: {held.detail}")
+        st.text(f"In detail: {held.detail}")
 
 
 def buttons(view: View, row: EndpointRow) -> None:
@@ -78,18 +78,25 @@ def buttons(view: View, row: EndpointRow) -> None:
     kind = find_registrar(row.platform, row.connector)
     if kind is None:
         return
-    label, held = palette.label(row.platform), row.registration
-    is_there = held is not None and held.wanted and held.state in {"asked", "registered", "failing", "paused"}
-    if not is_there and st.button(f"Register at {label}", key=f"webhook_register_{row.id}", icon=":material/link:"):
+    label, state = palette.label(row.platform), row.registration.state if row.registration else "removed"
+    if state in {"removed", "refused", "taken", "left"} and st.button(
+        f"Register at {label}", key=f"webhook_register_{row.id}", icon=":material/link:"
+    ):
         st.dialog(f"Register at {label}", icon=":material/link:")(_register)(view, row, kind)
-    if held is None or (held.state in AWAY and held.state not in {"left", "paused"}):
-        return
-    if held.wanted and st.button("Check now", key=f"webhook_look_{row.id}", icon=":material/refresh:"):
+    if state in {"registered", "failing"} and st.button(
+        "Check now", key=f"webhook_look_{row.id}", icon=":material/refresh:"
+    ):
         _done(
             lambda: registrations.look_again(running_store(), view.viewer, row.id, now=datetime.now(UTC)),
             f"{label} is asked to check the address.",
         )
-    if st.button("Remove there", key=f"webhook_unregister_{row.id}", icon=":material/link_off:"):
+    away = {"refused": "Do not register", "taken": "Do not register", "left": "Remove there again"}
+    is_leaving = row.registration is not None and not row.registration.wanted and state == "asked"
+    if (
+        state != "removed"
+        and not is_leaving
+        and st.button(away.get(state, "Remove there"), key=f"webhook_unregister_{row.id}", icon=":material/link_off:")
+    ):
         _done(
             lambda: registrations.unregister(running_store(), view.viewer, row.id, now=datetime.now(UTC)),
             f"{label} is asked to deliver here no more.",

@@ -20,7 +20,7 @@ from settings import Settings, load
 from store.opening import Store
 from store.reports.scope import find_company
 from store.reports.webhooks import EndpointRow, list_deliveries, list_endpoints
-from store.tables import AuditEntry, PlatformConfig, PlatformToken, WebhookEndpoint
+from store.tables import AuditEntry, ErrorLog, PlatformConfig, PlatformToken, WebhookEndpoint
 from tests.api.deliveries import address, admin, store_of
 from tests.api.forwarding import forwarding
 
@@ -59,6 +59,12 @@ class Registered:
         held = self.row().registration
         assert held is not None
         return held
+
+    def troubles(self) -> list[tuple[str, bool]]:
+        """What the error log has of it, and whether it is mended."""
+        with self.store.reading() as session:
+            found = session.exec(select(ErrorLog).where(ErrorLog.config_id == self.config_id)).all()
+        return [(row.cause_code, row.resolved_at is not None) for row in found]
 
     def there(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.sandbox.control("hooks")[self.platform]
@@ -198,6 +204,7 @@ def test_a_wrong_secret_fails_the_platform_s_question_and_the_right_one_register
     at.ask()
     at.settle()
     held = at.held()
+    assert at.troubles() == [(held.cause, False)]
     # X has us prove the secret before it lists anything.
     assert (held.state, held.cause) == ("refused", "key_invalid" if platform == "x" else "handshake_failed")
     assert at.there() == []
@@ -210,6 +217,7 @@ def test_a_wrong_secret_fails_the_platform_s_question_and_the_right_one_register
             break
         registrations.look_again(at.store, at.viewer, at.endpoint_id, now=datetime.now(UTC))
     assert at.held().state == "registered"
+    assert {is_mended for _, is_mended in at.troubles()} == {True}
 
 
 def test_an_address_that_fails_later_is_said_so_and_recovers(registered, sandbox):
