@@ -231,6 +231,10 @@ def load(environment: Mapping[str, str]) -> Settings:
 def _require_channels(settings: Settings) -> None:
     if settings.smtp_url and not re.fullmatch(r"smtps?://[^\s/]+/?", settings.smtp_url):
         raise SettingsError("SMTP_URL must look like smtp://user:password@mail.example:587.")
+    if settings.mail_from and not re.fullmatch(
+        r"[^@<>]*<[^@<>\s]+@[^@<>\s]+>|[^@<>\s,]+@[^@<>\s,]+", settings.mail_from
+    ):
+        raise SettingsError("MAIL_FROM must look like jobs@acme.example, or Acme Jobs <jobs@acme.example>.")
     if settings.smtp_tls not in {"", "required", "offered"}:
         raise SettingsError(f"SMTP_TLS must be required, offered or empty, not {settings.smtp_tls!r}.")
     for variable, url in (("ALERT_WEBHOOK_URL", settings.alert_webhook_url), ("SENTRY_DSN", settings.sentry_dsn)):

@@ -10,9 +10,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.errors import MessageError
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, EmailPolicy, Policy
 from email.utils import format_datetime, parseaddr
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -33,7 +33,26 @@ _NO_SUCH_ADDRESS = re.compile(r"\b5\.1\.(?:1|2|3|6|10)\b")
 _MAILBOXES = re.compile(r"[^\s<>@:;,]+@[^\s<>@:;,]+")
 _SILENT = "The mail server did not answer in time."
 _TOO_LONG = "The mail server took too long."
+#: What the library raises for text that is no address.
+_NO_ADDRESS = (ValueError, IndexError, MessageError)
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class _Address(UnstructuredHeader, BaseHeader):
+    """A web address in a header: never broken or encoded, however long. Mail programs take it as it stands."""
+
+    def fold(self, *, policy: "Policy[Any]") -> str:
+        """The header's one line."""
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+def _policy() -> "EmailPolicy[Any]":
+    headers = HeaderRegistry()
+    headers.map_to_type("list-unsubscribe", _Address)
+    return SMTP.clone(header_factory=headers)
+
+
+_POLICY = _policy()
 
 
 class _NoTls(smtplib.SMTPException):
@@ -50,8 +69,12 @@ def send_mail(settings: Settings, due: Due, begin: Begin) -> Sent:
         return Sent(Delivery.RETRY, "SMTP_URL is not set")
     place = urlsplit(settings.smtp_url)
     try:
+        sender_of(settings)
+    except _NO_ADDRESS:
+        return Sent(Delivery.RETRY, "MAIL_FROM is no address to send from.")
+    try:
         message = compose(settings, due)
-    except (ValueError, IndexError, MessageError) as error:
+    except _NO_ADDRESS as error:
         return Sent(Delivery.REFUSED, f"This cannot be written as an e-mail: {type(error).__name__}")
     deadline = _Deadline(TOTAL_SECONDS)
     try:
@@ -67,16 +90,17 @@ def compose(settings: Settings, due: Due) -> EmailMessage:
     Its id is that of its row, so that whoever gets it twice can see that it is one message. Header values are single
     lines whatever they were made from, and the library refuses any other. Raises ValueError.
     """
-    message = EmailMessage(policy=SMTP)
-    name, address = parseaddr(settings.mail_from or f"Sourceboard <noreply@{_domain(settings)}>")
-    message["From"] = Address(display_name=name, addr_spec=address)
+    message = EmailMessage(policy=_POLICY)
+    message["From"] = sender_of(settings)
     message["To"] = Address(addr_spec=due.recipient)
     message["Subject"] = clean_line(str(due.body.get("subject", "")) or due.subject, _LONGEST_SUBJECT)
     message["Date"] = format_datetime(datetime.now(UTC))
     message["Message-ID"] = f"<{due.id.hex}@{_domain(settings)}>"
     message["Auto-Submitted"] = "auto-generated"
     if due.body.get("reply_to"):
-        message["Reply-To"] = Address(addr_spec=str(due.body["reply_to"]))
+        with suppress(*_NO_ADDRESS):
+            # Somebody of ours whose address cannot be written: the answer goes to the sender.
+            message["Reply-To"] = Address(addr_spec=str(due.body["reply_to"]))
     if due.body.get("unsubscribe"):
         # RFC 8058: mail programs offer it as a button of their own, and press it by POST.
         message["List-Unsubscribe"] = f"<{due.body['unsubscribe']}>"
@@ -86,6 +110,12 @@ def compose(settings: Settings, due: Due) -> EmailMessage:
     if due.body.get("html"):
         message.add_alternative(str(due.body["html"]), subtype="html", cte="quoted-printable")
     return message
+
+
+def sender_of(settings: Settings) -> Address:
+    """Who mails come from. Raises one of several errors where MAIL_FROM is no address."""
+    name, address = parseaddr(settings.mail_from or f"Sourceboard <noreply@{_domain(settings)}>")
+    return Address(display_name=name, addr_spec=address)
 
 
 class _Deadline:

@@ -29,6 +29,10 @@ def test_every_setting_stands_in_the_operating_guide(item) -> None:
         ("LOG_LEVEL", "loud"),
         ("TRUSTED_PROXIES", "everybody"),
         ("PUBLIC_URL", "hiring.example"),
+        ("MAIL_PER_MINUTE", "0"),
+        ("SMTP_TLS", "never"),
+        ("MAIL_FROM", "Acme Jobs"),
+        ("MAIL_FROM", "Acme <jobs@acme.example>, b@evil.example"),
     ],
 )
 def test_it_names_the_variable_it_cannot_use(variable: str, value: str) -> None:

@@ -108,6 +108,7 @@ def test_an_invitation_arrives_as_text_and_html_with_a_link_and_two_ways_out(
     assert "http" not in html.replace("https://hiring.example/", "").replace("http-equiv", ""), "nothing from elsewhere"
     assert "<img" not in html
     assert box.raw[0].isascii(), "some servers on the way take seven bits"
+    assert f"\r\nList-Unsubscribe: <{stop}>\r\n".encode() in box.raw[0], "as it stands: programs take it literally"
 
 
 def test_what_people_typed_stays_text_and_adds_no_header(
@@ -158,6 +159,16 @@ def test_an_address_that_is_none_is_refused_and_harms_nobody_else(
     states = send_all(programme.store, settings)
     assert sorted(states) == ["refused"] * 5 + ["sent"]
     assert box.recipients() == ["sam@mail.example"]
+
+
+def test_a_sender_that_is_none_refuses_no_message(programme: Programme, settings: Settings, box: Postbox) -> None:
+    invited = programme.invite(settings)
+    port = int(settings.smtp_url.rpartition(":")[2])
+    for number, sender in enumerate(("Acme, Jobs <jobs@acme.example>", "jörg@acme.example", "nobody")):
+        wrong = mail_settings(port, mail_from=sender)
+        assert send_all(programme.store, wrong, NOW + timedelta(hours=7 * number)) == ["waiting"]
+        assert "MAIL_FROM" in programme.mail(invited).detail
+    assert send_all(programme.store, settings, NOW + timedelta(days=2)) == ["sent"]
 
 
 def test_answers_go_to_the_referrer_only_where_the_company_allows_it(
