@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,7 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlmodel import Session
 
 from store.among import among
-from store.tables import Application, ApplicationRef, ImportChange
+from store.tables import Application, ApplicationRef
 from store.vault import Vault
 from store.writes.applications_locked import lock_applications
 from store.writes.applications_new import Row, insert_applications, seal_applications
@@ -32,6 +33,7 @@ from store.writes.applications_settled import (
     write_reports,
 )
 from store.writes.applications_told import PERSON, person_names
+from store.writes.import_changes import Replaced, keep_changes, to_json
 from store.writes.imports import ImportCounts
 from store.writes.postings_found import PostingIndex
 from store.writes.referrals_settled import has_referrals, settle_applications
@@ -40,13 +42,13 @@ __all__ = ["SEALED_COLUMNS", "STAGE_COLUMNS", "PostingIndex"]
 
 _TABLE = Application.__table__  # type: ignore[attr-defined]
 _REFS = ApplicationRef.__table__  # type: ignore[attr-defined]
-_CHANGES = ImportChange.__table__  # type: ignore[attr-defined]
 #: Columns a file may change; the sealed ones are compared as plain text.
 PLAIN_COLUMNS = ("posting_ref", "posting_title", "source", "source_platform", "stage", *STAGE_COLUMNS)
 _RESTORABLE = (
     *PLAIN_COLUMNS, *SEALED_COLUMNS, "posting_id", "email_index", "person_index",
     "import_id", "told_by", "updated_at",
 )  # fmt: skip
+_STAMPED = ("import_id", "updated_at", "told_by")
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +206,10 @@ def write_applications(
     if known:
         pairs = [(stored[one.external_ref], one) for one in known]
         changed = _change(session, writer, pairs, (first_seq, written))
-    if has_referrals(session, writer.company_id):
-        persons |= persons_of(*changed, *stored.values())
-        which = ([row["id"] for row in changed], persons)
+    if (new or changed) and has_referrals(session, writer.company_id):
+        ids = {row["id"] for row in changed}
+        persons |= persons_of(*changed, *(row for row in stored.values() if row["id"] in ids))
+        which = (sorted(ids), persons)
         settle_applications(session, writer.vault, writer.company_id, which, now=writer.now)
     return written
 
@@ -222,32 +225,25 @@ def days_of(rows: Iterable[Mapping[str, Any]], zone: ZoneInfo) -> set[date]:
 
 
 def _change(
-    session: Session,
-    writer: Writer,
-    pairs: Sequence[tuple[Mapping[str, Any], ApplicationTold]],
-    into: tuple[int, Written],
+    session: Session, writer: Writer, pairs: list[tuple[Mapping[str, Any], ApplicationTold]], into: tuple[int, Written]
 ) -> list[dict[str, Any]]:
-    """The rows as they are afterwards."""
+    """The rows of which something changed, as they are afterwards. All are the import's from now on."""
     first_seq, written = into
-    changes: list[dict[str, Any]] = []
+    kept: list[Replaced] = []
     updates: list[dict[str, Any]] = []
+    stamps: list[uuid.UUID] = []
     for stored, told in pairs:
         columns = compare(writer.vault, stored, told).columns
-        after = sealed(writer.vault, stored["id"], {name: pair[1] for name, pair in columns.items()})
-        before = {name: stored[name] for name in (*after, "import_id", "updated_at", "told_by")}
-        changes.append(
-            {
-                "import_id": writer.import_id,
-                "seq": first_seq + len(changes),
-                "company_id": writer.company_id,
-                "row_key": [str(stored["id"])],
-                "before": to_document(before),
-                "after": {"columns": sorted(columns)},
-            }
-        )
-        # What events told stays an event's.
-        told_by = stored["told_by"] if "reports" in stored else "file"
-        updates.append(dict(stored) | after | {"told_by": told_by})
+        if columns or "reports" in stored:
+            after = sealed(writer.vault, stored["id"], {name: pair[1] for name, pair in columns.items()})
+            before = {name: stored[name] for name in (*after, *_STAMPED)}
+            kept.append(Replaced(stored["id"], to_json(before), tuple(columns)))
+            # What events told stays an event's.
+            told_by = stored["told_by"] if "reports" in stored else "file"
+            updates.append(dict(stored) | after | {"told_by": told_by})
+        else:
+            kept.append(Replaced(stored["id"], _stamp_before(*(stored[name] for name in _STAMPED))))
+            stamps.append(stored["id"])
         if "reports" in stored:
             _report(session, writer, stored, told)
         if columns:
@@ -256,8 +252,22 @@ def _change(
         else:
             written.counts.unchanged += 1
     _update_all(session, writer, updates)
-    session.connection().execute(insert(_CHANGES), changes)
+    _stamp_all(session, writer, stamps)
+    keep_changes(session, (writer.import_id, writer.company_id), first_seq, kept)
     return updates
+
+
+@lru_cache(maxsize=64)
+def _stamp_before(import_id: uuid.UUID | None, updated_at: datetime, told_by: str) -> str:
+    """Nearly all rows that a file tells again were stamped by one earlier file."""
+    return to_json(dict(zip(_STAMPED, (import_id, updated_at, told_by), strict=True)))
+
+
+def _stamp_all(session: Session, writer: Writer, ids: list[uuid.UUID]) -> None:
+    """Rows that are as the file tells them: only whose they are changes."""
+    if ids:
+        stamp = {"import_id": writer.import_id, "updated_at": writer.now, "told_by": "file"}
+        session.connection().execute(update(_TABLE).where(among(session, _TABLE.c.id, ids)).values(stamp))
 
 
 def _report(session: Session, writer: Writer, stored: Mapping[str, Any], told: ApplicationTold) -> None:
@@ -270,6 +280,8 @@ def _report(session: Session, writer: Writer, stored: Mapping[str, Any], told: A
 
 
 def _update_all(session: Session, writer: Writer, rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        return
     stamped = {"import_id": writer.import_id, "updated_at": writer.now}
     names = (*PLAIN_COLUMNS, *SEALED_COLUMNS, "posting_id", "email_index", "person_index", "told_by", *stamped)
     statement = (
@@ -279,18 +291,6 @@ def _update_all(session: Session, writer: Writer, rows: list[dict[str, Any]]) ->
     )
     parameters = [{"key_id": row["id"]} | {f"to_{name}": (row | stamped)[name] for name in names} for row in rows]
     session.connection().execute(statement, parameters)
-
-
-def to_document(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Columns as JSON."""
-    return {
-        name: value.isoformat()
-        if isinstance(value, datetime)
-        else str(value)
-        if isinstance(value, uuid.UUID)
-        else value
-        for name, value in values.items()
-    }
 
 
 def from_document(document: Mapping[str, Any]) -> dict[str, Any]:
