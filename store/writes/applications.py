@@ -225,7 +225,10 @@ def days_of(rows: Iterable[Mapping[str, Any]], zone: ZoneInfo) -> set[date]:
 
 
 def _change(
-    session: Session, writer: Writer, pairs: list[tuple[Mapping[str, Any], ApplicationTold]], into: tuple[int, Written]
+    session: Session,
+    writer: Writer,
+    pairs: Sequence[tuple[Mapping[str, Any], ApplicationTold]],
+    into: tuple[int, Written],
 ) -> list[dict[str, Any]]:
     """The rows of which something changed, as they are afterwards. All are the import's from now on."""
     first_seq, written = into
