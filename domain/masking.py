@@ -2,12 +2,14 @@
 
 
 def mask_name(name: str) -> str:
-    """Initials.
+    """Initials: of each part the first letter, whatever stands before it.
 
     >>> mask_name("Jane van der Berg"), mask_name("  "), mask_name("ÉLISE")
     ('J. v. d. B.', '', 'É.')
+    >>> mask_name("<b>Ana</b> \u202egnp 👩")
+    'b. g. 👩.'
     """
-    return " ".join(f"{part[0]}." for part in name.split())
+    return " ".join(f"{next((one for one in part if one.isalnum()), part[0])}." for part in name.split())
 
 
 def mask_email(email: str) -> str:

@@ -41,7 +41,7 @@ def draw(view: View, asked: str) -> None:
         return
     _head(view, found)
     if view.viewer.is_admin:
-        applicant_stages.one(view, found.row.id)
+        applicant_stages.one(view, found.row.id, found.row.stage)
     st.subheader("Stages", anchor=False)
     tables.show(stages_table(found.history), key="stages", alt="Stages told", zone=view.company.time_zone)
     st.caption(
@@ -82,14 +82,17 @@ def _head(view: View, found: Applicant) -> None:
 def stages_table(history: tuple[StageTold, ...]) -> Table:
     """What was told of the stages, as a table."""
     columns = (
-        Column("Stage"),
+        Column("Stage", width="medium"),
         Column("Reached", "instant", "Or, where it was taken back, when somebody did."),
         Column("Counts", help="Whether it dates the stage in numbers."),
         Column("Told by"),
         Column("Who", width="medium"),
         Column("Told", "instant"),
     )
-    return Table(columns, tuple(_stage_cells(told) for told in history))
+    told_of = {told.stage for told in history if not told.is_taken_back}
+    # Of stages that nobody told of there is nothing to take back that would be worth a line.
+    shown = [told for told in history if not told.is_taken_back or told.stage in told_of]
+    return Table(columns, tuple(_stage_cells(told) for told in shown))
 
 
 def _stage_cells(told: StageTold) -> tuple[tables.Cell, ...]:

@@ -45,10 +45,10 @@ def bar(view: View, chosen: Sequence[uuid.UUID], wanted: Applicants | None, coun
             _change(view, ids, Wanted(stage, day))
 
 
-def one(view: View, application_id: uuid.UUID) -> None:
+def one(view: View, application_id: uuid.UUID, present: str) -> None:
     """Set the stage of one applicant, or correct its day."""
     with st.expander("Set the stage", icon=":material/moving:", key="stage_one"):
-        stage, day = _form(view, "one", optional=True)
+        stage, day = _form(view, "one", present=present)
         st.caption(
             "What you say goes before what any system tells, also a step back: a stage taken back stays so when it is"
             " imported again. What happens after today counts again."
@@ -57,17 +57,25 @@ def one(view: View, application_id: uuid.UUID) -> None:
             _change(view, [application_id], Wanted(stage, day, moves_dates=True))
 
 
-def _form(view: View, name: str, *, optional: bool = False) -> tuple[str, date | None]:
+def _form(view: View, name: str, *, present: str = "") -> tuple[str, date | None]:
+    """The stage and the day; of one applicant, at the `present` stage, the day may stay open."""
     today = local_day(view.now, view.company.time_zone)
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        stage = st.selectbox("Stage", STAGES, index=1, format_func=str.capitalize, key=f"stage_{name}", width=180)
+        stage = st.selectbox(
+            "Stage",
+            STAGES,
+            index=STAGES.index(present) if present else 1,
+            format_func=str.capitalize,
+            key=f"stage_choice_{name}",
+            width=180,
+        )
         day = st.date_input(
             "Since",
-            None if optional else today,
+            None if present else today,
             max_value=today,
             key=f"stage_day_{name}",
             width=180,
-            help="Empty: the day that is known already, else today." if optional else None,
+            help="Empty: the day that is known already, else today." if present else None,
         )
     return stage, day
 
