@@ -13,6 +13,7 @@ from store.opening import Store
 from store.tables import Company, JobPosting, Mail, MailTemplate, Referral, User
 from store.vault import Vault
 from store.writes.mail import Message, post
+from store.writes.mail_wanted import end_of
 from store.writes.suppressions import find_reason, indexes_of
 
 KIND = "invitation"
@@ -29,6 +30,7 @@ REASONS = {
     "suppressed": "This address gets no messages from us: somebody there asked for that, or it does not exist. The "
     "link still works if you send it yourself.",
     "ended": "This referral has ended, so nobody is invited any more.",
+    "closed": "The posting is closed, so nobody is invited any more.",
 }
 
 
@@ -62,7 +64,7 @@ def invite(
     """
     vault, settings = store.vault if isinstance(store, Store) else store, settings or current()
     email = _opened(vault, referral, "candidate_email")
-    reason = _reason(session, vault, referral, email, settings)
+    reason = _reason(session, vault, referral, (email, settings), now)
     if reason:
         return Invited(reason=reason)
     company = session.get_one(Company, referral.company_id)
@@ -126,11 +128,13 @@ def footer_of(referrer: str, company: str, links: tuple[str, str]) -> Footer:
     )
 
 
-def _reason(session: Session, vault: Vault, referral: Referral, email: str, settings: Settings) -> str:
+def _reason(session: Session, vault: Vault, referral: Referral, told: tuple[str, Settings], now: datetime) -> str:
+    email, settings = told
     if not email:
         return "no_recipient"
-    if referral.withdrawn_at or referral.declined_at or referral.merged_into:
-        return "ended"
+    ended = end_of(session, referral.id, now=now)
+    if ended:
+        return ended
     if not may_mail(session, vault, referral.company_id, email):
         return "suppressed"
     if not settings.smtp_url:

@@ -16,16 +16,13 @@ from store.opening import Store
 from store.tables import Company, Mail, MailTemplate, Referral
 from store.writes.audit import append_audit
 from store.writes.mail import settle_by_hand
+from store.writes.suppressions import find_reason, indexes_of, lift_bounces
 
 #: Between two invitations of one person for one posting.
 REST = timedelta(hours=20)
 #: States in which a message has come to an end without having arrived for certain.
 OPEN_ENDED = ("unknown", "refused", "dead")
 _UNDER_WAY = frozenset({"waiting", "sending"})
-_WHY_NOT = {
-    "forgotten": "The address is deleted, so there is nobody to write to.",
-    "suppressed": "This address gets no messages from us any more.",
-}
 
 
 def invite_again(
@@ -67,12 +64,15 @@ def confirm_arrived(store: Store, viewer: Viewer, mail_id: uuid.UUID, *, now: da
 
 
 def send_again(store: Store, viewer: Viewer, mail_id: uuid.UUID, *, now: datetime) -> None:
-    """Send a message again that was refused, given up, or of which nobody knows. It keeps its id, so that a mail server
-    that has it already can see that it is the same. Raises NotAllowed, NotFound, ValueError."""
+    """Send a message again that was refused, given up, or of which nobody knows.
+
+    It keeps its id, so that a mail server that has it already can see that it is the same. An address that a server did
+    not know is tried anew; one that opted out is not. Raises NotAllowed, NotFound, ValueError.
+    """
     with _deciding(store, viewer, "mail.again", mail_id, now) as session:
         mail = session.get_one(Mail, mail_id)
-        if mail.state in OPEN_ENDED and (mail.cause_code in _WHY_NOT or not mail.body):
-            raise ValueError(_WHY_NOT.get(mail.cause_code, _WHY_NOT["forgotten"]))
+        if mail.state in OPEN_ENDED:
+            _require_address(session, store, mail)
         values = {
             "state": "waiting",
             "cause_code": "by_hand",
@@ -136,6 +136,16 @@ def let_answer_referrers(store: Store, viewer: Viewer, *, is_on: bool, now: date
         company.settings = {**company.settings, REPLIES: is_on}
         session.add(company)
         append_audit(session, deed(viewer, "invitation.replies", on=is_on), now=now)
+
+
+def _require_address(session: Session, store: Store, mail: Mail) -> None:
+    """Raises ValueError where there is nobody to write to any more; forgets that a server did not know the address."""
+    if not mail.recipient or not mail.body:
+        raise ValueError("The address is deleted, so there is nobody to write to.")
+    indexes = indexes_of(store.vault, store.vault.open("mail_outbox", mail.id, "recipient", mail.recipient))
+    lift_bounces(session, mail.company_id, indexes)
+    if find_reason(session, mail.company_id, indexes):
+        raise ValueError("Somebody at this address asked for no more messages.")
 
 
 def _invitations(session: Session, referral_id: uuid.UUID) -> list[Mail]:

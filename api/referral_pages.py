@@ -29,7 +29,7 @@ from store.tables.columns import utc_now
 LONGEST_CODE = 64
 _GUESSES = Guesses()
 #: Nobody's code: looked up for what cannot be one, so that such a miss takes as long as any other.
-_NOBODY = "-"
+NOBODY = "-"
 _ENDED = {
     "closed": "The opening it led to is no longer advertised. Ask whoever sent you the link for another one.",
     "expired": "It was good for a limited time, which has passed. Ask whoever sent it for a new one.",
@@ -107,7 +107,7 @@ async def _find(request: Request) -> Landing | Response:
     code = request.path_params["code"]
     is_plain = len(code) <= LONGEST_CODE and clean_text(code) == code
     try:
-        found = await anyio.to_thread.run_sync(lambda: _looked_up(code if is_plain else _NOBODY))
+        found = await anyio.to_thread.run_sync(lambda: _looked_up(code if is_plain else NOBODY))
     except (StoreUnavailable, StoreError):
         return notice("Just a moment", "This link cannot be followed right now. Please try again.", 503)
     if found is None:

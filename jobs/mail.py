@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
 from jobs.channels import deliver
-from jobs.deliveries import Delivery, Sent
+from jobs.deliveries import Begin, Delivery, Sent
 from settings import Settings
 from store.engine import Urgency, run_writing
+from store.errors import StoreError
 from store.opening import Store
 from store.writes.mail import Due, begin_sending, has_due, note, take_due
 from store.writes.suppressions import indexes_of, suppress
@@ -48,7 +50,7 @@ def send_next(
             store.engine, lambda session: begin_sending(session, vault, due, holder, now=now()), Urgency.PAGE
         )
 
-    outcome = send(settings, due, begin)
+    outcome = _tried(settings, due, begin, send)
     if outcome.delivery is Delivery.LEFT:
         return "left"
     values = _values(due, outcome, now())
@@ -56,6 +58,25 @@ def send_next(
     if outcome.delivery is not Delivery.DONE:
         _LOG.warning("message not delivered", channel=due.channel, kind=due.kind, state=values["state"])
     return str(values["state"])
+
+
+def _tried(settings: Settings, due: Due, begin: Begin, send: Callable[..., Sent]) -> Sent:
+    """What came of sending; a mistake of ours on the way is one message's, and holds up no other."""
+    has_begun = False
+
+    def noted() -> bool:
+        nonlocal has_begun
+        has_begun = begin()
+        return has_begun
+
+    try:
+        return send(settings, due, noted)
+    except (SQLAlchemyError, StoreError):
+        # Our database is in trouble: the hold runs out, and then it is tried again, or nobody knows.
+        raise
+    except Exception as error:  # noqa: BLE001 - logged, and said in the delivery log
+        _LOG.exception("sending broke", channel=due.channel, kind=due.kind)
+        return Sent(Delivery.UNKNOWN if has_begun else Delivery.RETRY, type(error).__name__)
 
 
 def _record(

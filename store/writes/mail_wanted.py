@@ -19,10 +19,11 @@ def why_unwanted(session: Session, vault: Vault, mail: Mail, recipient: str, *, 
         return ""
     if find_reason(session, mail.company_id, indexes_of(vault, recipient)):
         return "suppressed"
-    return _end_of(session, mail.related_id, now)
+    return end_of(session, mail.related_id, now=now)
 
 
-def _end_of(session: Session, referral_id: uuid.UUID | None, now: datetime) -> str:
+def end_of(session: Session, referral_id: uuid.UUID | None, *, now: datetime) -> str:
+    """Why nobody is invited by a referral any more: `ended` or `closed`, "" where somebody may be."""
     referral = session.get(Referral, referral_id, populate_existing=True) if referral_id else None
     if referral is None or referral.withdrawn_at or referral.declined_at or referral.merged_into:
         return "ended"

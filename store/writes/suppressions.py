@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Collection
 from datetime import datetime
 
+from sqlalchemy import delete
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
@@ -35,6 +36,19 @@ def suppress(session: Session, company_id: uuid.UUID, indexes: Collection[str], 
         insert(MailSuppression).values(rows).on_conflict_do_nothing().returning(col(MailSuppression.email_index))
     )
     return len(kept.all())
+
+
+def lift_bounces(session: Session, company_id: uuid.UUID, indexes: Collection[str]) -> int:
+    """Take addresses for existing again that a mail server did not know; how many. What people asked for stays."""
+    lifted = session.execute(
+        delete(MailSuppression).where(
+            col(MailSuppression.company_id) == company_id,
+            col(MailSuppression.email_index).in_(sorted(set(indexes) - {""})),
+            col(MailSuppression.reason) == "bounced",
+        ),
+        execution_options={"synchronize_session": False},
+    )
+    return int(lifted.rowcount)  # type: ignore[attr-defined]
 
 
 def find_reason(session: Session, company_id: uuid.UUID, indexes: Collection[str]) -> str:

@@ -210,9 +210,14 @@ def test_without_a_server_or_an_address_of_ours_nothing_waits_and_the_words_say_
 
 
 def test_a_referral_that_is_over_invites_nobody(programme: Programme, settings: Settings) -> None:
-    for field in ("withdrawn_at", "declined_at"):
+    for field in ("withdrawn_at", "declined_at", "expires_at"):
         referral = programme.referral(f"{field}@mail.example", **{field: NOW})
         assert programme.invite(settings, referral).reason == "ended"
+    with programme.store.writing() as session:
+        posting = session.get_one(JobPosting, programme.posting.id)
+        posting.status = "closed"
+        session.add(posting)
+    assert programme.invite(settings).reason == "closed"
 
 
 @pytest.mark.parametrize(

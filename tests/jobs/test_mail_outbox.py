@@ -1,7 +1,7 @@
 """The outbox of messages on both databases: what is still sent, when, and by whom."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 
@@ -12,6 +12,7 @@ from actions.invitations import may_mail
 from actions.mailroom import confirm_arrived, send_again, take_back
 from actions.viewer import Viewer
 from jobs import mail, smtp
+from jobs.deliveries import Sent
 from jobs.retention import tidy
 from settings import Settings
 from store.engine import run_writing
@@ -20,7 +21,7 @@ from store.reports.invitations import count_states, list_messages
 from store.reports.scope import find_company
 from store.tables import AuditEntry, Company, JobPosting, Mail, Referral
 from store.tables.columns import new_id
-from store.writes.mail import Message, has_due, post, take_due
+from store.writes.mail import Due, Message, has_due, post, take_due
 from store.writes.suppressions import indexes_of, suppress
 from tests.jobs.invited import NOW, Programme, mail_settings
 from tests.jobs.postbox import Postbox, mail_server
@@ -192,6 +193,40 @@ def test_one_taken_back_while_a_worker_holds_it_is_not_sent(
     monkeypatch.setattr(smtp, "compose", compose_late)
     assert send_all(programme.store, settings) == ["left"]
     assert (programme.mail(invited).state, box.taken) == ("refused", [])
+
+
+def test_an_address_that_bounced_is_tried_anew_by_decision_and_one_that_opted_out_is_not(
+    programme: Programme, settings: Settings, box: Postbox, admin: Viewer
+) -> None:
+    store = programme.store
+    box.mood = "refuse"
+    bounced = programme.invite(settings)
+    send_all(store, settings)
+    box.mood = ""
+    send_again(store, admin, bounced.mail_id, now=NOW)
+    assert send_all(store, settings) == ["sent"]
+    other = programme.invite(settings, programme.referral("b@mail.example"))
+    with store.writing() as session:
+        suppress(session, programme.company.id, indexes_of(store.vault, "b@mail.example"), "unsubscribed", now=NOW)
+    assert send_all(store, settings) == []
+    with pytest.raises(ValueError, match="asked for no more"):
+        send_again(store, admin, other.mail_id, now=NOW)
+    assert programme.mail(other).state == "refused"
+
+
+@pytest.mark.parametrize("has_begun", [False, True])
+def test_a_mistake_of_ours_while_sending_ends_like_a_broken_connection(
+    programme: Programme, settings: Settings, has_begun: bool
+) -> None:
+    invited = programme.invite(settings)
+
+    def break_down(_settings: Settings, _due: Due, begin: Callable[[], bool]) -> Sent:
+        if has_begun:
+            begin()
+        raise KeyError("a mistake")
+
+    state = mail.send_next(programme.store, settings, now=lambda: NOW, send=break_down)
+    assert state == programme.mail(invited).state == ("unknown" if has_begun else "waiting")
 
 
 def test_names_are_forgotten_once_a_referral_has_expired_and_a_late_application_still_finds_it(
