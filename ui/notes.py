@@ -77,7 +77,7 @@ def lines(notes: Sequence[Note]) -> list[str]:
 
 def draw(view: View, notes: Sequence[Note], period: Period) -> None:
     """The notes behind the marks, with a form for another one, in a box of their own."""
-    with st.popover(f"Notes ({len(notes)})", icon=":material/sticky_note_2:", width="content"):
+    with st.expander(f"Notes ({len(notes)})", key="notes_box", icon=":material/sticky_note_2:"):
         _form(view, period)
         mine = [note for note in reversed(notes) if note.kind == "hand"]
         for note in mine[:_MOST_LISTED]:
@@ -104,7 +104,7 @@ def notes_table(notes: Sequence[Note]) -> Table:
 def _form(view: View, period: Period) -> None:
     today = local_day(view.now, view.company.time_zone)
     with st.form("note_new", border=False, clear_on_submit=True):
-        left, right = st.columns([1, 2])
+        left, right = st.columns([1, 3])
         day = left.date_input(
             "Day", min(period.last_day, today), today - annotations.FARTHEST + timedelta(days=1), key="note_day"
         )

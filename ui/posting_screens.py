@@ -36,11 +36,16 @@ _METRICS = ("impressions", "views", "clicks", "apply_starts", "applications", "i
 
 
 def draw(view: View) -> None:
-    """The posting that the address names, and the list; for admins also making, editing and linking."""
-    _asked_for(view)
-    if not view.viewer.is_admin:
-        _list(view)
-        return
+    """The posting that the address names, until another one is chosen, and the list; for admins also making, editing
+    and linking."""
+    top = st.container()
+    if not (_list(view) if not view.viewer.is_admin else _tabs(view)):
+        with top:
+            _asked_for(view)
+
+
+def _tabs(view: View) -> bool:
+    """The list, what waits, and the rules. Whether a posting was chosen."""
     with data.session() as session:
         waiting = list_waiting(session, view.company)
         ignored = list_waiting(session, view.company, ignored=True)
@@ -50,14 +55,16 @@ def draw(view: View) -> None:
     many = f"{len(waiting)}+" if len(waiting) >= MOST_ROWS else str(len(waiting))
     postings, links, rules = st.tabs(["Postings", f"Waiting to be linked ({many})", "Link rules"])
     with postings:
-        _list(view)
+        is_chosen = _list(view)
     with links:
         posting_links.waiting(view, waiting, ignored)
     with rules:
         posting_links.rules(view)
+    return is_chosen
 
 
-def _list(view: View) -> None:
+def _list(view: View) -> bool:
+    """Postings with their numbers, and the one that is chosen in full. Whether one is."""
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         status = st.segmented_control(
             "Status",
@@ -83,7 +90,7 @@ def _list(view: View) -> None:
     if not rows:
         anything = data.postings(view.company, view.period, view.filters, "", "")
         _nothing(view, is_narrowed=bool(anything))
-        return
+        return False
     table = postings_table(rows)
     chosen = tables.choose(table, key="postings", alt="Postings with their numbers", zone=view.company.time_zone)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
@@ -94,6 +101,7 @@ def _list(view: View) -> None:
         )
     if chosen is not None:
         _one(view, rows[chosen])
+    return chosen is not None
 
 
 def _narrowing(view: View) -> dict[str, list[str]]:
