@@ -1,9 +1,9 @@
 """Refer somebody for a posting, share a personal link, withdraw; and for admins the desk: merge, extend, reveal."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -45,22 +45,29 @@ _TELLING = frozenset({"mine", "known", "applied"})
 
 
 class Refused(ValueError):
-    """Not done, for a reason (a key of REASONS, or "unusable" for what was typed); the text is for who asked."""
+    """Not done, for a reason (a key of REASONS, or "unusable" for what was typed); the text is for who asked.
 
-    def __init__(self, reason: str, words: str = "") -> None:
+    `about` names what cannot be used, "" where nothing was typed.
+    """
+
+    def __init__(self, reason: str, words: str = "", about: str = "") -> None:
         super().__init__(words or REASONS[reason])
-        self.reason = reason
+        self.reason, self.about = reason, about
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Whom to refer for which posting, as typed. Without `by_mail` nobody is written to."""
+    """Whom to refer for which posting, as typed. Without `by_mail` nobody is written to.
+
+    `asked_by` is who had it done for the referrer, for the audit log.
+    """
 
     posting_id: uuid.UUID
     name: str
     email: str
     note: str = ""
     by_mail: bool = True
+    asked_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +93,15 @@ class Shared:
 
 def refer(store: Store, viewer: Viewer, wanted: Wanted, *, now: datetime) -> Referred:
     """Refer somebody for an open posting of the viewer's company. Raises Refused, or NotFound for no such posting."""
-    try:
-        candidate = rows.Candidate(
-            wanted.posting_id, plain_name(wanted.name), plain_address(wanted.email), plain_note(wanted.note)
-        )
-    except ValueError as error:
-        raise Refused("unusable", str(error)) from None
+    typed = {
+        name: _usable(name, plain, getattr(wanted, name))
+        for name, plain in (("name", plain_name), ("email", plain_address), ("note", plain_note))
+    }
+    candidate = rows.Candidate(wanted.posting_id, **typed)
     try:
         return run_writing(
             store.engine,
-            lambda session: _refer(session, store, viewer, candidate, by_mail=wanted.by_mail, now=now),
+            lambda session: _refer(session, store, viewer, (wanted, candidate), now=now),
             Urgency.EVENT,
         )
     except Refused as refusal:
@@ -106,9 +112,17 @@ def refer(store: Store, viewer: Viewer, wanted: Wanted, *, now: datetime) -> Ref
         raise Refused("known") from None
 
 
+def _usable(about: str, plain: Callable[[str], str], typed: str) -> str:
+    try:
+        return plain(typed)
+    except ValueError as error:
+        raise Refused("unusable", str(error), about) from None
+
+
 def _refer(
-    session: Session, store: Store, viewer: Viewer, candidate: rows.Candidate, *, by_mail: bool, now: datetime
+    session: Session, store: Store, viewer: Viewer, told: tuple[Wanted, rows.Candidate], *, now: datetime
 ) -> Referred:
+    wanted, candidate = told
     lock_applications(session, viewer.company_id)
     referrer = _referrer(session, viewer)
     _require_open(session, viewer, candidate.posting_id)
@@ -126,10 +140,21 @@ def _refer(
     if rows.has_applied(session, viewer.company_id, candidate.posting_id, persons, since=since, now=now):
         raise Refused("applied")
     made = rows.make_referral(session, store.vault, referrer, candidate, now=now)
-    invited = invite(session, store, made, now=now, asked_by=viewer.email) if by_mail else None
-    sent = bool(invited and invited.mail_id)
-    append_audit(session, deed(viewer, MAKE, made.id, posting=candidate.posting_id, invited=sent), now=now)
+    invited = invite(session, store, made, now=now, asked_by=viewer.email) if wanted.by_mail else None
+    facts: dict[str, object] = {"posting": candidate.posting_id, "invited": bool(invited and invited.mail_id)}
+    facts |= {"asked_by": wanted.asked_by} if wanted.asked_by else {}
+    append_audit(session, replace(deed(viewer, MAKE, made.id), facts=facts), now=now)
     return Referred(made.id, made.code, made.sent_at, made.expires_at, made.status, invited)
+
+
+def colleague(store: Store, viewer: Viewer, email: str, *, now: datetime) -> Viewer:
+    """Somebody of the admin's company in whose name a program refers. Raises NotAllowed, or NotFound for nobody."""
+    require_admin(store, viewer, "referral.for_colleague", now=now)
+    with store.reading() as session:
+        user = rows.find_user(session, viewer.company_id, email)
+    if user is None:
+        raise NotFound("There is no such colleague.")
+    return replace(viewer, user_id=user.id, role=user.role, name=user.name, email=user.email)
 
 
 def share_link(store: Store, viewer: Viewer, posting_id: uuid.UUID | None, *, now: datetime) -> Shared:

@@ -18,6 +18,7 @@ from api.mcp import mcp_routes
 from api.problems import HANDLERS
 from api.queries import QUERIES
 from api.records import RECORDS
+from api.referrals import REFERRALS
 from api.rewards import REWARDS
 from api.syncs import SYNCS
 from api.tokens import TOKENS
@@ -28,6 +29,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *QUERIES,
     *RECORDS,
     *APPLICANTS,
+    *REFERRALS,
     *REWARDS,
     *INTAKE,
     *SYNCS,

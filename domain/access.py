@@ -20,6 +20,7 @@ SCOPES: tuple[Scope, ...] = (
     Scope("applications:personal", "Personal data", "See the names and addresses of applicants in full.", True),
     Scope("applications:write", "Tell of applications", "Enter applications and the stages they reached.", True),
     Scope("rewards:read", "Rewards", "Read what referrals earn, and what is owed and was paid for them.", True),
+    Scope("referrals:write", "Refer people", "Refer candidates for postings, in any colleague's name.", True),
     Scope("syncs:read", "Sync jobs", "Read how syncs stand and what they brought."),
     Scope("syncs:write", "Ask for syncs", "Ask for syncs.", True),
     Scope("configs:read", "Connections", "Read how connections are set up; never their secrets.", True),

@@ -129,14 +129,14 @@ def _narrowing(view: View) -> tuple[WantedReferrals | None, bool]:
         people = {_named(name, key): key for key, name in list_referrers(session, view.company)}
     states = {standing.label: key for key, standing in referral_words.STANDINGS.items()}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        state = st.selectbox("State", list(states), index=None, key="desk_state", placeholder="Any", width=150)
-        posting = st.selectbox("Posting", list(postings), index=None, key="desk_posting", placeholder="Any", width=220)
-        who = {"index": None, "placeholder": "Anybody", "width": 180}
+        state = st.selectbox("State", list(states), index=None, key="desk_state", placeholder="Any", width=130)
+        posting = st.selectbox("Posting", list(postings), index=None, key="desk_posting", placeholder="Any", width=190)
+        who = {"index": None, "placeholder": "Anybody", "width": 150}
         person = st.selectbox("Referrer", list(people), key="desk_referrer", **who)
         periods = [_ALL_TIME, *_PERIODS]
-        period = st.selectbox("Sent within", periods, key="desk_period", width=140)
+        period = st.selectbox("Sent within", periods, key="desk_period", width=120)
         search = st.text_input(
-            "Find", key="desk_search", placeholder="E-mail address or code", width=240, icon=":material/search:"
+            "Find", key="desk_search", placeholder="E-mail address or code", width=220, icon=":material/search:"
         ).strip()
     persons, code = frozenset[str](), ""
     if "@" in search:

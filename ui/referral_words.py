@@ -67,7 +67,7 @@ def who(line: ReferralLine) -> str:
     """Whom a referral is about, as plain text."""
     if line.candidate_name:
         return line.candidate_name
-    return "Somebody who came by your link" if line.by_link else "Somebody whose name was deleted"
+    return "Somebody who came by a link" if line.by_link else "Somebody whose name was deleted"
 
 
 def when(view: View, line: ReferralLine) -> str:

@@ -13,7 +13,7 @@ from sqlmodel import Session, col
 
 from domain.referrals import WINDOW_DAYS, ends_on, is_expired, mailbox
 from store.errors import StoreError
-from store.tables import Application, AuditEntry, Company, Referral, ReferralReward, TrackingLink
+from store.tables import Application, AuditEntry, Company, Referral, ReferralReward, TrackingLink, User
 from store.tables.columns import new_id
 from store.vault import Vault
 from store.writes.projections import mark_applications_dirty
@@ -157,6 +157,18 @@ def count_refused(session: Session, company_id: uuid.UUID, actor: str, action: s
     refused = (col(AuditEntry.actor) == actor, col(AuditEntry.action) == action, col(AuditEntry.outcome) == "denied")
     recent = (col(AuditEntry.company_id) == company_id, col(AuditEntry.at) > now - HOUR)
     return int(session.execute(select(func.count()).select_from(AuditEntry).where(*recent, *refused)).scalar_one())
+
+
+def find_user(session: Session, company_id: uuid.UUID, email: str) -> User | None:
+    """Somebody of the company who may sign in, by their address; None where there is nobody."""
+    found = session.execute(
+        select(User).where(
+            col(User.company_id) == company_id,
+            col(User.email) == email.strip().casefold(),
+            col(User.is_active).is_(True),
+        )
+    )
+    return found.scalars().first()
 
 
 def get_referral(session: Session, company_id: uuid.UUID, referral_id: uuid.UUID) -> Referral:

@@ -120,7 +120,7 @@ def test_an_own_link_is_made_once_and_who_applied_by_it_stands_under_my_referral
     assert (link.code, link.is_new) == (code, False)
     desk.tell("L-1", "interviewed", link=link)
     show(page, desk.app, "/My_referrals")
-    expect(page.get_by_text("Somebody who came by your link")).to_be_visible()
+    expect(page.get_by_text("Somebody who came by a link")).to_be_visible()
     expect(page.get_by_text(re.compile("In interviews$"))).to_be_visible()
     expect(page.get_by_text("0 visits · 1 application")).to_be_visible()
 
