@@ -124,6 +124,8 @@ class OutboxEntry(SQLModel, table=True):
         CheckConstraint(one_of("state", OUTBOX_STATES), name="platform_outbox_state"),
         Index("ix_platform_outbox_due", "state", "next_attempt_at"),
         Index("ix_platform_outbox_posting", "posting_id"),
+        # What deletes applications looks here for each of them.
+        Index("ix_platform_outbox_application", "application_id"),
         Index("ix_platform_outbox_company", "company_id", "created_at"),
     )
 

@@ -228,6 +228,8 @@ def _make_tables() -> None:
 def _change_tables() -> None:
     op.create_index("ix_link_clicks_referral", "link_clicks", ["referral_id", "at"], unique=False)
 
+    op.create_index("ix_platform_outbox_application", "platform_outbox", ["application_id"], unique=False)
+
     with op.batch_alter_table("mail_outbox") as table:
         table.add_column(sa.Column("tried_at", UtcInstant(), nullable=True))
         table.add_column(sa.Column("asked_by", sa.Text(), server_default="", nullable=False))
