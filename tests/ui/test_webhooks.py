@@ -1,14 +1,18 @@
 """Webhooks through the screen, in a real browser: an address is made, its secret set, and what comes is shown."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
+from sqlmodel import select
 
 from sandbox.senders import SENDERS
-from tests.api.deliveries import person
+from store.tables import PlatformConfig, WebhookEndpoint
+from store.writes.connections import next_config_number
+from store.writes.webhooks import set_secret
+from tests.api.deliveries import admin, person, store_of
 from tests.launch import RunningApp, running_app
 from tests.people import ADMIN, seed_data_dir
 from tests.ui.screens import metric, settle
@@ -67,6 +71,40 @@ def test_an_address_is_made_and_what_is_delivered_there_is_shown(working_app, vi
     expect(page.get_by_text("1 delivery", exact=False).first).to_be_visible(timeout=PATIENCE)
     expect(page.get_by_text("Delivering").first).to_be_visible(timeout=PATIENCE)
     assert SECRET not in page.content()
+
+
+def test_what_registering_means_and_why_it_cannot_work_is_said_before_anybody_is_asked(working_app, visit: Visit):
+    with store_of(working_app) as store, store.writing() as session:
+        config = PlatformConfig(
+            number=next_config_number(session),
+            company_id=admin(session).company_id,
+            platform="x",
+            connector="x",
+            name="X",
+            is_active=True,
+        )
+        session.add(config)
+    page = visit(working_app, ADMIN, "/Webhooks")
+    add(page, "X account activity")
+    card = page.locator('[class*="st-key-webhook_card_"]').filter(has=page.get_by_text("/api/webhooks/x/"))
+    card.get_by_text("How to register it by hand instead").click()
+    expect(card.get_by_text("Register the address with the app's bearer token", exact=False)).to_be_visible(
+        timeout=PATIENCE
+    )
+    dialog = page.get_by_role("dialog")
+    for problem in ("Set the secret first", "by https only"):
+        card.get_by_role("button", name="Register at X").click()
+        expect(dialog.get_by_text("No direct messages.", exact=False)).to_be_visible(timeout=PATIENCE)
+        expect(dialog.get_by_text(problem, exact=False)).to_be_visible(timeout=PATIENCE)
+        expect(dialog.get_by_role("button", name="Register", exact=True)).to_have_count(0)
+        page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0, timeout=PATIENCE)
+        with store_of(working_app) as store, store.writing() as session:
+            row = session.exec(select(WebhookEndpoint).where(WebhookEndpoint.config_id == config.id)).one()
+            set_secret(store.vault, row, SECRET, overlap=timedelta(0), now=datetime.now(UTC))
+            session.add(row)
+        page.reload()
+        settle(page)
 
 
 def test_a_secret_of_ours_is_shown_once(working_app, visit: Visit):
