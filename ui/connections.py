@@ -11,6 +11,7 @@ from actions.running import running_store
 from actions.viewer import ADMIN, NotAllowed, NotFound, Viewer
 from connectors.contract import Limits
 from connectors.registry import find_connector, find_source
+from connectors.webhooks.registrars import find_registrar
 from domain.money import Money
 from domain.periods import Period, local_day, span
 from store.reports.access import list_access
@@ -296,6 +297,8 @@ def _switch(viewer: Viewer, row: ConnectionRow) -> None:
 def _delete(viewer: Viewer, row: ConnectionRow) -> None:
     """Ask for consent; the numbers stay unless the box is ticked."""
     st.markdown(f"**{words.plain(row.name)}** is disconnected and its credentials are destroyed.")
+    if find_registrar(row.platform, row.connector):
+        st.caption("A webhook address that is registered there is taken away first, within half an hour at most.")
     erase = st.checkbox(
         "Also erase the numbers it brought", key="delete_erase", help="Totals that counted them are computed again."
     )
