@@ -32,6 +32,7 @@ from store.tables import Company
 from store.vault import Vault
 from store.writes.applications import ApplicationTold, PostingIndex
 from store.writes.imports import find_platform_config
+from store.writes.stages import list_words
 
 #: Applications looked up and written together.
 BATCH = 1000
@@ -91,12 +92,14 @@ def open_file(
         if company is None:
             raise NotFound("no such company")
         zone, currency = _zone_and_currency(session, company, mapping)
+        stage_words = list_words(session, company.id) if mapping.kind == "applications" else {}
     reading = Reading(
         mapping=mapping,
         survey=survey or survey_table(table, mapping),
         today=local_day(now, company.time_zone),
         zone=ZoneInfo(zone),
         currency=currency,
+        stage_words=stage_words,
     )
     return OpenFile(source, table, reading, company)
 

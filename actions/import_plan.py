@@ -11,8 +11,7 @@ from sqlmodel import Session, select
 from actions.import_file import Findings, OpenFile, staged, told_applications
 from actions.import_postings import plan_postings
 from actions.import_stage import Stage, StagedFact
-from connectors.files.application_rows import platform_for
-from connectors.files.ats_presets import stage_of
+from connectors.files.application_rows import is_stage_known, platform_for, stage_meant
 from connectors.files.mapping import FileMapping, metric_named
 from connectors.files.survey import Survey
 from domain.facts import WHOLE_DAY, day_of
@@ -40,11 +39,15 @@ class ShownChange:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word of the file, the rows that use it, and what it stands for ("" for nothing)."""
+    """A word of the file, the rows that use it, and what it stands for ("" for nothing).
+
+    `is_unknown`: nobody has said what it stands for.
+    """
 
     text: str
     rows: int
     meaning: str
+    is_unknown: bool = False
 
 
 @dataclass
@@ -241,13 +244,17 @@ def _words(file: OpenFile) -> dict[str, list[Word]]:
     mapping = file.mapping
     meaning = {
         "source": lambda text: platform_for(text, mapping.sources),
-        "stage": lambda text: mapping.stages.get(text, stage_of(text)),
+        "stage": lambda text: stage_meant(file.reading, text),
         "metric": lambda text: metric_named(mapping, text),
     }
     return {
-        name: [Word(text, rows, meaning[name](text)) for text, rows in words.items()]
+        name: [Word(text, rows, meaning[name](text), _is_unknown(file, name, text)) for text, rows in words.items()]
         for name, words in file.survey.words.items()
     }
+
+
+def _is_unknown(file: OpenFile, name: str, text: str) -> bool:
+    return name == "stage" and not is_stage_known(file.reading, text)
 
 
 def _notes(findings: Findings, plan: Plan) -> list[str]:

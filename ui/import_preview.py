@@ -1,14 +1,18 @@
 """What a file would do, before it does: counts, questions, reasons, and the words it uses."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import pandas as pd
 import streamlit as st
 
+from actions.applicants import set_stage_word
 from actions.imports import FILE_METRICS, Plan, SourceFile
+from actions.running import running_store
 from domain.metrics import BY_NAME
 from domain.platforms import BY_KEY, PLATFORMS
 from ui import figures, import_mapping, words
+from ui.shell import View
 
 _QUESTIONS = {
     "date_order": "Dates such as 1/2/2026 may have the day or the month first, and no row of the file tells. "
@@ -17,6 +21,8 @@ _QUESTIONS = {
     "Say which under “Dates and numbers”.",
 }
 _STAGES = ("applied", "reviewed", "interviewed", "offered", "hired", "rejected", "withdrawn")
+#: Set where a company's own words were changed: the file is to be read with them.
+AGAIN = "import_preview_again"
 _KEPT = {"source": "sources", "stage": "stages", "metric": "metric_names"}
 _TITLES = {"source": "Sources", "stage": "Stages", "metric": "Names of metrics"}
 
@@ -26,7 +32,7 @@ def noun(plan: Plan) -> str:
     return {"metrics": "number", "applications": "application", "postings": "posting"}[plan.mapping.kind]
 
 
-def draw(source: SourceFile, plan: Plan) -> None:
+def draw(view: View, source: SourceFile, plan: Plan) -> None:
     """The preview."""
     for question in plan.questions:
         st.warning(_QUESTIONS[question], icon=":material/help:")
@@ -42,7 +48,7 @@ def draw(source: SourceFile, plan: Plan) -> None:
     _unknown(plan)
     for name, listed in plan.words.items():
         if listed:
-            _words(source, plan, name)
+            _words(view, source, plan, name)
 
 
 def _about(plan: Plan) -> None:
@@ -85,15 +91,30 @@ def _unknown(plan: Plan) -> None:
         st.page_link("pages/Postings.py", label="Make or link postings", icon=":material/work:")
 
 
-def _words(source: SourceFile, plan: Plan, name: str) -> None:
-    """What the file's own words stand for; a change is taken into the mapping, and previewed again."""
-    listed = plan.words[name]
+def _words(view: View, source: SourceFile, plan: Plan, name: str) -> None:
+    """What the file's own words stand for; a change is taken into the mapping, and previewed again.
+
+    Words for stages are the company's: what is said of them holds for its other files too.
+    """
+    listed = sorted(plan.words[name], key=lambda word: not word.is_unknown)
+    unknown = [word for word in listed if word.is_unknown]
+    if unknown:
+        some = ", ".join(f"“{words.plain(word.text)}”" for word in unknown[:5])
+        many = sum(word.rows for word in unknown)
+        st.warning(
+            f"We do not know what {some}{' and others' if len(unknown) > 5 else ''} stand for, in"
+            f" {words.counted(many, 'row')}. Say so below: it is remembered. Until then those applications stand where"
+            " their dates have them.",
+            icon=":material/translate:",
+        )
     meanings = {
         "source": [platform.key for platform in PLATFORMS],
         "stage": ["", *_STAGES],
         "metric": ["", *FILE_METRICS],
     }[name]
-    with st.expander(f"{_TITLES[name]} in the file ({len(listed)})", icon=":material/translate:"):
+    with st.expander(
+        f"{_TITLES[name]} in the file ({len(listed)})", icon=":material/translate:", expanded=bool(unknown)
+    ):
         text = st.selectbox("Word in the file", [word.text for word in listed], key=f"import_word_{name}")
         picked = next(word for word in listed if word.text == text)
         with st.form(f"import_meaning_{name}", border=False):
@@ -105,7 +126,11 @@ def _words(source: SourceFile, plan: Plan, name: str) -> None:
                 key=f"import_meaning_{name}_{text}",
             )
             if st.form_submit_button("Change"):
-                import_mapping.set_word(source, _KEPT[name], text, meaning)
+                if name == "stage":
+                    set_stage_word(running_store(), view.viewer, text, meaning, now=datetime.now(UTC))
+                    st.session_state[AGAIN] = True
+                else:
+                    import_mapping.set_word(source, _KEPT[name], text, meaning)
                 st.rerun()
         rows = [(word.text or "(blank)", word.rows, _meaning(name, word.meaning)) for word in listed]
         _frame(rows, ("Word", "Rows", "Stands for"), f"import_words_{name}")

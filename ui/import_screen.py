@@ -63,7 +63,8 @@ def _look(view: View, source: SourceFile) -> Inspection:
 
 
 def _steps(view: View, source: SourceFile, mapping: FileMapping) -> None:
-    if st.button("Preview", key="import_preview", type="secondary", icon=":material/preview:"):
+    is_wanted = st.button("Preview", key="import_preview", type="secondary", icon=":material/preview:")
+    if is_wanted or st.session_state.pop(import_preview.AGAIN, False):
         with st.spinner("Reading the whole file …"):
             plan = plan_import(running_store(), view.viewer, source, mapping, now=datetime.now(UTC))
         st.session_state[_PLAN] = plan
@@ -73,7 +74,7 @@ def _steps(view: View, source: SourceFile, mapping: FileMapping) -> None:
     if made.mapping != mapping:
         st.info("The settings have changed. Press Preview again.", icon=":material/refresh:")
         return
-    import_preview.draw(source, made)
+    import_preview.draw(view, source, made)
     _import(view, source, made)
 
 

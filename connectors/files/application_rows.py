@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple, NoReturn
 
-from connectors.files.ats_presets import stage_of
+from connectors.ats_presets import stage_of
 from connectors.files.columns import STAGE_FIELDS
 from connectors.files.dates import Moment, read_moment
 from connectors.files.errors import Cell, CellRejected, Unusable
@@ -13,6 +13,7 @@ from connectors.files.metric_rows import Reading
 from connectors.files.rejections import Rejections
 from connectors.files.table import Record, Table, cell_text
 from domain.platforms import find_platform
+from domain.stages import fold_words
 
 #: Stages in the order people reach them; rejected and withdrawn end the way at any point.
 LADDER = ("applied", "reviewed", "interviewed", "offered", "hired")
@@ -73,6 +74,20 @@ def platform_for(source: str, chosen: dict[str, str]) -> str:
         return chosen[source]
     found = find_platform(source)
     return found.key if found else "other"
+
+
+def stage_meant(reading: Reading, words: str) -> str:
+    """The stage that a file's words stand for: as the company says, else as said of such files, else as usual."""
+    mapping = reading.mapping
+    if fold_words(words) in reading.stage_words:
+        return reading.stage_words[fold_words(words)]
+    return mapping.stages.get(words, stage_of(words, mapping.preset))
+
+
+def is_stage_known(reading: Reading, words: str) -> bool:
+    """Whether anybody has said what words for a stage stand for, be it no stage of ours."""
+    is_said = fold_words(words) in reading.stage_words or words in reading.mapping.stages
+    return is_said or not words.strip() or bool(stage_meant(reading, words))
 
 
 def read_applications(table: Table, reading: Reading, book: Rejections, notes: StageNotes) -> Iterator[ApplicationRow]:
@@ -188,7 +203,7 @@ class _Reader:
         if not words:
             return ""
         if words not in self._stages:
-            self._stages[words] = self._reading.mapping.stages.get(words, stage_of(words))
+            self._stages[words] = stage_meant(self._reading, words)
         return self._stages[words]
 
     def _platform(self, source: str) -> str:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from connectors.files.ats_presets import ATS_PRESETS
+from connectors.ats_presets import ATS_PRESETS
 from connectors.files.columns import (
     APPLICATION_FIELDS,
     FILE_METRICS,

@@ -1,8 +1,8 @@
 """Rows of a metrics file, wide or long, as measurements."""
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -42,7 +42,7 @@ class Reading:
     """How to read: the mapping, what the survey settled, and what the file cannot say by itself.
 
     `today` bounds what may have happened; date-times with an offset are booked on the day of `zone`; amounts
-    without a currency are in `currency`.
+    without a currency are in `currency`. `stage_words` is what the company says of folded words for stages.
     """
 
     mapping: FileMapping
@@ -50,6 +50,7 @@ class Reading:
     today: date
     zone: ZoneInfo
     currency: str
+    stage_words: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass

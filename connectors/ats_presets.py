@@ -1,6 +1,10 @@
-"""Exports of applicant tracking systems we know by their column names, and the words they use for stages."""
+"""Exports of applicant tracking systems we know by their column names, and the words they use for stages.
+
+The systems let every company name its stages: what a company says of its own words goes before what stands here.
+"""
 
 from connectors.files.presets import Preset
+from domain.stages import fold_words
 
 #: Which stage a word in a stage's name tells, the strongest first.
 STAGE_WORDS: tuple[tuple[str, str], ...] = (
@@ -48,6 +52,8 @@ ATS_PRESETS: tuple[Preset, ...] = (
             "rejected_at": "rejected on",
             "stage": "current stage",
         },
+        # New applicants wait in the first stage for somebody to look at them.
+        stages={"application review": "applied", "face to face": "interviewed", "reference check": "interviewed"},
     ),
     Preset(
         key="lever",
@@ -62,8 +68,17 @@ ATS_PRESETS: tuple[Preset, ...] = (
             "source": "source",
             "applied_at": "applied at",
             "hired_at": "hired at",
-            "stage_at": "archived at",
+            # Archived is who is out; the stage beside it is the one they had come to, on some day before.
+            "rejected_at": "archived at",
             "stage": "current stage",
+        },
+        stages={
+            "new lead": "applied",
+            "reached out": "applied",
+            "responded": "applied",
+            "case study": "reviewed",
+            "reference check": "interviewed",
+            "background check": "offered",
         },
     ),
     Preset(
@@ -81,6 +96,7 @@ ATS_PRESETS: tuple[Preset, ...] = (
             "hired_at": "hired date",
             "rejected_at": "disqualified at",
         },
+        stages={"assessment": "reviewed"},
     ),
     Preset(
         key="ashby",
@@ -97,17 +113,28 @@ ATS_PRESETS: tuple[Preset, ...] = (
             "stage": "current interview stage",
             "applied_at": "application created at",
             "hired_at": "hired at",
-            "stage_at": "archived at",
+            "rejected_at": "archived at",
+        },
+        stages={
+            "application review": "applied",
+            "reached out": "applied",
+            "replied": "applied",
+            "take home": "reviewed",
+            "archived": "rejected",
         },
     ),
 )
+_OWN = {preset.key: preset.stages for preset in ATS_PRESETS}
 
 
-def stage_of(words: str) -> str:
-    """The stage a system's own words stand for; "" when nobody has said so.
+def stage_of(words: str, system: str = "") -> str:
+    """The stage a system's own words stand for; "" when nobody has said so. `system` is the key of its preset.
 
     >>> [stage_of(text) for text in ("Phone Screen", "Onsite interview", "Offer accepted", "Take-home task")]
     ['reviewed', 'interviewed', 'hired', '']
+    >>> stage_of("Application Review"), stage_of("Application Review", "greenhouse")
+    ('reviewed', 'applied')
     """
-    wanted = " ".join(words.casefold().replace("-", " ").replace("_", " ").split())
-    return next((stage for word, stage in STAGE_WORDS if word in wanted), "")
+    wanted = fold_words(words)
+    own = _OWN.get(system, {}).get(wanted, "")
+    return own or next((stage for word, stage in STAGE_WORDS if word in wanted), "")

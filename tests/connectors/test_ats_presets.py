@@ -1,0 +1,84 @@
+"""Exports of the applicant systems we know, as they come: recognised, their stages and dates read as meant."""
+
+from datetime import date
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from connectors.ats_presets import ATS_PRESETS
+from connectors.files.application_rows import StageNotes, is_stage_known, read_applications
+from connectors.files.mapping import guess_mapping
+from connectors.files.metric_rows import Reading
+from connectors.files.reading import open_table
+from connectors.files.rejections import Rejections
+from connectors.files.survey import survey_table
+from connectors.files.table import SourceFile
+from domain.stages import STAGES
+
+GREENHOUSE = """Application ID,Candidate Name,Job Name,Requisition ID,Source Name,Application Date,Current Stage,Rejected On,Hired Date
+11,Ana Lima,Welder,REQ-1,Indeed,2026-01-05,Application Review,,
+12,Bo Lund,Welder,REQ-1,Referral,2026-01-05,Face to Face,2026-01-20,
+13,Cy Orr,Welder,REQ-1,LinkedIn,2026-01-06,Offer,,2026-02-03
+"""  # noqa: E501
+LEVER = """Opportunity ID,Candidate Name,Posting Title,Posting ID,Origin,Source,Current Stage,Applied At,Hired At,Archived At
+o-1,Ana Lima,Welder,p-1,Applied,Indeed,New lead,2026-01-05 10:00,,
+o-2,Bo Lund,Welder,p-1,Referred,Employee referral,On-site interview,2026-01-05 10:00,,2026-01-22 09:00
+o-3,Cy Orr,Welder,p-1,Applied,LinkedIn,Offer,2026-01-06 10:00,2026-02-03 12:00,
+"""  # noqa: E501
+WORKABLE = """Candidate,Email,Job,Job Shortcode,Stage,Source,Applied date,Hired date,Disqualified at
+Ana Lima,ana@mail.example,Welder,W1,Assessment,Indeed,2026-01-05,,
+Bo Lund,bo@mail.example,Welder,W1,Interview,Referral,2026-01-05,,2026-01-20
+Cy Orr,cy@mail.example,Welder,W1,Hired,LinkedIn,2026-01-06,2026-02-03,
+"""
+ASHBY = """Application Id,Candidate Name,Candidate Email,Job,Job Id,Source,Current Interview Stage,Application Created At,Hired At,Archived At
+a-1,Ana Lima,ana@mail.example,Welder,j-1,Indeed,Replied,2026-01-05T10:00:00Z,,
+a-2,Bo Lund,bo@mail.example,Welder,j-1,Referral,Archived,2026-01-05T10:00:00Z,,2026-01-20T10:00:00Z
+a-3,Cy Orr,cy@mail.example,Welder,j-1,LinkedIn,Offer,2026-01-06T10:00:00Z,2026-02-03T10:00:00Z,
+"""  # noqa: E501
+
+
+def read(text, words=None):
+    table = open_table(SourceFile("export.csv", text.encode()))
+    mapping = guess_mapping(table)
+    survey = survey_table(table, mapping)
+    reading = Reading(mapping, survey, date(2026, 3, 1), ZoneInfo("UTC"), "EUR", words or {})
+    book = Rejections()
+    rows = list(read_applications(table, reading, book, StageNotes()))
+    assert book.reasons == {}
+    return reading, rows
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "stages"),
+    [
+        (GREENHOUSE, "greenhouse", ["applied", "rejected", "hired"]),
+        (LEVER, "lever", ["applied", "rejected", "hired"]),
+        (WORKABLE, "workable", ["reviewed", "rejected", "hired"]),
+        (ASHBY, "ashby", ["applied", "rejected", "hired"]),
+    ],
+)
+def test_an_export_is_known_by_its_columns_and_read_as_it_means(text, key, stages):
+    reading, rows = read(text)
+    assert reading.mapping.preset == key
+    assert [row.stage for row in rows] == stages
+    assert [row.platform for row in rows] == ["indeed", "referrals", "linkedin"]
+    assert [row.posting_title for row in rows] == ["Welder"] * 3
+    assert all(row.posting_ref for row in rows)
+    assert rows[2].moments["hired"].date() == date(2026, 2, 3)
+    assert "interviewed" not in rows[1].moments, "the day of the rejection is not that of an interview"
+
+
+def test_what_a_company_says_of_its_words_goes_before_everything():
+    text = "Candidate,Email,Job,Job Shortcode,Stage,Applied date\nAna,a@mail.example,Welder,W1,Trial-Day,2026-01-05\n"
+    reading, (row,) = read(text)
+    assert (row.stage, is_stage_known(reading, "Trial-Day")) == ("applied", False)
+    reading, (row,) = read(text, {"trial day": "interviewed"})
+    assert (row.stage, is_stage_known(reading, "Trial-Day")) == ("interviewed", True)
+    reading, (row,) = read(text.replace("Trial-Day", "Offer"), {"offer": ""})
+    assert (row.stage, is_stage_known(reading, "Offer")) == ("applied", True)
+
+
+def test_every_word_of_a_preset_is_folded_and_stands_for_a_stage_of_ours():
+    for preset in ATS_PRESETS:
+        assert set(preset.stages.values()) <= set(STAGES)
+        assert all(words == " ".join(words.casefold().replace("-", " ").split()) for words in preset.stages)
