@@ -1,6 +1,7 @@
 """The database engine: pragmas, pool, time-outs, and the two kinds of transaction."""
 
 import sqlite3
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -31,6 +32,8 @@ __all__ = [
 
 #: How long a writer waits for another before it gives up. Write transactions are meant to last under 50 ms.
 BUSY_SECONDS = 20
+#: How often a writer whom somebody waits for looks whether another process has let go.
+PROMPT_SECONDS = 0.0005
 #: The log is moved into the file when it reaches this many pages (of 4 kB), if `checkpoint` did not do it before.
 WAL_PAGES = 4_000
 WAL_BYTES = 64 * 2**20
@@ -125,7 +128,7 @@ def writing(engine: Engine, urgency: Urgency = Urgency.PAGE) -> Iterator[Session
     Raises DatabaseUnwritable where the disk is full or read-only, TimeoutError when other threads of this process
     do not let go. Keep it under 50 ms.
     """
-    with _turn(engine, urgency), Session(engine, expire_on_commit=False) as session:
+    with _turn(engine, urgency), Session(_bind_of(engine, urgency), expire_on_commit=False) as session:
         # Begins here, not at the first statement: what is read in the block is what is written upon.
         session.connection()
         yield session
@@ -147,11 +150,16 @@ def run_writing(
         stop=stop_after_attempt(3),
         reraise=True,
     )
-    bind = engine.execution_options(lazily=True) if lazily else engine
+    bind = engine.execution_options(lazily=True) if lazily else _bind_of(engine, urgency)
     result: Result = attempts(_work_once, bind, work, urgency)
     if lazily and is_sqlite(engine):
         _count_lazy(engine)
     return result
+
+
+def _bind_of(engine: Engine, urgency: Urgency) -> Engine:
+    """The engine as transactions of this urgency use it."""
+    return engine.execution_options(prompt=True) if urgency is Urgency.EVENT and is_sqlite(engine) else engine
 
 
 def _count_lazy(engine: Engine) -> None:
@@ -259,10 +267,37 @@ def _begin_on_sqlite(connection: Connection) -> None:
     if connection.info.get("query_only", False) != reads:
         connection.exec_driver_sql(f"PRAGMA query_only = {int(reads)}")
         connection.info["query_only"] = reads
+    is_prompt = connection.get_execution_options().get("prompt", False)
+    if connection.info.get("prompt", False) != is_prompt:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {0 if is_prompt else BUSY_SECONDS * 1000}")
+        connection.info["prompt"] = is_prompt
     # Who commits lazily moves the log into the file after the transaction, not with it: see `_count_lazy`.
     level, pages = ("NORMAL", 0) if connection.get_execution_options().get("lazily") else ("FULL", WAL_PAGES)
     if connection.info.get("synchronous", "FULL") != level:
         connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
         connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint = {pages}")
         connection.info["synchronous"] = level
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    if is_prompt:
+        _lock_promptly(connection)
+    else:
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _lock_promptly(connection: Connection) -> None:
+    """BEGIN IMMEDIATE, tried again and again.
+
+    SQLite's own waiting looks ever more seldom, up to ten times a second: beside a sync, which takes the lock again
+    milliseconds after it let go, those who wait would hardly ever find it free.
+    """
+    driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+    end = time.monotonic() + BUSY_SECONDS
+    with naming_errors():
+        while True:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF not in _PASSING_SQLITE or time.monotonic() > end:
+                    raise
+                time.sleep(PROMPT_SECONDS)
+            else:
+                return

@@ -1,5 +1,6 @@
 """Transactions: what they see, what they lock, and how they fail."""
 
+import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from sqlalchemy import Engine, func, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, select
 
-from store.engine import LAZY_COMMITS, checkpoint, reading, run_writing, writing
+from store.engine import LAZY_COMMITS, checkpoint, reading, run_writing, sqlite_path, writing
 from store.opening import Store
 from store.tables import AppMeta, Company
 from store.turns import Turnstile, Urgency
@@ -207,3 +208,39 @@ def test_an_error_does_not_show_what_was_to_be_stored(engine: Engine) -> None:
     with pytest.raises(DBAPIError) as caught:
         fail()
     assert "hidden-value" not in str(caught.value)
+
+
+def test_an_event_takes_the_lock_when_another_connection_lets_go(sqlite_engine: Engine) -> None:
+    looked = threading.Event()
+    held = sqlite3.connect(str(sqlite_path(sqlite_engine)), isolation_level=None, check_same_thread=False)
+    held.execute("BEGIN IMMEDIATE")
+
+    def add() -> int:
+        looked.set()
+        return run_writing(sqlite_engine, _timeout_and_note, Urgency.EVENT)
+
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(add)
+        assert looked.wait(60)
+        held.execute("COMMIT")
+        # It looks by itself, for SQLite's own waiting would find the lock taken again.
+        assert asked.result(60) == 0
+    held.close()
+    assert run_writing(sqlite_engine, _timeout_and_note) == 20_000
+
+
+def test_an_event_is_refused_while_another_connection_never_lets_go(
+    sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.engine.BUSY_SECONDS", 0.01)
+    held = sqlite3.connect(str(sqlite_path(sqlite_engine)), isolation_level=None)
+    held.execute("BEGIN IMMEDIATE")
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        run_writing(sqlite_engine, _timeout_and_note, Urgency.EVENT)
+    held.close()
+    assert run_writing(sqlite_engine, _timeout_and_note, Urgency.EVENT) == 0
+
+
+def _timeout_and_note(session: Session) -> int:
+    session.merge(AppMeta(key="event", value="1"))
+    return int(session.connection().exec_driver_sql("PRAGMA busy_timeout").scalar_one())
