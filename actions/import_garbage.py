@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
-#: New objects that set off a collection meanwhile; Python's own 700 are a hundred rows.
-_NEW_OBJECTS = 50_000
+#: New objects that set off a collection meanwhile; Python's own 700 are a hundred rows, and many more would keep the
+#: sessions of a hundred transactions in memory.
+_NEW_OBJECTS = 5_000
 _lock = Lock()
 _readers: list[tuple[int, int, int]] = []
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from sqlmodel import Session, col, select
 
 from actions.import_file import open_file, period_above
+from actions.import_garbage import collecting_seldom
 from actions.import_plan import Plan, make_plan
 from actions.import_run import Imported, Progress, run_plan
 from actions.viewer import NotFound, Viewer, deed, require_admin
@@ -121,7 +122,8 @@ def inspect_file(
 def plan_import(store: Store, viewer: Viewer, source: SourceFile, mapping: FileMapping, *, now: datetime) -> Plan:
     """What importing the file would do; nothing is written. Raises NotAllowed, FileRefused."""
     require_admin(store, viewer, "import.plan", source.name, now=now)
-    return make_plan(store, open_file(store, viewer, source, mapping, now=now))
+    with collecting_seldom():
+        return make_plan(store, open_file(store, viewer, source, mapping, now=now))
 
 
 def run_import(

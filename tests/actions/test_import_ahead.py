@@ -65,8 +65,8 @@ def test_garbage_is_collected_as_before_once_the_last_reader_is_done():
     before = gc.get_threshold()
     with collecting_seldom():
         with collecting_seldom():
-            assert gc.get_threshold()[0] == 50_000
-        assert gc.get_threshold()[0] == 50_000
+            assert gc.get_threshold()[0] == 5_000
+        assert gc.get_threshold()[0] == 5_000
     assert gc.get_threshold() == before
     with pytest.raises(ValueError, match="stop"), collecting_seldom():
         raise ValueError("stop")
