@@ -28,12 +28,11 @@ from store.tables import (
     PlatformConfig,
     RawFact,
     ReadCoverage,
-    Referral,
     WorkerBeat,
 )
 from store.vault import VaultError
 from store.writes.applications import SEALED_COLUMNS, days_of, from_document
-from store.writes.applications_settled import forget_import
+from store.writes.applications_settled import forget_import, persons_of
 from store.writes.coverage import mark_dirty
 from store.writes.facts import Place, place_of
 from store.writes.imports import (
@@ -47,6 +46,7 @@ from store.writes.imports import (
 )
 from store.writes.merge import lock_facts
 from store.writes.projections import mark_applications_dirty
+from store.writes.referrals_settled import release_applications, settle_applications, settle_referrals
 
 #: An import whose process said nothing for this long is dead.
 SILENCE = timedelta(minutes=2)
@@ -88,19 +88,11 @@ def undo_import(store: Store, import_id: uuid.UUID, *, now: datetime) -> Undone:
         # A sign of life: otherwise the next tick of the clock would take this for an import whose process died.
         beat_import(session, import_id, now=now)
         session.expunge(record)
-    undone = _undo(store, record, now)
+    undone = _UNDO[record.kind](store, record, now)
     # Taking back may be repeated: where somebody else has finished it meanwhile, it is finished.
     with store.writing() as session, suppress(ImportStopped):
         end_import(session, import_id, {"state": final, "undone_at": now})
     return undone
-
-
-def _undo(store: Store, record: Import, now: datetime) -> Undone:
-    if record.kind == "postings":
-        undone = Undone()
-        undo_postings(store, record, undone, now=now)
-        return undone
-    return _undo_facts(store, record, now) if record.kind == "metrics" else _undo_applications(store, record)
 
 
 def undo_dead_imports(store: Store, *, now: datetime) -> list[uuid.UUID]:
@@ -251,7 +243,7 @@ def _forget_postings(session: Session, place: Place, record: Import) -> None:
         )
 
 
-def _undo_applications(store: Store, record: Import) -> Undone:
+def _undo_applications(store: Store, record: Import, now: datetime) -> Undone:
     undone = Undone(kept=_hand_over(store, record, "import_id", str(record.id)))
     with store.reading() as session:
         zone = ZoneInfo(
@@ -259,11 +251,11 @@ def _undo_applications(store: Store, record: Import) -> Undone:
         )
     for batch in _changes(store, record.id):
         with store.writing() as session:
-            days = _restore_applications(session, store, (record, batch, undone), zone)
+            days = _restore_applications(session, store, (record, batch, undone), zone, now=now)
             mark_applications_dirty(session, record.company_id, days)
     while True:
         with store.writing() as session:
-            gone = _remove_applications(session, record, undone, zone)
+            gone = _remove_applications(session, store, (record, undone), zone, now=now)
             if gone is None:
                 break
             mark_applications_dirty(session, record.company_id, gone)
@@ -274,7 +266,12 @@ def _undo_applications(store: Store, record: Import) -> Undone:
 
 
 def _restore_applications(
-    session: Session, store: Store, work: tuple[Import, list[tuple[list[Any], Any]], Undone], zone: ZoneInfo
+    session: Session,
+    store: Store,
+    work: tuple[Import, list[tuple[list[Any], Any]], Undone],
+    zone: ZoneInfo,
+    *,
+    now: datetime,
 ) -> set[date]:
     record, changes, undone = work
     before = {uuid.UUID(row_key[0]): stored for row_key, stored in changes}
@@ -292,10 +289,21 @@ def _restore_applications(
         session.execute(update(_APPLICATIONS).where(_APPLICATIONS.c.id == row.id).values(values))
         undone.restored += 1
     forget_import(session, [row.id for row in rows], record.id)
-    if gone:
-        session.execute(delete(_APPLICATIONS).where(_APPLICATIONS.c.id.in_(gone)))
-        undone.removed += len(gone)
+    undone.removed += _delete_applications(session, store, record, gone, now=now)
+    left = [row.id for row in rows if row.id not in set(gone)]
+    persons = persons_of(*(dict(row._mapping) for row in rows), *(one for one in before.values() if one))
+    settle_applications(session, store.vault, record.company_id, (left, persons), now=now)
     return days
+
+
+def _delete_applications(session: Session, store: Store, record: Import, ids: list[uuid.UUID], *, now: datetime) -> int:
+    """Delete applications; referrals that they had set moving stand where they stood. How many went."""
+    if not ids:
+        return 0
+    released = release_applications(session, ids)
+    session.execute(delete(_APPLICATIONS).where(_APPLICATIONS.c.id.in_(ids)))
+    settle_referrals(session, store.vault, record.company_id, released, now=now)
+    return len(ids)
 
 
 def _openable(store: Store, row_id: uuid.UUID, values: dict[str, Any]) -> dict[str, Any]:
@@ -312,14 +320,15 @@ def _openable(store: Store, row_id: uuid.UUID, values: dict[str, Any]) -> dict[s
     return values
 
 
-def _remove_applications(session: Session, record: Import, undone: Undone, zone: ZoneInfo) -> set[date] | None:
-    """Delete a batch of what the import brought; None at the end. What a referral led to stays: it is needed."""
-    referred = exists().where(col(Referral.application_id) == _APPLICATIONS.c.id)
-    rows = session.execute(_ours(record).where(~referred).limit(_BATCH)).all()
+def _remove_applications(
+    session: Session, store: Store, work: tuple[Import, Undone], zone: ZoneInfo, *, now: datetime
+) -> set[date] | None:
+    """Delete a batch of what the import brought; None at the end."""
+    record, undone = work
+    rows = session.execute(_ours(record).limit(_BATCH)).all()
     if not rows:
         return None
-    session.execute(delete(_APPLICATIONS).where(_APPLICATIONS.c.id.in_([row.id for row in rows])))
-    undone.removed += len(rows)
+    undone.removed += _delete_applications(session, store, record, [row.id for row in rows], now=now)
     return days_of([dict(row._mapping) for row in rows], zone)
 
 
@@ -379,6 +388,15 @@ def _changes(store: Store, import_id: uuid.UUID) -> Iterator[list[tuple[list[Any
             return
         last = rows[-1].seq
         yield [(row.row_key, row.before) for row in rows]
+
+
+def _undo_postings(store: Store, record: Import, now: datetime) -> Undone:
+    undone = Undone()
+    undo_postings(store, record, undone, now=now)
+    return undone
+
+
+_UNDO = {"metrics": _undo_facts, "applications": _undo_applications, "postings": _undo_postings}
 
 
 def _chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

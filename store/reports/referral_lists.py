@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, func, or_, select, union_all
 from sqlmodel import Session, col
 
 from domain.periods import Period
@@ -28,6 +28,7 @@ MOST_COUNTED = 10_000
 MOST_LINKS = 200
 MOST_NAMED = 5_000
 _CLICKS = LinkClick.__table__  # type: ignore[attr-defined]
+_APPLICATIONS = Application.__table__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,10 +220,10 @@ def _within(company: CompanyScope, wanted: WantedReferrals, now: datetime) -> li
         sent = col(Referral.sent_at)
         parts += [sent >= start, sent < end]
     if wanted.persons:
-        mailbox, address = (
-            column.in_(wanted.persons) for column in (col(Referral.person_index), col(Referral.email_index))
-        )
-        parts.append(or_(mailbox, address))
+        whose = col(Referral.company_id) == company.id
+        by_mailbox = select(col(Referral.id)).where(whose, col(Referral.person_index).in_(wanted.persons))
+        by_address = select(col(Referral.id)).where(whose, col(Referral.email_index).in_(wanted.persons))
+        parts.append(col(Referral.id).in_(union_all(by_mailbox, by_address)))
     if wanted.code:
         parts.append(col(Referral.code) == wanted.code)
     return parts
@@ -300,20 +301,13 @@ def _elsewhere(session: Session, company: CompanyScope, rows: Collection[Referra
     persons = {row.person_index for row in rows} | {row.email_index for row in rows}
     if not persons:
         return set()
-    theirs = session.execute(
-        select(
-            col(Application.email_index),
-            col(Application.person_index),
-            col(Application.posting_id),
-            col(Application.applied_at),
-        ).where(
-            col(Application.company_id) == company.id,
-            or_(
-                col(Application.email_index).in_(persons),
-                and_(col(Application.person_index) != "", col(Application.person_index).in_(persons)),
-            ),
-        )
-    ).all()
+    columns = [_APPLICATIONS.c[name] for name in ("email_index", "person_index", "posting_id", "applied_at")]
+    whose = _APPLICATIONS.c.company_id == company.id
+    # Two look-ups: of an "or" a database may make one walk through all of a company's applications.
+    by_address = select(*columns).where(whose, _APPLICATIONS.c.email_index.in_(persons))
+    is_other = _APPLICATIONS.c.person_index != ""
+    by_mailbox = select(*columns).where(whose, is_other, _APPLICATIONS.c.person_index.in_(persons))
+    theirs = session.execute(union_all(by_address, by_mailbox)).all()
     return {
         row.id
         for row in rows
