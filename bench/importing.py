@@ -23,10 +23,11 @@ from bench.bare_import import bare_import
 from bench.databases import fresh_store
 from bench.memory_sync import highest_anew, status
 from store.opening import Store
-from store.tables import Company, JobPosting, User
+from store.tables import Company, JobPosting, Referral, User
 
 WARM_ROWS = 1_000
 ZONE = "Europe/Berlin"
+REFERRALS = 200
 
 
 @dataclass
@@ -86,7 +87,7 @@ def main() -> None:
 
 
 def company_with_postings(store: Store, now: datetime) -> Viewer:
-    """An admin of a new company that has made most of its postings known."""
+    """An admin of a new company that has made most of its postings known, and has referrals to look for."""
     company = Company(number=1, name="Bench", time_zone=ZONE, currency="EUR")
     add_company(store, company, by="bench", now=now)
     user = User(company_id=company.id, email="ada@bench.example", name="Ada", role=ADMIN)
@@ -95,6 +96,13 @@ def company_with_postings(store: Store, now: datetime) -> Viewer:
         for number in range(POSTINGS - UNKNOWN_POSTINGS):
             ref, title = posting_of(number)
             session.add(JobPosting(company_id=company.id, number=number + 1, title=title, requisition_ref=ref))
+        for number in range(REFERRALS):
+            person = store.vault.digest("email-bidx", f"nobody.{number}@mail.example")
+            session.add(
+                Referral(
+                    company_id=company.id, code=f"R-{number}", email_index=person, person_index=person, sent_at=now
+                )
+            )
     return Viewer(user.id, company.id, ADMIN, "Ada", user.email)
 
 
