@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
+from actions.demo_referrals import seed_referrals
 from actions.demo_visits import DemoSite, heard_until, seed_visits
 from actions.demo_webhooks import DemoAddress, deliver_some, seed_webhooks
 from actions.viewer import Viewer
@@ -26,10 +27,11 @@ class LiveDemo:
         self._site: DemoSite | None = None
 
     def seed(self, told: Mapping[str, Any]) -> None:
-        """Three weeks of visits and clicks, or what was missed since the last start; and the webhooks' addresses."""
+        """Three weeks of visits and clicks, or what was missed since the last start; referrals; webhook addresses."""
         last = heard_until(self._store, self._admin)
         since = f"?from={quote(last.isoformat())}" if last else ""
         self._site = seed_visits(self._store, self._admin, self._control(f"visits{since}"))
+        seed_referrals(self._store, self._admin, self._control("referrals"), now=datetime.now(UTC))
         self._waiting = seed_webhooks(self._store, self._settings, self._admin, told, now=datetime.now(UTC))
 
     def run(self, is_over: Callable[[], bool], say: Callable[[str], None]) -> None:

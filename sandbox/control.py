@@ -21,6 +21,7 @@ from sandbox.ga4 import account_view
 from sandbox.linkedin_account import KEYS
 from sandbox.linkedin_account import credentials as linkedin_credentials
 from sandbox.postings import Posting
+from sandbox.recommended import recommendations
 from sandbox.truth import BY_DEFAULT, CONNECTIONS, Question, truth
 from sandbox.world import World
 
@@ -77,6 +78,7 @@ def routes(world: World) -> list[Mount]:
         ("GET", "/hooks", control.show_hooks),
         ("POST", "/hooks", control.check_hooks),
         ("POST", "/happen", control.happen),
+        ("GET", "/referrals", control.referrals),
         ("GET", "/visits", control.visits),
         ("POST", "/visit", control.visit),
         ("POST", "/reset", control.reset),
@@ -264,6 +266,11 @@ class Control:
             raise BadOrderError(f"platform is one of {', '.join(hooks.PATIENCE)}")
         found = await run_in_threadpool(hooks.happen, self.world, platform, self.world.clock.now())
         return JSONResponse({"statuses": found})
+
+    async def referrals(self, _request: Request) -> Response:
+        """Whom the company's people have recommended."""
+        found = await run_in_threadpool(recommendations, self.world.company)
+        return JSONResponse([one.view() for one in found])
 
     async def visits(self, request: Request) -> Response:
         """GET /visits?from=: what tracker and links would have heard since then (three weeks, without it) until now."""

@@ -13,6 +13,7 @@ from sandbox.company import CAREERS_PATH, CURRENCY, SOURCE_PLATFORMS, ZONE
 from sandbox.linkedin_truth import CONNECTIONS as LINKEDIN_CONNECTIONS
 from sandbox.linkedin_truth import READERS, count_linkedin, expected, reports_clicks
 from sandbox.model import Company
+from sandbox.recommended import count_recommended
 from sandbox.social import CONNECTIONS as SOCIAL_CONNECTIONS
 from sandbox.social import count_social
 from sandbox.social import expected as expected_social
@@ -20,7 +21,16 @@ from sandbox.tracked import CLICKS_COUNT_FOR, count_clicks, count_tracked, is_pr
 from sandbox.tracked import SITE_METRICS as TRACKED_METRICS
 from sandbox.visits import Session
 
-CONNECTIONS = ("company_website", "indeed", "ats", *LINKEDIN_CONNECTIONS, *SOCIAL_CONNECTIONS, "tracker", "links")
+CONNECTIONS = (
+    "company_website",
+    "indeed",
+    "ats",
+    *LINKEDIN_CONNECTIONS,
+    *SOCIAL_CONNECTIONS,
+    "tracker",
+    "links",
+    "desk",
+)
 #: What is asked about where nothing else is said.
 BY_DEFAULT = ("company_website", "indeed", "ats")
 INDEED_METRICS = ("impressions", "clicks", "apply_starts", "applications", "spend")
@@ -110,6 +120,8 @@ def truth(question: Question) -> dict[str, Any]:
             _count_application(question, application, ledger)
     count_linkedin(question.company, question.connected, (question.first, question.end), ledger.add)
     count_social(question.company, question.connected, (question.first, question.end), ledger.add)
+    if "desk" in question.connected:
+        count_recommended(question.company, question.covers, ledger.add)
     if question.heard_until is not None:
         until = question.heard_until
         if "tracker" in question.connected:
@@ -190,6 +202,8 @@ def _expected(connected: frozenset[str]) -> list[tuple[str, str]]:
         names += [(platform, "applications") for platform in ATS_PLATFORMS]
         everyone = ("company_website", "indeed", *ATS_PLATFORMS)
         names += [(platform, metric) for platform in everyone for metric in STAGE_METRICS.values()]
+    if "desk" in connected:
+        names.append(("referrals", "referrals_sent"))
     if "links" in connected:
         names += [(platform, "clicks") for platform in CLICKS_COUNT_FOR]
     return sorted({*names, *expected(connected), *expected_social(connected)})

@@ -21,6 +21,7 @@ from store.opening import Store
 from store.reports.scope import find_company
 from store.reports.webhooks import EndpointRow, list_deliveries, list_endpoints
 from store.tables import AuditEntry, ErrorLog, PlatformConfig, PlatformToken, WebhookEndpoint
+from store.writes.registrations import find_registration, locked, note
 from tests.api.deliveries import address, admin, store_of
 from tests.api.forwarding import forwarding
 
@@ -267,8 +268,15 @@ def test_credentials_of_a_deleted_connection_go_even_if_the_platform_never_answe
     at.settle()
     connections.delete(at.store, at.viewer, at.config_id, now=datetime.now(UTC))
     sandbox.control("plan", {"route": "/v25.0/", "steps": [{"kind": "503"}], "repeat": "always"})
-    tries = sum(at.settle(timedelta(days=day)) for day in range(MOST_ATTEMPTS + 3))
-    assert tries == MOST_ATTEMPTS
+    assert at.settle() == 1
+    with at.store.reading() as session:
+        assert session.get_one(PlatformConfig, at.config_id).credentials != "", "it is tried again"
+        held = find_registration(session.get_one(WebhookEndpoint, at.endpoint_id))
+    # As if it had been tried so often: the waits between are half an hour.
+    with at.store.writing() as session:
+        note(session, locked(session, at.endpoint_id), replace(held, attempts=MOST_ATTEMPTS - 1))
+    assert at.settle(timedelta(days=1)) == 1
+    assert at.settle(timedelta(days=2)) == 0
     with at.store.reading() as session:
         assert session.get_one(PlatformConfig, at.config_id).credentials == ""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from actions.demo import seed_applications, seed_connections, seed_people, seed_postings
+from actions.demo_referrals import seed_referrals
 from actions.demo_visits import seed_visits
 from actions.viewer import Viewer
 from connectors.registry import CONNECTORS
@@ -87,6 +88,7 @@ def demo(request, unhurried, sandbox, keyring, tmp_path_factory) -> Iterator[Dem
         seed_postings(store, people.admin, sandbox.control("postings"))
         seed_connections(store, settings, people.admin, told)
         seed_applications(store, people.admin, told, sandbox.control("ats.csv"))
+        seed_referrals(store, people.admin, sandbox.control("referrals"), now=datetime.now(UTC))
         seed_visits(store, people.admin, sandbox.control("visits"))
         made = Demo(store, settings, sandbox, people.admin)
         made.settle()
