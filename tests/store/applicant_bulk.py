@@ -34,16 +34,16 @@ class Bulk:
     email_index: str
 
 
-def fill(store: Store, number: int, *, referrals: int, company_no: int = 1) -> Bulk:
-    """Write `number` applications over 600 days and `referrals` referrals that led to some of them."""
-    company = Company(number=company_no, name="Bulk", time_zone="Europe/Berlin", currency="EUR")
+def fill(store: Store, number: int, *, referrals: int, days: int = DAYS) -> Bulk:
+    """Write `number` applications over so many days (0: at one instant), and referrals that led to some of them."""
+    company = Company(number=1, name="Bulk", time_zone="Europe/Berlin", currency="EUR")
     with store.writing() as session:
         session.add(company)
         session.flush()
         postings = [JobPosting(company_id=company.id, number=at, title=f"Role {at}") for at in range(POSTINGS)]
         session.add_all(postings)
         session.flush()
-        _applications(session, company, [posting.id for posting in postings], number)
+        _applications(session, company, [posting.id for posting in postings], (number, days))
         _referrals(session, company, number, referrals)
     if store.engine.dialect.name == "postgresql":
         with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -57,8 +57,9 @@ def _id(number: int) -> uuid.UUID:
     return uuid.UUID(int=0x01936F8E7A4B7C1D8E2F000000000000 + number)
 
 
-def _applications(session: Session, company: Company, postings: list[uuid.UUID], number: int) -> None:
-    at = _instant(session, f"n * 86400.0 * {DAYS} / {number}")
+def _applications(session: Session, company: Company, postings: list[uuid.UUID], size: tuple[int, int]) -> None:
+    number, days = size
+    at = _instant(session, f"n * 86400.0 * {days} / {number}")
     chosen = "CASE " + " ".join(
         f"WHEN n % {POSTINGS} = {place} THEN {_spelled(session, one)}" for place, one in enumerate(postings)
     )
@@ -84,9 +85,9 @@ def _applications(session: Session, company: Company, postings: list[uuid.UUID],
     }
     session.connection().execute(
         text(
-            f"INSERT INTO applications ({', '.join(columns)}) WITH RECURSIVE some(n) AS "
-            f"(SELECT 0 UNION ALL SELECT n + 1 FROM some WHERE n < {number - 1}) "
-            f"SELECT {', '.join(columns.values())} FROM some"
+            f"INSERT INTO applications ({', '.join(columns)}) WITH RECURSIVE numbers(n) AS "
+            f"(SELECT CAST(0 AS BIGINT) UNION ALL SELECT n + 1 FROM numbers WHERE n < {number - 1}) "
+            f"SELECT {', '.join(columns.values())} FROM numbers"
         )
     )
 
@@ -107,9 +108,9 @@ def _referrals(session: Session, company: Company, number: int, referrals: int) 
     }
     session.connection().execute(
         text(
-            f"INSERT INTO referrals ({', '.join(columns)}) WITH RECURSIVE some(n) AS "
-            f"(SELECT 0 UNION ALL SELECT n + 1 FROM some WHERE n < {referrals - 1}) "
-            f"SELECT {', '.join(columns.values())} FROM some"
+            f"INSERT INTO referrals ({', '.join(columns)}) WITH RECURSIVE numbers(n) AS "
+            f"(SELECT CAST(0 AS BIGINT) UNION ALL SELECT n + 1 FROM numbers WHERE n < {referrals - 1}) "
+            f"SELECT {', '.join(columns.values())} FROM numbers"
         )
     )
 
