@@ -13,7 +13,6 @@ from ui import data, figures, referral_statistics, shell, toasts, words
 from ui.shell import View
 from ui.tables import Column, Table, show
 
-_MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
 _COLUMNS, _NARROWEST = 4, 140
 
 
@@ -42,7 +41,7 @@ def draw(view: View) -> None:
 def places_table(board: Leaderboard) -> Table:
     """The first places."""
     columns = (
-        Column("Place"),
+        Column("Place", "count", width="small"),
         Column("Name", width="medium"),
         Column("Hired", "count"),
         Column("Applied", "count"),
@@ -51,11 +50,10 @@ def places_table(board: Leaderboard) -> Table:
     return Table(columns, tuple(_row(place) for place in board.places))
 
 
-def _row(place: Place) -> tuple[str, str, int, int, int]:
-    medal = _MEDALS.get(place.rank, "")
+def _row(place: Place) -> tuple[int, str, int, int, int]:
     name = f"{place.name} (you)" if place.is_own else place.name
     counts = place.counts
-    return f"{place.rank} {medal}".strip(), name, counts.hired, counts.applied, counts.sent
+    return place.rank, name, counts.hired, counts.applied, counts.sent
 
 
 def _own(period: Period, own: Place | None) -> None:

@@ -13,7 +13,7 @@ from domain.referrals import LONGEST_EMAIL, LONGEST_NAME, LONGEST_NOTE
 from settings import current
 from store.reports.links import LinkablePosting, list_linkable
 from store.reports.referral_lists import list_own_links
-from ui import data, own_address, qr, shell, words
+from ui import data, own_address, qr, reward_rules, shell, words
 from ui.shell import View
 
 #: Which form is on screen, also in the address; and the posting, by its id, where a link to this page names one.
@@ -70,6 +70,8 @@ def _by_name(view: View, postings: list[LinkablePosting]) -> None:
     _take_from_address(named)
     with st.container(width=560):
         chosen = st.selectbox("Posting", list(named), index=None, key=_CHOSEN, placeholder="Choose a posting")
+        if chosen is not None:
+            reward_rules.offers(view, named[chosen], is_named=True)
         name = st.text_input("Their name", key="refer_name", max_chars=LONGEST_NAME, autocomplete="off")
         email = st.text_input(
             "Their e-mail address",
@@ -155,6 +157,7 @@ def _link(view: View, postings: list[LinkablePosting]) -> None:
         )
         named = _named(postings)
         chosen = st.selectbox("Leads to", [_ALL, *named], key="link_posting")
+        reward_rules.offers(view, named.get(chosen or ""), is_named=False)
         try:
             shared = _shared(view, named.get(chosen or ""))
         except (Refused, NotAllowed, NotFound) as error:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from zlib import crc32
 
 import streamlit as st
 
@@ -34,7 +35,7 @@ _FIGURES = (
     ("paid", "Paid this year", "Noted as paid since 1 January."),
     ("left", "Left of the budget", "The year's budget less what is paid, approved and due."),
 )
-_COLUMNS, _NARROWEST = 5, 150
+_COLUMNS, _NARROWEST = 3, 180
 
 
 def draw(view: View) -> None:
@@ -60,27 +61,21 @@ def draw(view: View) -> None:
 
 def rewards_table(rows: Sequence[RewardRow], which: str) -> Table:
     """Rewards as table and file; columns that a list has no use for are left out."""
-    columns = [
-        Column("Referrer"),
-        Column("Candidate", help="Masked: Referrals has the name."),
-        Column("Posting", width="medium"),
-        Column("Amount", "amount"),
-        Column("Currency", width="small"),
-        Column("For", width="medium"),
-    ]
-    told: list[list[Cell]] = []
-    for row in rows:
-        money = row.amount
-        told.append([row.referrer, row.candidate or None, row.posting_title or None, money.amount, money.currency])
-        told[-1].append(row.condition)
+    columns = [Column("Referrer"), Column("Amount", "amount"), Column("Currency", width="small")]
+    told: list[list[Cell]] = [[row.referrer, row.amount.amount, row.amount.currency] for row in rows]
 
     def add(column: Column, value: Callable[[RewardRow], Cell]) -> None:
         columns.append(column)
         for cells, row in zip(told, rows, strict=True):
             cells.append(value(row))
 
+    if any(row.conflict for row in rows):
+        add(Column("Look at this", width="medium"), lambda row: row.conflict or None)
     if which != "lapsed":
         add(Column("Due", "day"), lambda row: row.due_on)
+    add(Column("Posting"), lambda row: row.posting_title or None)
+    add(Column("Candidate", help="Masked: Referrals has the name."), lambda row: row.candidate or None)
+    add(Column("For", width="large"), lambda row: row.condition)
     if which in ("approved", "paid"):
         add(Column("Approved by"), lambda row: row.approved_by or None)
         add(Column("Approved", "instant"), lambda row: row.approved_at)
@@ -89,10 +84,6 @@ def rewards_table(rows: Sequence[RewardRow], which: str) -> Table:
         add(Column("Paid", "instant"), lambda row: row.paid_at)
     if which == "refused":
         add(Column("Reason", width="medium"), lambda row: row.note or None)
-    if any(row.conflict for row in rows):
-        columns.append(Column("Look at this", width="medium"))
-        for cells, row in zip(told, rows, strict=True):
-            cells.append(row.conflict or None)
     return Table(tuple(columns), tuple(tuple(cells) for cells in told))
 
 
@@ -113,7 +104,7 @@ def _liabilities(view: View, found: Sequence[Liability]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         possible = [figures.money(one.possible, one.currency) for one in found if one.possible]
         st.caption(
-            f"Besides, {' and '.join(possible)} would be owed if everybody referred were hired." if possible else "",
+            f"Besides, {' and '.join(possible)} is promised for people who have not applied yet." if possible else "",
             width="content",
         )
         with st.popover("Budget", icon=":material/account_balance_wallet:", key="budget_menu"):
@@ -150,7 +141,8 @@ def _list(view: View, which: str, rows: list[RewardRow]) -> None:
     table = rewards_table(rows, which)
     decides = which in ("due", "approved", "paid", "refused")
     alt = f"Rewards: {which}"
-    key = f"rewards_{which}"
+    # Another list is another table: what was chosen in the one before must not stand for other rewards in this one.
+    key = f"rewards_{which}_{crc32(b''.join(row.id.bytes for row in rows)):x}"
     chosen: list[int] = []
     if decides:
         chosen = tables.choose_many(table, key=key, alt=alt, zone=view.company.time_zone)
@@ -216,6 +208,12 @@ def _pay(view: View, chosen: Sequence[RewardRow]) -> None:
 
 def _refuse(view: View, chosen: Sequence[RewardRow]) -> None:
     st.text(_sum(chosen))
+    refs = sorted({row.payout_ref for row in chosen if row.payout_ref})
+    if refs:
+        st.warning(
+            f"They leave payout {words.plain(', '.join(refs))}. Where payroll has its file already, tell payroll.",
+            icon=":material/request_quote:",
+        )
     reason = st.text_area("Reason", key="refuse_reason", help="The person who referred reads it.", max_chars=500)
     if st.button("Turn down", key="refuse_now", type="primary", icon=":material/block:"):
         _decide(

@@ -51,7 +51,8 @@ def _one(view: View, payout: Payout) -> None:
             else:
                 st.badge("To be paid", icon=":material/schedule:", color="orange")
         totals = " and ".join(str(money) for money in payout.totals)
-        when = f", paid {view.moment(payout.paid_at)}" if payout.paid_at else ""
+        part = "" if is_paid else f" {payout.paid} of {payout.rewards} are paid, the last"
+        when = f".{part or ' Paid'} {view.moment(payout.paid_at)}." if payout.paid_at else "."
         st.text(f"{words.counted(payout.rewards, 'reward')}: {totals}{when}")
         with st.container(horizontal=True, gap="small"):
             for form, label in (("csv", "CSV"), ("xlsx", "Excel")):

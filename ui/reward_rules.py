@@ -10,7 +10,7 @@ from actions.running import running_store
 from actions.viewer import NotAllowed, NotFound
 from domain.periods import local_day
 from domain.rewards import Eligibility
-from store.reports.reward_rules import RuleRow, list_rule_postings, list_rules
+from store.reports.reward_rules import RuleRow, list_offers, list_rule_postings, list_rules
 from ui import data, figures, shell, toasts, words
 from ui.referral_rewards import tried
 from ui.shell import View
@@ -50,6 +50,16 @@ def draw(view: View) -> None:
         with st.expander(f"Ended rules ({len(ended)})", icon=":material/history:"):
             for row in ended:
                 _one(view, row)
+
+
+def offers(view: View, posting_id: uuid.UUID | None, *, is_named: bool) -> None:
+    """What the viewer would be promised for a referral sent now; draws nothing where that is nothing."""
+    with data.session() as session:
+        found = list_offers(
+            session, view.company, view.viewer.user_id, posting_id, is_named=is_named, now=datetime.now(UTC)
+        )
+    if found:
+        st.caption(f":material/redeem: **You earn** {words.plain('; '.join(found))}.")
 
 
 def _one(view: View, row: RuleRow) -> None:

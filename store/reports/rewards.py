@@ -140,16 +140,6 @@ def list_earned(
     return {referral_id: tuple(lines) for referral_id, lines in found.items()}
 
 
-def find_rewards(
-    session: Session, company: CompanyScope, reward_ids: Collection[uuid.UUID], opener: Opener
-) -> list[RewardRow]:
-    """These rewards of the company, in no order; those it has not are left out."""
-    rows = session.execute(
-        _full().where(_REWARDS.c.company_id == company.id, _REWARDS.c.id.in_(list(reward_ids)[:MOST_ROWS]))
-    )
-    return [_row(row, opener, ZoneInfo(company.time_zone)) for row in rows]
-
-
 def _within(company: CompanyScope, wanted: WantedRewards) -> list[Any]:
     parts = [_REWARDS.c.company_id == company.id, _REWARDS.c.state == LISTS[wanted.which]]
     if wanted.which == "paid":

@@ -86,12 +86,19 @@ def refuse_rewards(session: Session, by: Decider, reward_ids: Collection[uuid.UU
 
 
 def reopen_rewards(session: Session, by: Decider, reward_ids: Collection[uuid.UUID]) -> Decided:
-    """Take an approval or a refusal back: the reward stands again as follows from what happened."""
+    """Take an approval or a refusal back: the reward stands again as follows from what happened.
+
+    Not of what is in a payout, whose file payroll may have.
+    """
     rows = _locked(session, by, reward_ids)
     decided = _unknown(reward_ids, rows)
     for row in rows:
         is_decided = row.state in ("approved", "refused")
-        decided.sort(row.id, "" if is_decided else _STATES.get(row.state, "Nothing was decided on it yet."))
+        wrong = "" if is_decided else _STATES.get(row.state, "Nothing was decided on it yet.")
+        in_payout = f"It is in payout {row.payout_ref}: turn it down, unless payroll has paid it." * bool(
+            row.payout_ref
+        )
+        decided.sort(row.id, wrong or in_payout)
     undone = ("approved_at", "approved_by", "refused_at", "refused_by")
     values = {"state": "possible", "due_on": None, "note": "", "payout_ref": "", **dict.fromkeys(undone)}
     return _change(session, by, decided, ("approved", "refused"), values)

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from actions.running import use_store
 from actions.viewer import Viewer
+from domain.rewards import Eligibility
 from store.tables import RewardRule, User
 from store.writes.reward_decisions import approve_rewards
 from tests.store.reward_scenes import START, Desk
@@ -134,6 +135,20 @@ def test_a_rule_is_made_in_the_form_and_ended(desk, show):
     assert not app.exception
     with desk.store.reading() as session:
         assert session.exec(select(RewardRule)).one().disabled_at is not None
+
+
+def test_who_refers_reads_what_they_would_earn_and_nothing_where_they_would_not(desk, show):
+    desk.rule(day=DAYS, who=Eligibility(admins=False))
+    desk.rule(day=DAYS, posting=1, amount_minor=250_000)
+    told = {
+        (who, at): said(show("reward_rules", who, "offers", posting_id=desk.postings[at].id, is_named=True))
+        for who in ("mo", "ada")
+        for at in (0, 1)
+    }
+    assert "1,000.00 EUR when the person has been hired for 90 days" in told["mo", 0]
+    assert told["ada", 0] == ""
+    assert "2,500.00 EUR when" in told["mo", 1]
+    assert "2,500.00 EUR when" in told["ada", 1]
 
 
 def test_the_board_shows_places_and_the_switch_takes_one_off_it(desk, show):

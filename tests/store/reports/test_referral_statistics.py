@@ -14,6 +14,7 @@ from store.reports.payouts import list_liabilities, list_payout_lines, list_payo
 from store.reports.referrals import Counts, Narrowed, get_leaderboard, get_statistics
 from store.reports.rewards import LISTS, WantedRewards, list_rewards
 from store.reports.scope import find_company
+from store.tables import Application
 from tests.store.plans import best_time, plans_of, whole_reads
 from tests.store.referral_bulk import NOW, SPAN, seed_referrals
 from tests.store.reward_scenes import Desk, at, on, opener
@@ -157,7 +158,8 @@ def questions(company, user_id):
 
 def seed(store, company, *, referrals, applications):
     """The bulk company, with a reward for every referral as a rule of the first day would have made them."""
-    made = seed_referrals(store, company, referrals=referrals, applications=applications)
+    made = seed_referrals(store, company, referrals=referrals, applications=min(applications, referrals))
+    _multiply(store, applications // referrals)
     with store.writing() as session:
         rule = session.execute(text("SELECT rule_id FROM referral_rewards LIMIT 1")).scalar_one()
         state = "CASE reached WHEN '' THEN 'possible' WHEN 'hired' THEN 'lapsed' ELSE 'pending' END"
@@ -179,6 +181,21 @@ def seed(store, company, *, referrals, applications):
         return find_company(session, company.id), made.users[0]
 
 
+def _multiply(store, times):
+    """Every application so many times, copied by the database itself: a million inserted one by one take long."""
+    if times < 2:
+        return
+    names = [column.name for column in Application.__table__.columns]
+    with store.writing() as session:
+        fresh = "lower(hex(randomblob(16)))" if is_sqlite(session) else "gen_random_uuid()"
+        told = {"id": fresh, "external_ref": "external_ref || '-' || n.n", "email_index": "email_index || n.n"}
+        copies = ", ".join(told.get(name, name) for name in names)
+        numbers = " UNION ALL ".join(f"SELECT {number} AS n" for number in range(1, times))
+        session.execute(
+            text(f"INSERT INTO applications ({', '.join(names)}) SELECT {copies} FROM applications, ({numbers}) AS n")
+        )
+
+
 def test_no_statistic_and_no_list_reads_a_table_from_end_to_end(store, company):
     scope, user_id = seed(store, company, referrals=400, applications=500)
     tables = ("referrals", "referral_rewards", "applications")
@@ -192,6 +209,7 @@ def test_no_statistic_and_no_list_reads_a_table_from_end_to_end(store, company):
 
 
 @pytest.mark.faults
+@pytest.mark.timeout(3600)
 def test_every_statistic_and_list_of_a_large_company_takes_under_300_ms(store, company, capsys):
     scope, user_id = seed(store, company, referrals=100_000, applications=1_000_000)
     took = {name: best_time(store, report) for name, report in questions(scope, user_id).items()}

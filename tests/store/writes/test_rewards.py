@@ -252,6 +252,18 @@ def test_two_payouts_hold_nobody_twice_and_paying_twice_pays_once(desk):
     assert payouts == {ref: (1, 1), later: (1, 0)}
 
 
+def test_what_is_in_a_payout_is_turned_down_but_not_reopened(desk):
+    desk.rule(days_after=0)
+    reward = hired(desk)[1]
+    desk.decide(approve_rewards, reward)
+    ref, _ = desk.decide(lambda session, by, _: put_into_payout(session, by))
+    assert ref in desk.decide(reopen_rewards, reward).refused[reward.id]
+    desk.decide(refuse_rewards, reward, reason="Left again")
+    with desk.store.reading() as session:
+        assert list_payout_lines(session, desk.company.id, ref) == []
+    assert desk.decide(reopen_rewards, reward).done == [reward.id]
+
+
 def test_nothing_is_paid_without_a_reference_or_an_approval(desk):
     desk.rule(days_after=0)
     reward = hired(desk)[1]
