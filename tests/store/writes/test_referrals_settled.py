@@ -194,6 +194,17 @@ def test_who_has_the_code_belongs_whatever_their_address(one: One) -> None:
     assert one.now(row).status == "applied"
 
 
+@pytest.mark.parametrize(("by_code", "platform"), [(True, "referrals"), (False, "other")])
+def test_a_code_owns_the_application_and_a_matching_address_leaves_its_source_alone(
+    one: One, by_code: bool, platform: str
+) -> None:
+    row = one.desk.refer(one.session)
+    touches = (one.desk.by_code(row),) if by_code else ()
+    told = one.tell(("applied", 3), posting_ref="REQ-1", email="ann@people.example", touches=touches)
+    assert one.now(row).application_id == told
+    assert one.session.get_one(Application, told).source_platform == platform
+
+
 def test_a_code_used_again_goes_by_the_application_of_who_was_referred(one: One) -> None:
     row = one.desk.refer(one.session)
     by_code = (one.desk.by_code(row),)
