@@ -122,7 +122,7 @@ def _form(view: View, period: Period) -> None:
 
 
 def _line(view: View, note: Note) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False):
         by = f" ({note.by})" if note.by else ""
         st.text(f"{figures.day(note.day)}: {note.words}{by}", width="stretch")
         if view.viewer.is_admin or note.author_id == view.viewer.user_id:

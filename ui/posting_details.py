@@ -12,7 +12,7 @@ from store.reports.postings import PostingRow, WaitingPosting, list_waiting
 from ui import data, palette, shell, toasts
 from ui.posting_forms import tried
 from ui.shell import View
-from ui.tables import Column, Table, show
+from ui.tables import Column, Table, choose, show
 
 _STANDING = "standing:"
 _STANDS = {
@@ -57,20 +57,44 @@ def draw(view: View, row: PostingRow) -> None:
 def _known(view: View, row: PostingRow, known: list[KnownAs]) -> None:
     if not known:
         st.caption("No platform has told of it yet. What a platform tells under its requisition is linked by itself.")
-    for each in known:
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            title = f" {each.title}" if each.title and each.title != row.title else ""
-            how = "linked by hand" if each.linked_by == "hand" else "linked by rule"
-            stands = f", {_STANDS.get(each.status, each.status)}" if each.status else ""
-            st.text(f"{palette.label(each.platform)}: {each.external_ref}{title} ({how}{stands})", width="stretch")
-            if view.viewer.is_admin:
-                st.button(
-                    "Unlink",
-                    key=f"unlink_{each.number}",
-                    icon=":material/link_off:",
-                    on_click=_link,
-                    args=(view, each.number, None),
-                )
+        return
+    table = known_table(known)
+    zone = view.company.time_zone
+    if not view.viewer.is_admin:
+        show(table, key=f"known_{row.number}_table", alt="What platforms call it", zone=zone)
+        return
+    chosen = choose(table, key=f"known_{row.number}_table", alt="What platforms call it", zone=zone)
+    if chosen is None:
+        st.caption("Choose a row to unlink it.")
+        return
+    number = known[chosen].number
+    st.button("Unlink", key=f"unlink_{number}", icon=":material/link_off:", on_click=_link, args=(view, number, None))
+
+
+def known_table(known: list[KnownAs]) -> Table:
+    """What platforms call a posting."""
+    columns = (
+        Column("Platform"),
+        Column("Platform's id"),
+        Column("Title there", width="medium"),
+        Column("Linked by"),
+        Column("Stands"),
+        Column("First seen", "instant"),
+    )
+    return Table(
+        columns,
+        tuple(
+            (
+                palette.label(each.platform),
+                each.external_ref,
+                each.title or None,
+                "Hand" if each.linked_by == "hand" else "Rule",
+                _STANDS[each.status].capitalize() if each.status in _STANDS and each.status else each.status or None,
+                each.first_seen_at,
+            )
+            for each in known
+        ),
+    )
 
 
 def _add(view: View, row: PostingRow, waiting: list[WaitingPosting]) -> None:

@@ -1,10 +1,16 @@
 """The other screens in a real browser: foreign text stays text, and nothing overflows a phone."""
 
+import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import Page, expect
+from sqlmodel import col, select
 
+from actions.postings import save_posting
+from actions.viewer import Viewer
+from store.tables import User
 from tests.launch import RunningApp
 from tests.people import ADMIN, MANAGER
 from tests.ui.scene import EVIL, Scene
@@ -60,6 +66,51 @@ def test_a_posting_is_made_through_the_form(app: RunningApp, scene: Scene, visit
     expect(page.get_by_text("Night porter is saved.")).to_be_visible(timeout=PATIENCE)
     rows = downloaded(page, "download_postings")
     assert ["Night porter", "REQ-9", "Open"] in [row[:3] for row in rows]
+
+
+def test_a_posting_is_archived_found_again_and_brought_back(app: RunningApp, scene: Scene, visit: Visit):
+    made = add_posting(scene, {"title": "Harbour pilot", "department": "Quay", "requisition_ref": "REQ-77"})
+    page = visit(app, ADMIN, f"/Postings?department=Quay&posting={made}")
+    assert [row[:3] for row in downloaded(page, "download_postings")[1:]] == [["Harbour pilot", "REQ-77", "Open"]]
+    card = page.locator(".st-key-posting")
+    card.get_by_role("button", name="Archive").click()
+    page.get_by_role("button", name="Archive this posting").click()
+    expect(page.get_by_text("Harbour pilot is archived.")).to_be_visible()
+    expect(page.get_by_text("No posting is like that.")).to_be_visible()
+    expect(card.get_by_text("Archived")).to_be_visible()
+    card.get_by_text("History (3)").click()
+    card.get_by_role("button", name="Bring back").click()
+    expect(card.get_by_role("button", name="Reopen")).to_be_visible()
+
+
+def test_an_address_of_a_posting_that_is_not_ours_says_so(app: RunningApp, scene: Scene, visit: Visit):
+    page = visit(app, MANAGER, f"/Postings?posting={uuid.uuid4()}")
+    expect(page.get_by_text("The posting in the address is not one of yours.")).to_be_visible()
+    show(page, app, "/Postings?posting=%3Cb%3E")
+    expect(page.get_by_text("The posting in the address is not one of yours.")).to_be_visible()
+
+
+def test_a_note_is_written_below_the_trend_and_marked_in_it(app: RunningApp, scene: Scene, visit: Visit):
+    page = visit(app, MANAGER, "/")
+    page.get_by_text("Notes (").click()
+    page.get_by_label("Note", exact=True).fill("Job fair <b>x</b>")
+    page.get_by_role("button", name="Add a note").click()
+    expect(page.get_by_text("Job fair <b>x</b> (Mo)")).to_be_visible()
+    expect(page.get_by_text("A diamond marks what happened then")).to_be_visible()
+    show(page, app, "/?notes=false")
+    expect(page.get_by_text("A gap means that nothing was read")).to_be_visible()
+    expect(page.get_by_text("A diamond marks what happened then")).to_have_count(0)
+
+
+def add_posting(scene: Scene, values: dict[str, str]) -> uuid.UUID:
+    store = scene.store()
+    try:
+        with store.reading() as session:
+            user = session.exec(select(User).where(col(User.email) == ADMIN)).one()
+        admin = Viewer(user.id, user.company_id, user.role, user.name, user.email)
+        return save_posting(store, admin, values, now=datetime.now(UTC))
+    finally:
+        store.close()
 
 
 def test_a_source_that_another_platform_owns_is_marked(app: RunningApp, scene: Scene, visit: Visit):
