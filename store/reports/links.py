@@ -62,7 +62,7 @@ class LinkablePosting:
 
 
 def list_links(session: Session, company: CompanyScope) -> list[LinkRow]:
-    """The company's links, newest first, at most MOST_LINKS."""
+    """The company's links, newest first, at most MOST_LINKS; employees' own are theirs (`referral_lists`)."""
     counted = (
         select(
             _CLICKS.c.link_id,
@@ -77,7 +77,7 @@ def list_links(session: Session, company: CompanyScope) -> list[LinkRow]:
         select(TrackingLink, col(JobPosting.title), counted.c.filtered, counted.c.last_at)
         .join(JobPosting, col(JobPosting.id) == col(TrackingLink.posting_id), isouter=True)
         .join(counted, counted.c.link_id == col(TrackingLink.id), isouter=True)
-        .where(col(TrackingLink.company_id) == company.id)
+        .where(col(TrackingLink.company_id) == company.id, col(TrackingLink.referrer_id).is_(None))
         .order_by(col(TrackingLink.created_at).desc(), col(TrackingLink.id))
         .limit(MOST_LINKS)
     )
