@@ -173,7 +173,10 @@ def seed(store, company, *, referrals, applications):
             )
         )
         session.execute(
-            text("UPDATE referral_rewards SET payout_ref = 'P20260501-AAAAAA' WHERE state IN ('approved', 'paid')")
+            text(
+                "UPDATE referral_rewards SET payout_ref = 'P20260501-AAAAAA' WHERE id IN "
+                "(SELECT id FROM referral_rewards WHERE state = 'approved' LIMIT 500)"
+            )
         )
     with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("ANALYZE" if is_sqlite(store.engine) else "VACUUM ANALYZE"))
