@@ -28,10 +28,10 @@ def draw(view: View) -> None:
         )
         return
     cards(found)
-    _section((view, period), "Departments", groups_table(found.departments, "Department"), "departments")
-    _section((view, period), "Postings", groups_table(found.postings, "Posting"), "postings")
+    _section((view, period), "Departments", groups_table(found.departments, "Department"), key="departments")
+    _section((view, period), "Postings", groups_table(found.postings, "Posting"), key="postings")
     if found.costs:
-        _section((view, period), "Cost per hire by source", costs_table(found.costs), "costs", _COSTS)
+        _section((view, period), "Cost per hire by source", costs_table(found.costs), key="costs", words=_COSTS)
 
 
 def choose_period(view: View, *, key: str) -> Period:
@@ -108,7 +108,7 @@ def _of(ratio: float | None, sent: int) -> str:
     return f"{figures.percent(ratio)} of {figures.count(sent)}"
 
 
-def _section(of: tuple[View, Period], title: str, table: Table, key: str, words: str = "") -> None:
+def _section(of: tuple[View, Period], title: str, table: Table, *, key: str, words: str = "") -> None:
     view, period = of
     with st.container(border=True, key=f"referral_{key}"):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):

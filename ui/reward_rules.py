@@ -94,21 +94,11 @@ def _form(view: View, row: RuleRow | None) -> None:
         st.caption("The rule in force ends now, and keeps what it promised. This one takes its place.")
     key = f"rule_form_{row.id if row else 'new'}"
     with st.form(key, border=False):
-        left, right = st.columns([2, 1])
-        amount = left.text_input(
-            "Amount", f"{row.amount.amount:f}" if row else "", key=f"{key}_amount", placeholder="1000.00"
-        )
-        currency = right.text_input(
-            "Currency", row.amount.currency if row else view.company.currency, key=f"{key}_currency"
-        )
-        milestone = left.selectbox(
-            "For", list(_MILESTONES), _at(list(_MILESTONES.values()), row and row.milestone), key=f"{key}_for"
-        )
-        days = right.number_input(
-            "Days after", 0, rewards.MOST_DAYS_AFTER, row.days_after if row else 90, key=f"{key}_days",
-            help="So many days it must last until the reward is due. 0 for at once.",
-        )  # fmt: skip
+        amount, currency, milestone, days = _terms(view, key, row)
         names = {_EVERY: None, **{name: one for one, name in postings}}
+        if row is not None and row.posting_id not in names.values():
+            # Archived since: a rule for it must not become one for every posting.
+            names[f"{row.posting} (archived)"] = row.posting_id
         chosen = st.selectbox(
             "Posting", list(names), _at(list(names.values()), row and row.posting_id), key=f"{key}_posting"
         )
@@ -120,8 +110,8 @@ def _form(view: View, row: RuleRow | None) -> None:
     def save() -> None:
         terms = rewards.RuleTerms(
             amount=rewards.read_money(amount, currency),
-            milestone=_MILESTONES[milestone],
-            days_after=int(days),
+            milestone=milestone,
+            days_after=days,
             posting_id=names[chosen],
             name=name,
             starts_on=starts_on,
@@ -134,6 +124,25 @@ def _form(view: View, row: RuleRow | None) -> None:
     if sent and tried(save):
         toasts.later("The rule is saved.", icon=":material/check_circle:")
         st.rerun()
+
+
+def _terms(view: View, key: str, row: RuleRow | None) -> tuple[str, str, str, int]:
+    """(Amount as typed, currency, milestone, days)."""
+    left, right = st.columns([2, 1])
+    amount = left.text_input(
+        "Amount", f"{row.amount.amount:f}" if row else "", key=f"{key}_amount", placeholder="1000.00"
+    )
+    currency = right.text_input(
+        "Currency", row.amount.currency if row else view.company.currency, key=f"{key}_currency"
+    )
+    milestone = left.selectbox(
+        "For", list(_MILESTONES), _at(list(_MILESTONES.values()), row and row.milestone), key=f"{key}_for"
+    )
+    days = right.number_input(
+        "Days after", 0, rewards.MOST_DAYS_AFTER, row.days_after if row else 90, key=f"{key}_days",
+        help="So many days it must last until the reward is due. 0 for at once.",
+    )  # fmt: skip
+    return amount, currency, _MILESTONES[milestone], int(days)
 
 
 def _days(view: View, key: str, row: RuleRow | None) -> tuple[date | None, date | None]:

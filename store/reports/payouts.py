@@ -159,25 +159,7 @@ def list_payout_lines(session: Session, company_id: uuid.UUID, payout_ref: str) 
         .where(_REWARDS.c.company_id == company_id, _REWARDS.c.payout_ref == payout_ref)
         .order_by(_USERS.c.name, _USERS.c.email, _REWARDS.c.id)
     )
-    return [
-        PayoutLine(
-            reward_id=row.id,
-            person=row.name or row.referrer_name,
-            email=row.email or "",
-            posting=row.title or "",
-            referral_id=row.referral_id,
-            referred_on=row.sent_at.astimezone(ZoneInfo(row.time_zone)).date(),
-            milestone=row.milestone,
-            days_after=row.days_after,
-            due_on=row.due_on,
-            amount=Money(row.amount_minor, row.currency),
-            state=row.state,
-            approved_by=row.approver or "",
-            approved_at=row.approved_at,
-            paid_at=row.paid_at,
-        )
-        for row in rows
-    ]
+    return [_line(row) for row in rows]
 
 
 def year_bounds(year: int, zone: str) -> tuple[datetime, datetime]:
@@ -218,4 +200,23 @@ def _payout(ref: str, parts: list[Any]) -> Payout:
         made_at=min(row.made_at for row in parts),
         paid_at=max((row.paid_at for row in parts if row.paid_at), default=None),
         totals=tuple(Money(int(row.minor), row.currency) for row in parts),
+    )
+
+
+def _line(row: Any) -> PayoutLine:
+    return PayoutLine(
+        reward_id=row.id,
+        person=row.name or row.referrer_name,
+        email=row.email or "",
+        posting=row.title or "",
+        referral_id=row.referral_id,
+        referred_on=row.sent_at.astimezone(ZoneInfo(row.time_zone)).date(),
+        milestone=row.milestone,
+        days_after=row.days_after,
+        due_on=row.due_on,
+        amount=Money(row.amount_minor, row.currency),
+        state=row.state,
+        approved_by=row.approver or "",
+        approved_at=row.approved_at,
+        paid_at=row.paid_at,
     )

@@ -65,7 +65,7 @@ def approve_rewards(session: Session, by: Decider, reward_ids: Collection[uuid.U
             given[row.rule_id, row.referrer_id, row.due_on.year] += 1
         decided.sort(row.id, reason)
     values = {"state": "approved", "approved_at": by.now, "approved_by": by.user_id}
-    return _change(session, by, decided, ("pending",), values)
+    return _change(session, by, decided, states=("pending",), values=values)
 
 
 def refuse_rewards(session: Session, by: Decider, reward_ids: Collection[uuid.UUID], reason: str) -> Decided:
@@ -82,7 +82,7 @@ def refuse_rewards(session: Session, by: Decider, reward_ids: Collection[uuid.UU
         "refused_by": by.user_id,
         "payout_ref": "",
     }
-    return _change(session, by, decided, ("possible", "pending", "lapsed", "approved"), values)
+    return _change(session, by, decided, states=("possible", "pending", "lapsed", "approved"), values=values)
 
 
 def reopen_rewards(session: Session, by: Decider, reward_ids: Collection[uuid.UUID]) -> Decided:
@@ -101,7 +101,7 @@ def reopen_rewards(session: Session, by: Decider, reward_ids: Collection[uuid.UU
         decided.sort(row.id, wrong or in_payout)
     undone = ("approved_at", "approved_by", "refused_at", "refused_by")
     values = {"state": "possible", "due_on": None, "note": "", "payout_ref": "", **dict.fromkeys(undone)}
-    return _change(session, by, decided, ("approved", "refused"), values)
+    return _change(session, by, decided, states=("approved", "refused"), values=values)
 
 
 def put_into_payout(session: Session, by: Decider, reward_ids: Collection[uuid.UUID] | None = None) -> tuple[str, int]:
@@ -134,7 +134,7 @@ def pay_rewards(session: Session, by: Decider, reward_ids: Collection[uuid.UUID]
         decided.sort(row.id, reason)
     ref = func.coalesce(func.nullif(_REWARDS.c.payout_ref, ""), payout_ref)
     values = {"state": "paid", "paid_at": by.now, "paid_by": by.user_id, "payout_ref": ref}
-    done = _change(session, by, decided, ("approved",), values)
+    done = _change(session, by, decided, states=("approved",), values=values)
     if done.done:
         mark_applications_dirty(session, by.company_id, [by.now])
     return done
@@ -148,7 +148,7 @@ def unpay_rewards(session: Session, by: Decider, reward_ids: Collection[uuid.UUI
         decided.sort(row.id, "" if row.state == "paid" else "It is not paid.")
     days = [row.paid_at for row in rows if row.state == "paid"]
     values = {"state": "approved", "paid_at": None, "paid_by": None, "payout_ref": ""}
-    done = _change(session, by, decided, ("paid",), values)
+    done = _change(session, by, decided, states=("paid",), values=values)
     if days:
         mark_applications_dirty(session, by.company_id, days)
     return done
@@ -235,7 +235,9 @@ def _unknown(wanted: Iterable[uuid.UUID], rows: Sequence[Row[Any]]) -> Decided:
     return Decided(refused={one: _UNKNOWN for one in wanted if one not in known})
 
 
-def _change(session: Session, by: Decider, decided: Decided, states: Sequence[str], values: dict[str, Any]) -> Decided:
+def _change(
+    session: Session, by: Decider, decided: Decided, *, states: Sequence[str], values: dict[str, Any]
+) -> Decided:
     """Write `values` where the state still is one of `states`, and bring the referrals' sums up to date."""
     if not decided.done:
         return decided
