@@ -97,11 +97,9 @@ async def ask_to_stop(request: Request) -> Response:
 
 async def _find(request: Request) -> Landing | Response:
     """The code's landing where it is a live one, else the answer that says what it is."""
-    address = request.client.host if request.client else ""
-    try:
-        require_measure(address)
-    except HTTPException as error:
-        return notice("Too many visits", "Please try again in a minute.", error.status_code, dict(error.headers or {}))
+    address = _address(request)
+    if (flood := _flood(address)) is not None:
+        return flood
     if seconds := _GUESSES.wait(address):
         return _too_many(seconds)
     code = request.path_params["code"]
@@ -115,6 +113,19 @@ async def _find(request: Request) -> Landing | Response:
             return _too_many(seconds)
         return notice("No such link", "Please check the address: it may have been cut off.", 404)
     return _over(found.ended) if found.ended else found
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def _flood(address: str) -> Response | None:
+    """The answer for an address that asks more in a minute than any link is followed; None for any other."""
+    try:
+        require_measure(address)
+    except HTTPException as error:
+        return notice("Too many visits", "Please try again in a minute.", error.status_code, dict(error.headers or {}))
+    return None
 
 
 def _looked_up(code: str) -> Landing | None:
@@ -191,6 +202,8 @@ async def _ask(request: Request, act: Callable[..., bool], question: _Question, 
         form = f'<form method="post"><button class="go">{escape(question.label)}</button></form>'
         inner = f"<h1>{escape(question.title)}</h1><p>{escape(question.words)}</p>{form}"
         return page(question.title, inner, 200, same_site)
+    if (flood := _flood(_address(request))) is not None:
+        return flood
     token = request.path_params["token"]
     try:
         await anyio.to_thread.run_sync(lambda: _acted(act, token))
