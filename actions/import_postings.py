@@ -1,7 +1,8 @@
 """A list of postings on its way in: compared with ours by requisition, saved, and what waits for it linked."""
 
+import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -17,7 +18,8 @@ from store.tables import JobPosting
 from store.writes.imports import ImportCounts
 from store.writes.posting_history import told
 from store.writes.posting_saved import as_held
-from store.writes.postings import list_by_requisition
+from store.writes.postings import list_by_requisition, list_slugs
+from store.writes.postings_found import folded
 from store.writes.postings_imported import PostingWriter, write_postings
 
 #: Postings looked up and written together.
@@ -33,6 +35,23 @@ class Compared:
     row: PostingRow
     held: JobPosting | None
     columns: dict[str, tuple[Any, Any]]
+
+
+class Known:
+    """Our postings by requisition, and whose each slug is. Rows that were taken are known from then on."""
+
+    def __init__(self, session: Session, company_id: uuid.UUID, refs: Iterable[str] | None = None) -> None:
+        self._by_ref = list_by_requisition(session, company_id, refs)
+        self._slugs = list_slugs(session, company_id)
+
+    def find(self, ref: str) -> list[JobPosting]:
+        """The postings of a requisition."""
+        return self._by_ref.get(folded(ref), [])
+
+    def is_free(self, slug: str, ref: str) -> bool:
+        """Whether no other posting has the slug; from now on the posting of this requisition has it."""
+        mark = folded(ref)
+        return not slug or self._slugs.setdefault(folded(slug), mark) == mark
 
 
 @dataclass
@@ -52,7 +71,7 @@ def plan_postings(store: Store, file: OpenFile, findings: Findings) -> PostingPl
     """Read the whole file and compare it with our postings. Writes nothing. Raises FileRefused."""
     plan = PostingPlan(notes=_unused(file))
     with store.reading() as session:
-        known = list_by_requisition(session, file.company.id)
+        known = Known(session, file.company.id)
         for row in read_postings(file.table, file.reading, findings.book):
             one = compare(row, known, file.reading.today, findings.book)
             if one is not None:
@@ -62,16 +81,21 @@ def plan_postings(store: Store, file: OpenFile, findings: Findings) -> PostingPl
     return plan
 
 
-def compare(row: PostingRow, known: Mapping[str, list[JobPosting]], today: date, book: Rejections) -> Compared | None:
+def compare(row: PostingRow, known: Known, today: date, book: Rejections) -> Compared | None:
     """A row beside what is stored; None where it cannot be taken, and then the book says why."""
-    found = known.get(" ".join(row.ref.casefold().split()), [])
+    found = known.find(row.ref)
     if len(found) > 1:
         book.add(row.row, "requisition", "is that of several postings of yours: none of them is changed", row.ref)
         return None
     held = found[0] if found else None
     before = as_held(held) if held else None
+    # An archived posting is closed, too: a list that says so does not bring it back.
+    is_away = held is not None and held.status == "archived" and row.values.get("status") == "closed"
+    told_values = {name: value for name, value in row.values.items() if not (is_away and name == "status")}
     try:
-        wanted = settled(row.values, before, today)
+        wanted = settled(told_values, before, today)
+        if not known.is_free(str(row.values.get("slug", "")), row.ref):
+            raise PostingRefused("slug", "is that of another posting already")
     except PostingRefused as refusal:
         what = LABELS[refusal.field].lower()
         book.add(row.row, what, refusal.reason, told(row.values.get(refusal.field)))
@@ -87,7 +111,7 @@ def write_batch(
     batch, first_seq = work
     counts = ImportCounts()
     # Read again: somebody may have changed a posting since the preview.
-    known = list_by_requisition(session, file.company.id, [row.ref for row in batch])
+    known = Known(session, file.company.id, [row.ref for row in batch])
     pairs = [one for row in batch if (one := compare(row, known, file.reading.today, book))]
     wanted = [(one.row.ref, one.held, {name: after for name, (_, after) in one.columns.items()}) for one in pairs]
     kept = write_postings(session, writer, wanted, first_seq)

@@ -117,17 +117,16 @@ def settled(told: Mapping[str, Any], held: Mapping[str, Any] | None, today: date
 
 
 def _reopen_or_close(values: dict[str, Any], told: Mapping[str, Any], before: Mapping[str, Any], today: date) -> None:
-    """An open posting whose closing day is over: reopened where its status says so, else closed by its day."""
-    closed = values.get("closed_on", before.get("closed_on"))
-    if not closed or closed >= today:
-        return
-    if told.get("status") != "open":
-        if "closed_on" in told:
-            values["status"] = "closed"
-    elif told.get("closed_on"):
-        raise PostingRefused("closed_on", "is over although the posting is open")
-    else:
+    """An open posting whose closing day is over closes by it; one that is open again has none until it gets another."""
+    if told.get("status") == "open" and not told.get("closed_on") and before.get("status", "open") != "open":
         values["closed_on"] = None
+        return
+    closed = values.get("closed_on", before.get("closed_on"))
+    if not closed or closed >= today or "closed_on" not in told:
+        return
+    if told.get("status") == "open":
+        raise PostingRefused("closed_on", "is over although the posting is open")
+    values["status"] = "closed"
 
 
 def _date_the_end(values: dict[str, Any], before: Mapping[str, Any], today: date) -> None:

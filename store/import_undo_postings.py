@@ -11,12 +11,14 @@ from sqlmodel import Session, col
 
 from store.opening import Store
 from store.tables import Application, Import, ImportChange, JobPosting
-from store.writes.applications_settled import STAGE_COLUMNS
+from store.vault import Vault
+from store.writes.applications_settled import STAGE_COLUMNS, persons_of
 from store.writes.posting_links import forget_links
 from store.writes.posting_saved import as_held
 from store.writes.postings import change_posting, settle_postings
 from store.writes.postings_imported import from_document
 from store.writes.projections import mark_applications_dirty
+from store.writes.referrals_settled import has_referrals, settle_applications
 
 _BATCH = 400
 _BY = "import undone"
@@ -47,15 +49,15 @@ def undo_postings(store: Store, record: Import, undone: Counts, *, now: datetime
         later = _later(session, record)
     for batch in _changes(store, record.id):
         with store.writing() as session:
-            _undo_batch(session, record, batch, (later, undone), now=now)
+            _undo_batch(session, store.vault, (record, batch, later), undone, now=now)
     with store.writing() as session:
         settle_postings(session, record.company_id, now=now)
 
 
 def _undo_batch(
-    session: Session, record: Import, batch: list[ImportChange], work: tuple[Later, Counts], *, now: datetime
+    session: Session, vault: Vault, work: tuple[Import, list[ImportChange], Later], undone: Counts, *, now: datetime
 ) -> None:
-    later, undone = work
+    record, batch, later = work
     ids = [uuid.UUID(str(change.row_key[0])) for change in batch]
     found = session.execute(
         select(JobPosting).where(col(JobPosting.company_id) == record.company_id, col(JobPosting.id).in_(ids))
@@ -76,7 +78,7 @@ def _undo_batch(
             undone.restored += is_back
             undone.kept += not is_back
     session.flush()
-    removed = _remove(session, record.company_id, doomed, now=now)
+    removed = _remove(session, vault, record.company_id, doomed, now=now)
     undone.removed += removed
     undone.kept += len(doomed) - removed
 
@@ -89,14 +91,14 @@ def _is_restored(session: Session, posting: JobPosting, change: ImportChange, *,
     return bool(back)
 
 
-def _remove(session: Session, company_id: uuid.UUID, doomed: list[JobPosting], *, now: datetime) -> int:
+def _remove(session: Session, vault: Vault, company_id: uuid.UUID, doomed: list[JobPosting], *, now: datetime) -> int:
     """Delete postings with what rules have linked to them; how many. Those that something else hangs on stay."""
     if not doomed:
         return 0
     try:
         with session.begin_nested():
             ids = [posting.id for posting in doomed]
-            _unlink_applications(session, company_id, ids)
+            _unlink_applications(session, vault, company_id, ids, now=now)
             forget_links(session, ids, now=now)
             for posting in doomed:
                 session.delete(posting)
@@ -106,7 +108,7 @@ def _remove(session: Session, company_id: uuid.UUID, doomed: list[JobPosting], *
             return 0
         half = len(doomed) // 2
         parts = (doomed[:half], doomed[half:])
-        return sum(_remove(session, company_id, part, now=now) for part in parts)
+        return sum(_remove(session, vault, company_id, part, now=now) for part in parts)
     return len(doomed)
 
 
@@ -115,13 +117,22 @@ def _is_as_made(posting: JobPosting, made: Mapping[str, Any]) -> bool:
     return not posting.advert and as_held(posting) == {**_BLANK, **made}
 
 
-def _unlink_applications(session: Session, company_id: uuid.UUID, ids: list[uuid.UUID]) -> None:
-    """Applications of these postings wait for one again, under what their source called it."""
-    these = _APPLICATIONS.c.posting_id.in_(ids)
-    reached = session.execute(select(*(_APPLICATIONS.c[name] for name in STAGE_COLUMNS)).where(these)).all()
+def _unlink_applications(
+    session: Session, vault: Vault, company_id: uuid.UUID, posting_ids: list[uuid.UUID], *, now: datetime
+) -> None:
+    """Applications of these postings wait for one again, under what their source called it; referrals follow."""
+    columns = [_APPLICATIONS.c[name] for name in ("id", "email_index", "person_index", *STAGE_COLUMNS)]
+    these = _APPLICATIONS.c.posting_id.in_(posting_ids)
+    reached = session.execute(select(*columns).where(these)).all()
+    if not reached:
+        return
     session.execute(update(_APPLICATIONS).where(these).values(posting_id=None))
-    days = {instant for row in reached for instant in row if instant is not None}
-    mark_applications_dirty(session, company_id, days)
+    mark_applications_dirty(
+        session, company_id, {instant for row in reached for instant in row[3:] if instant is not None}
+    )
+    if has_referrals(session, company_id):
+        concerned = [row.id for row in reached], persons_of(*(dict(row._mapping) for row in reached))
+        settle_applications(session, vault, company_id, concerned, now=now)
 
 
 def _hand_over(session: Session, change: ImportChange, later: list[tuple[uuid.UUID, int]]) -> None:

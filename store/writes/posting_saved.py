@@ -6,13 +6,14 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlmodel import Session, col
 
 from domain.postings import LABELS, PostingRefused, settled
 from store.tables import Company, JobPosting
 from store.writes.outbox import close_everywhere
 from store.writes.postings import change_posting
+from store.writes.postings_found import folded
 
 
 def today_of(session: Session, company_id: uuid.UUID, now: datetime) -> date:
@@ -45,20 +46,17 @@ def as_held(posting: JobPosting) -> dict[str, Any]:
 
 def refuse_taken(session: Session, company_id: uuid.UUID, values: Mapping[str, Any], posting_id: uuid.UUID) -> None:
     """Raises PostingRefused where another posting that is not archived has the requisition or the slug already."""
-    for name in ("requisition_ref", "slug"):
-        wanted = str(values.get(name) or "").strip()
-        if not wanted:
-            continue
-        column = col(getattr(JobPosting, name))
-        found = session.execute(
-            select(col(JobPosting.title))
-            .where(
-                col(JobPosting.company_id) == company_id,
-                func.lower(column) == wanted.lower(),
-                col(JobPosting.status) != "archived",
-                col(JobPosting.id) != posting_id,
-            )
-            .limit(1)
-        ).first()
-        if found is not None:
-            raise PostingRefused(name, f"{wanted} is that of “{found.title}” already")
+    wanted = {name: folded(str(values[name])) for name in ("requisition_ref", "slug") if values.get(name)}
+    if not wanted:
+        return
+    rows = session.execute(
+        select(col(JobPosting.title), col(JobPosting.requisition_ref), col(JobPosting.slug)).where(
+            col(JobPosting.company_id) == company_id,
+            col(JobPosting.status) != "archived",
+            col(JobPosting.id) != posting_id,
+        )
+    )
+    for row in rows:
+        for name, mark in wanted.items():
+            if folded(getattr(row, name)) == mark:
+                raise PostingRefused(name, f"{values[name]} is that of “{row.title}” already")

@@ -288,6 +288,16 @@ def list_by_requisition(
     return {ref: [row for row in same if row.status != "archived"] or same for ref, same in found.items()}
 
 
+def list_slugs(session: Session, company_id: uuid.UUID) -> dict[str, str]:
+    """Slugs of the company's postings that are not archived, each with the requisition of its posting, or its id."""
+    rows = session.execute(
+        select(col(JobPosting.slug), col(JobPosting.requisition_ref), col(JobPosting.id)).where(
+            col(JobPosting.company_id) == company_id, col(JobPosting.slug) != "", col(JobPosting.status) != "archived"
+        )
+    )
+    return {folded(slug): folded(ref) or str(posting_id) for slug, ref, posting_id in rows}
+
+
 def get_external(session: Session, company_id: uuid.UUID, number: int) -> ExternalPosting:
     """An external posting of the company. Raises PostingUnknown."""
     external = session.get(ExternalPosting, number)

@@ -21,6 +21,7 @@ from store.tables import (
     OutboxEntry,
     PlatformConfig,
     PostingChange,
+    Referral,
     WebsiteAnalytics,
 )
 from store.writes.outbox import Wish, ask_for
@@ -237,6 +238,8 @@ def test_what_waits_is_linked_after_the_import_and_waits_again_when_it_is_taken_
             ExternalPosting(company_id=company.id, config_id=config.id, external_ref="i-1", requisition_ref="REQ-1")
         )
         session.add(Application(company_id=company.id, external_ref="a", posting_ref="REQ-1", applied_at=NOW))
+        # Where anybody was referred, referrals are looked at too.
+        session.add(Referral(company_id=company.id, code="abc"))
 
     def linked() -> tuple[uuid.UUID | None, uuid.UUID | None]:
         with store.reading() as session:
@@ -282,6 +285,24 @@ def test_a_file_that_closes_a_posting_takes_it_off_its_platforms(store: Store, a
     with store.reading() as session:
         kinds = session.exec(select(OutboxEntry.kind).order_by(col(OutboxEntry.id))).all()
     assert kinds == ["publish", "close"]
+
+
+def test_a_slug_that_another_posting_has_is_left_out_also_within_the_file(store: Store, admin: Viewer) -> None:
+    postings.save_posting(store, admin, {"title": "Nurse", "slug": "nurse", "requisition_ref": "REQ-1"}, now=NOW)
+    text = "Requisition,Title,Slug\nREQ-1,Nurse,nurse\nREQ-2,Two,Nurse\nREQ-3,Three,cook\nREQ-4,Four,cook\n"
+    plan = plan_of(store, admin, text_file(text), NOW, kind="postings")
+    assert reasons(plan) == {"slug is that of another posting already": [3, 5]}
+    done = run_import(store, admin, text_file(text), plan, clock=lambda: NOW)
+    assert (done.inserted, done.unchanged, done.rejected) == (1, 1, 2)
+
+
+def test_a_list_that_calls_an_archived_posting_closed_leaves_it_archived(store: Store, admin: Viewer) -> None:
+    made = postings.save_posting(store, admin, {"title": "Nurse", "requisition_ref": "REQ-1"}, now=NOW)
+    postings.archive_posting(store, admin, made, now=NOW)
+    text = "Requisition,Title,Status\nREQ-1,Nurse,Filled\n"
+    assert plan_of(store, admin, text_file(text), NOW, kind="postings").unchanged == 1
+    bring_in(store, admin, text_file("Requisition,Title,Status\nREQ-1,Nurse,Open\n"), LATER, kind="postings")
+    assert (ours(store)["REQ-1"].status, ours(store)["REQ-1"].closed_on) == ("open", None)
 
 
 def test_a_hiring_manager_imports_nothing(store: Store, manager: Viewer) -> None:
