@@ -17,7 +17,7 @@ Key = tuple[str, str]
 SECONDS = 1.0
 #: Unknown addresses that one visitor may try in a minute and have looked up, and visitors that may wait for it at once.
 MOST_BY_ONE = 30
-MOST_WAITING = 200
+MOST_WAITING = 1_000
 _FORM = re.compile(r"[A-Za-z0-9_-]{32}")
 
 
@@ -30,19 +30,27 @@ class Strangers:
         self._read_at = float("-inf")
         self._reading: asyncio.Task[None] | None = None
         self._waiting = 0
+        self._asked: set[Key] = set()
         self._meter = Meter(MOST_BY_ONE)
 
     async def has(self, key: Key, visitor: str) -> bool:
         """Whether there is such an address, as `visitor` asks for it. Raises what `read` raises."""
         if key in self._known:
             return True
-        if not _FORM.fullmatch(key[1]) or self._waiting >= MOST_WAITING or self._meter.take(visitor)[0] < 0:
+        if not _FORM.fullmatch(key[1]) or self._waiting >= MOST_WAITING:
             return False
+        # A platform with much to deliver to a new address, or to any after a start, tries one and not many.
+        is_first = key not in self._asked
+        if is_first and self._meter.take(visitor)[0] < 0:
+            return False
+        self._asked.add(key)
         self._waiting += 1
         try:
             await self._next_read()
         finally:
             self._waiting -= 1
+            if is_first:
+                self._asked.discard(key)
         return key in self._known
 
     def forget(self) -> None:

@@ -120,3 +120,15 @@ def test_a_database_that_is_gone_is_said_to_all_who_wait_and_asked_again_later(m
         return await there.has(("x", one), "b")
 
     assert run(ask())
+
+
+def test_many_at_once_for_one_new_address_from_one_platform_all_find_it():
+    new = hook()
+    endpoints = Endpoints(new)
+
+    async def burst() -> list[bool]:
+        there = Strangers(endpoints.read)
+        return await asyncio.gather(*(there.has(("x", new), "203.0.113.7") for _ in range(MOST_BY_ONE * 4)))
+
+    assert run(burst()) == [True] * MOST_BY_ONE * 4
+    assert endpoints.looks == 1
