@@ -51,6 +51,8 @@ ROOT = Path(__file__).parent
 SCRIPT = str(ROOT / "Home.py")
 #: A busy page thread gives the interpreter back this often (seconds), so that routes are answered meanwhile.
 SWITCH_SECONDS = 0.0005
+#: New objects that set off a collection beside Streamlit's own; Python's 700 are those of a few requests under way.
+NEW_OBJECTS = 10_000
 RETRY_SECONDS = 5.0
 _LOG = structlog.get_logger(__name__)
 
@@ -118,6 +120,7 @@ def _warm() -> None:
     go.Figure([go.Scatter(), go.Pie(), go.Bar()]).to_json()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(NEW_OBJECTS, 20, 20)
 
 
 def _adopt_streamlit_logs() -> None:

@@ -30,10 +30,10 @@ _LOG = structlog.get_logger(__name__)
 MOST_WAITING = 4_000
 #: Items to a transaction: far under 50 ms.
 MOST_AT_ONCE = 400
-#: So many are worth a commit, which costs as much as dozens of requests: they go while the next ones are being read.
-#: Fewer wait for company, but not for long.
-ENOUGH = 24
-LINGER_SECONDS = 0.003
+#: So many are worth a commit: they go while the next ones are being read. Fewer wait for company, but not for long:
+#: a commit costs as much as dozens of requests, and its thread and the event loop's take the interpreter in turns.
+ENOUGH = 64
+LINGER_SECONDS = 0.004
 RETRY_SECONDS = 5
 
 Write = Callable[[Session, Sequence[Any]], Sequence[Any]]

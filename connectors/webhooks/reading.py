@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import re
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -29,7 +30,8 @@ def read_object(body: bytes) -> dict[str, Any]:
     if body.count(b"{") + body.count(b"[") > MOST_DEEP:
         _require_shallow(body)
     try:
-        parsed = _DECODER.decode(body.decode("utf-8-sig"))
+        # Few bring a byte order mark, and the codec that takes it off is slow.
+        parsed = _DECODER.decode(body.decode("utf-8-sig" if body.startswith(BOM_UTF8) else "utf-8"))
     except (ValueError, RecursionError) as error:
         raise Refused(400, "not_json", "The body is not JSON that can be used.") from error
     if not isinstance(parsed, dict):

@@ -22,6 +22,8 @@ _ENDPOINTS = WebhookEndpoint.__table__  # type: ignore[attr-defined]
 Fate = Literal["new", "repeat", "conflict"]
 #: A connection and a delivery's name at it.
 Key = tuple[uuid.UUID, str]
+#: A row of the inbox: its id, the company's, the connection's, the delivery's name, when it came, the body, its kind.
+_Letter = tuple[str, str, str, str, str, bytes, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,32 +108,30 @@ def _enter_on_sqlite(session: Session, first: Mapping[Key, Arrived], counts: Seq
     with naming_errors():
         cursor = driver.cursor()
         for part in batched(first.items(), MOST_ROWS):
-            entered = _enter_all(cursor, part)
-            fresh.update(entered)
-            letters = [_letter(one) for key, one in part if key in entered]
-            if letters:
-                cursor.execute(values_for(_LETTER, _LETTER_ROW, len(letters)), list(chain.from_iterable(letters)))
+            letters = {key: _letter(one) for key, one in part}
+            entered = _enter_all(cursor, letters, [one.body_hash for _, one in part])
+            fresh |= entered
+            kept = [letter for key, letter in letters.items() if key in entered]
+            if kept:
+                cursor.execute(values_for(_LETTER, _LETTER_ROW, len(kept)), list(chain.from_iterable(kept)))
         cursor.executemany(_COUNT, [(one.times, _spelled(one.newest), one.endpoint_id.hex) for one in counts])
         cursor.close()
     return fresh
 
 
-def _enter_all(cursor: sqlite3.Cursor, part: Sequence[tuple[Key, Arrived]]) -> set[Key]:
+def _enter_all(cursor: sqlite3.Cursor, letters: Mapping[Key, _Letter], hashes: Sequence[str]) -> set[Key]:
     """Enter deliveries at once; where some have come before, one by one."""
-    told = [
-        (one.company_id.hex, one.config_id.hex, one.delivery_ref, _spelled(one.received_at), one.body_hash)
-        for _, one in part
-    ]
+    told = [(*letter[1:5], body_hash) for letter, body_hash in zip(letters.values(), hashes, strict=True)]
     try:
         cursor.execute(values_for(_DELIVERY, _DELIVERY_ROW, len(told)), list(chain.from_iterable(told)))
     except sqlite3.IntegrityError:
         # The statement is undone as a whole, the transaction goes on.
         one_by_one = f"{values_for(_DELIVERY, _DELIVERY_ROW, 1)} ON CONFLICT DO NOTHING"
-        return {key for (key, _), row in zip(part, told, strict=True) if cursor.execute(one_by_one, row).rowcount}
-    return {key for key, _ in part}
+        return {key for key, row in zip(letters, told, strict=True) if cursor.execute(one_by_one, row).rowcount}
+    return set(letters)
 
 
-def _letter(one: Arrived) -> tuple[object, ...]:
+def _letter(one: Arrived) -> _Letter:
     at, body = _spelled(one.received_at), one.sealed.encode()
     return one.inbox_id.hex, one.company_id.hex, one.config_id.hex, one.delivery_ref, at, body, one.kind
 

@@ -31,9 +31,9 @@ async def _all(gathering, items, write=write_notes):
 
 
 def test_many_are_stored_in_few_transactions(store):
-    results = run(_all(Gathering(lambda: store), range(50)))
-    assert set(results) == {ENOUGH, 50 - ENOUGH}
-    assert len(stored(store)) == 50
+    results = run(_all(Gathering(lambda: store), range(100)))
+    assert set(results) == {ENOUGH, 100 - ENOUGH}
+    assert len(stored(store)) == 100
 
 
 def test_one_bad_item_fails_alone(store):
