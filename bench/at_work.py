@@ -23,12 +23,13 @@ from settings import Settings
 from store.opening import Store
 from store.tables import Company, PlatformConfig, PlatformSyncJob, User
 from tests.launch import ROOT, RunningApp, app_environment, stop
-from tests.web.streams import open_stream, run_page
+from tests.web.streams import hear, open_stream, run_page
 
 EMAIL, PASSWORD = "ada@bench.example", "a walk along the quay 7"
 FACTS, PAGES = 50_000, 100
 CLICK_SECONDS = 1.0
 _SYNC_SECONDS = 60.0
+_DRAWN = "Hiring funnel"
 
 
 def make_place(store: Store) -> Viewer:
@@ -112,7 +113,8 @@ class Clicks:
                     today = datetime.now(UTC).date()
                     first, last = today - timedelta(days=back % 300 + 29), today - timedelta(days=back % 300)
                     heard = run_page(stream, query=f"period=Custom&from={first}&to={last}").everything
-                    if "Hiring funnel" not in heard:
+                    # A run may end early for another one, which follows by itself.
+                    if _DRAWN not in heard and _DRAWN not in hear(stream).everything:
                         raise RuntimeError("the dashboard was not drawn")
                     self.done += 1
                     if self._ended.wait(max(0.0, CLICK_SECONDS - (time.monotonic() - started))):
