@@ -20,6 +20,8 @@ from store.writes.suppressions import find_reason, indexes_of, lift_bounces
 
 #: Between two invitations of one person for one posting.
 REST = timedelta(hours=20)
+#: Invitations of one referral that were asked for, arrived or not.
+MOST_TRIES = 10
 #: States in which a message has come to an end without having arrived for certain.
 OPEN_ENDED = ("unknown", "refused", "dead")
 _UNDER_WAY = frozenset({"waiting", "sending"})
@@ -166,8 +168,10 @@ def _require_rest(earlier: list[Mail], now: datetime) -> None:
         raise ValueError("An invitation is on its way already.")
     if last.state == "unknown":
         raise ValueError("Nobody knows yet whether the last invitation arrived. An admin decides that first.")
-    if len(earlier) >= MOST_TIMES:
+    if sum(mail.state == "sent" for mail in earlier) >= MOST_TIMES:
         raise ValueError(f"They were invited {MOST_TIMES} times already. Send them the link yourself.")
+    if len(earlier) >= MOST_TRIES:
+        raise ValueError("It failed too often. The desk's invitations show an admin why.")
     if last.state == "sent" and now - (last.sent_at or last.created_at) < REST:
         raise ValueError("They were invited less than a day ago. Give them some time.")
 

@@ -405,6 +405,21 @@ def test_an_invitation_can_be_repeated_but_not_without_end(
     assert len(box.taken) == 3
 
 
+def test_invitations_that_never_left_do_not_count_against_who_is_invited(
+    programme: Programme, settings: Settings, box: Postbox, admin: Viewer
+) -> None:
+    referral = programme.referral()
+    box.mood = "spam"
+    programme.invite(settings, referral)
+    for _ in range(9):
+        assert send_all(programme.store, settings) == ["refused"]
+        assert invite_again(programme.store, admin, referral.id, now=NOW, settings=settings).mail_id
+    assert send_all(programme.store, settings) == ["refused"]
+    with pytest.raises(ValueError, match="failed too often"):
+        invite_again(programme.store, admin, referral.id, now=NOW, settings=settings)
+    assert box.taken == []
+
+
 def test_what_is_unknown_is_decided_before_anybody_is_invited_again(
     programme: Programme, settings: Settings, box: Postbox, admin: Viewer
 ) -> None:
