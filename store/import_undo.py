@@ -4,19 +4,21 @@ Works in short transactions and may be repeated: a take-back that breaks off is 
 counted again only at the end.
 """
 
+import json
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import bindparam, delete, exists, select, update
+from sqlalchemy import bindparam, delete, exists, func, literal, select, tuple_, update
 from sqlmodel import Session, col
 
 from domain.facts import Origin, Scope
+from store.import_undo_applications import Undoing, remove_applications, restore_applications
 from store.import_undo_postings import undo_postings
 from store.opening import Store
 from store.tables import (
@@ -30,9 +32,6 @@ from store.tables import (
     ReadCoverage,
     WorkerBeat,
 )
-from store.vault import VaultError
-from store.writes.applications import SEALED_COLUMNS, days_of, from_document
-from store.writes.applications_settled import forget_import, persons_of
 from store.writes.coverage import mark_dirty
 from store.writes.facts import Place, place_of
 from store.writes.imports import (
@@ -46,7 +45,6 @@ from store.writes.imports import (
 )
 from store.writes.merge import lock_facts
 from store.writes.projections import mark_applications_dirty
-from store.writes.referrals_settled import release_applications, settle_applications, settle_referrals
 
 #: An import whose process said nothing for this long is dead.
 SILENCE = timedelta(minutes=2)
@@ -244,99 +242,26 @@ def _forget_postings(session: Session, place: Place, record: Import) -> None:
 
 
 def _undo_applications(store: Store, record: Import, now: datetime) -> Undone:
-    undone = Undone(kept=_hand_over(store, record, "import_id", str(record.id)))
+    kept = _hand_over(store, record, "import_id", str(record.id))
     with store.reading() as session:
         zone = ZoneInfo(
             session.execute(select(col(Company.time_zone)).where(col(Company.id) == record.company_id)).scalar_one()
         )
+    undoing = Undoing(store, record, zone, now)
     for batch in _changes(store, record.id):
         with store.writing() as session:
-            days = _restore_applications(session, store, (record, batch, undone), zone, now=now)
+            days = restore_applications(session, undoing, batch)
             mark_applications_dirty(session, record.company_id, days)
     while True:
         with store.writing() as session:
-            gone = _remove_applications(session, store, (record, undone), zone, now=now)
+            gone = remove_applications(session, undoing, _BATCH)
             if gone is None:
                 break
             mark_applications_dirty(session, record.company_id, gone)
     with store.reading() as session:
-        left = select(_APPLICATIONS.c.id).where(_APPLICATIONS.c.import_id == record.id)
-        undone.kept += len(session.execute(left).all())
-    return undone
-
-
-def _restore_applications(
-    session: Session,
-    store: Store,
-    work: tuple[Import, list[tuple[list[Any], Any]], Undone],
-    zone: ZoneInfo,
-    *,
-    now: datetime,
-) -> set[date]:
-    record, changes, undone = work
-    before = {uuid.UUID(row_key[0]): stored for row_key, stored in changes}
-    rows = session.execute(_ours(record).where(_APPLICATIONS.c.id.in_(list(before)))).all()
-    days: set[date] = set()
-    gone = []
-    for row in rows:
-        stored = before[row.id]
-        if stored is None:
-            gone.append(row.id)
-            days |= days_of([dict(row._mapping)], zone)
-            continue
-        values = _openable(store, row.id, from_document(stored))
-        days |= days_of([dict(row._mapping), values], zone)
-        session.execute(update(_APPLICATIONS).where(_APPLICATIONS.c.id == row.id).values(values))
-        undone.restored += 1
-    forget_import(session, [row.id for row in rows], record.id)
-    undone.removed += _delete_applications(session, store, record, gone, now=now)
-    left = [row.id for row in rows if row.id not in set(gone)]
-    persons = persons_of(*(dict(row._mapping) for row in rows), *(one for one in before.values() if one))
-    settle_applications(session, store.vault, record.company_id, (left, persons), now=now)
-    return days
-
-
-def _delete_applications(session: Session, store: Store, record: Import, ids: list[uuid.UUID], *, now: datetime) -> int:
-    """Delete applications; referrals that they had set moving stand where they stood. How many went."""
-    if not ids:
-        return 0
-    released = release_applications(session, ids)
-    session.execute(delete(_APPLICATIONS).where(_APPLICATIONS.c.id.in_(ids)))
-    settle_referrals(session, store.vault, record.company_id, released, now=now)
-    return len(ids)
-
-
-def _openable(store: Store, row_id: uuid.UUID, values: dict[str, Any]) -> dict[str, Any]:
-    """Without a name or address sealed with a key that was retired since: the present one stays."""
-    for name in SEALED_COLUMNS:
-        if not values.get(name):
-            continue
-        try:
-            store.vault.open("applications", row_id, name, values[name])
-        except VaultError:
-            values.pop(name)
-            if name == "candidate_email":
-                values.pop("email_index", None)
-    return values
-
-
-def _remove_applications(
-    session: Session, store: Store, work: tuple[Import, Undone], zone: ZoneInfo, *, now: datetime
-) -> set[date] | None:
-    """Delete a batch of what the import brought; None at the end."""
-    record, undone = work
-    rows = session.execute(_ours(record).limit(_BATCH)).all()
-    if not rows:
-        return None
-    undone.removed += _delete_applications(session, store, record, [row.id for row in rows], now=now)
-    return days_of([dict(row._mapping) for row in rows], zone)
-
-
-def _ours(record: Import) -> Any:
-    """Applications as the import left them: nobody has changed them since."""
-    return select(_APPLICATIONS).where(
-        _APPLICATIONS.c.import_id == record.id, _APPLICATIONS.c.updated_at == record.created_at
-    )
+        left = select(func.count()).select_from(_APPLICATIONS).where(_APPLICATIONS.c.import_id == record.id)
+        kept += session.execute(left).scalar_one()
+    return Undone(undoing.removed, undoing.restored, kept)
 
 
 def _hand_over(store: Store, record: Import, name: str, mark: str) -> int:
@@ -344,32 +269,55 @@ def _hand_over(store: Store, record: Import, name: str, mark: str) -> int:
 
     Otherwise taking them back would bring back what is taken back here.
     """
-    later = (
-        select(_CHANGES.c.import_id, _CHANGES.c.seq, _CHANGES.c.row_key)
-        .where(_CHANGES.c.company_id == record.company_id, _CHANGES.c.import_id != record.id)
-        .where(_CHANGES.c.before[name].as_string() == mark)
-    )
-    with store.reading() as session:
-        rows = session.execute(later).all()
-    if not rows:
-        return 0
-    wanted = {tuple(row.row_key) for row in rows}
-    before: dict[tuple[Any, ...], Any] = {}
-    for batch in _changes(store, record.id):
-        before |= {key: stored for row_key, stored in batch if (key := tuple(row_key)) in wanted}
     statement = (
         update(_CHANGES)
         .where(_CHANGES.c.import_id == bindparam("key_import"), _CHANGES.c.seq == bindparam("key_seq"))
         .values(before=bindparam("to_before"))
     )
-    for chunk in _chunks(rows, _BATCH):
+    before: dict[tuple[Any, ...], Any] | None = None
+    handed_over = 0
+    for rows in _later_changes(store, record, name, mark):
+        if before is None:
+            before = _replaced(store, record)
         parameters = [
             {"key_import": row.import_id, "key_seq": row.seq, "to_before": before.get(tuple(row.row_key))}
-            for row in chunk
+            for row in rows
         ]
         with store.writing() as session:
             session.connection().execute(statement, parameters)
-    return len(rows)
+        handed_over += len(rows)
+    return handed_over
+
+
+def _later_changes(store: Store, record: Import, name: str, mark: str) -> Iterator[Sequence[Any]]:
+    """What other imports replaced of this one, in batches."""
+    place = (_CHANGES.c.import_id, _CHANGES.c.seq)
+    query = (
+        select(*place, _CHANGES.c.row_key)
+        .where(_CHANGES.c.company_id == record.company_id, _CHANGES.c.import_id != record.id)
+        .where(_CHANGES.c.before[name].as_string() == mark)
+        .order_by(*place)
+        .limit(_BATCH)
+    )
+    wanted = query
+    while True:
+        with store.reading() as session:
+            rows = session.execute(wanted).all()
+        if not rows:
+            return
+        yield rows
+        last = (literal(rows[-1].import_id, place[0].type), literal(rows[-1].seq, place[1].type))
+        wanted = query.where(tuple_(*place) > tuple_(*last))
+
+
+def _replaced(store: Store, record: Import) -> dict[tuple[Any, ...], Any]:
+    """What was before this import, by the key of the row; most of a large file's is one and the same stamp."""
+    shared: dict[str, Any] = {}
+    return {
+        tuple(key): shared.setdefault(json.dumps(stored), stored)
+        for batch in _changes(store, record.id)
+        for key, stored in batch
+    }
 
 
 def _changes(store: Store, import_id: uuid.UUID) -> Iterator[list[tuple[list[Any], Mapping[str, Any] | None]]]:
