@@ -103,7 +103,12 @@ def list_lines(
     if after is not None:
         behind = [or_(sent < after[0], and_(sent == after[0], key < after[1]))]
     # The keys are found in an index; only the rows of the page are read.
-    keys = select(key).where(*_within(company, wanted, now), *behind).order_by(sent.desc(), key.desc()).limit(limit)
+    keys = (
+        select(key)
+        .where(*_within(session, company, wanted, now), *behind)
+        .order_by(sent.desc(), key.desc())
+        .limit(limit)
+    )
     page = keys.subquery()
     rows = session.execute(
         select(Referral, col(JobPosting.title))
@@ -117,7 +122,7 @@ def list_lines(
 
 def count_lines(session: Session, company: CompanyScope, wanted: WantedReferrals, *, now: datetime) -> int:
     """How many there are; MOST_COUNTED + 1 stands for more than can be counted quickly."""
-    some = select(col(Referral.id)).where(*_within(company, wanted, now)).limit(MOST_COUNTED + 1).subquery()
+    some = select(col(Referral.id)).where(*_within(session, company, wanted, now)).limit(MOST_COUNTED + 1).subquery()
     return int(session.execute(select(func.count()).select_from(some)).scalar_one())
 
 
@@ -207,7 +212,7 @@ def state_of(row: Referral, now: datetime) -> str:
     return "expired" if is_expired(row.status, row.expires_at, now) else row.status
 
 
-def _within(company: CompanyScope, wanted: WantedReferrals, now: datetime) -> list[Any]:
+def _within(session: Session, company: CompanyScope, wanted: WantedReferrals, now: datetime) -> list[Any]:
     parts: list[Any] = [col(Referral.company_id) == company.id]
     if wanted.state:
         parts += _in_state(wanted.state, now)
@@ -220,13 +225,18 @@ def _within(company: CompanyScope, wanted: WantedReferrals, now: datetime) -> li
         sent = col(Referral.sent_at)
         parts += [sent >= start, sent < end]
     if wanted.persons:
-        whose = col(Referral.company_id) == company.id
-        by_mailbox = select(col(Referral.id)).where(whose, col(Referral.person_index).in_(wanted.persons))
-        by_address = select(col(Referral.id)).where(whose, col(Referral.email_index).in_(wanted.persons))
-        parts.append(col(Referral.id).in_(union_all(by_mailbox, by_address)))
+        parts.append(col(Referral.id).in_(_of_persons(session, company, wanted.persons)))
     if wanted.code:
         parts.append(col(Referral.code) == wanted.code)
     return parts
+
+
+def _of_persons(session: Session, company: CompanyScope, persons: Collection[str]) -> list[uuid.UUID]:
+    """Referrals of these persons, looked up beforehand: within a list they would be sought among all others."""
+    whose = col(Referral.company_id) == company.id
+    by_mailbox = select(col(Referral.id)).where(whose, col(Referral.person_index).in_(persons))
+    by_address = select(col(Referral.id)).where(whose, col(Referral.email_index).in_(persons))
+    return list(session.execute(union_all(by_mailbox, by_address)).scalars())
 
 
 def _in_state(state: str, now: datetime) -> list[Any]:

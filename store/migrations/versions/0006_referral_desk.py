@@ -19,6 +19,10 @@ _BY_LINK = sa.text("link_id IS NOT NULL")
 _MERGED = sa.text("merged_into IS NOT NULL")
 _PAID = sa.text("paid_at IS NOT NULL")
 _IN_PAYOUT = sa.text("payout_ref <> ''")
+_LISTED = [
+    "company_id", "sent_at", "id", "status", "posting_id", "referrer_id", "expires_at", "withdrawn_at", "declined_at",
+    "merged_into",
+]  # fmt: skip
 _OWN_LINK = sa.text("referrer_id IS NOT NULL AND disabled_at IS NULL")
 
 
@@ -279,6 +283,7 @@ def _change_tables() -> None:
     op.add_column("job_postings", sa.Column("path_pattern", sa.Text(), server_default="", nullable=False))
 
     with op.batch_alter_table("referrals") as table:
+        table.drop_index("ix_referrals_company")
         table.add_column(sa.Column("person_index", sa.Text(), server_default="", nullable=False))
         table.add_column(sa.Column("note", sa.Text(), server_default="", nullable=False))
         table.add_column(sa.Column("link_id", sa.Uuid(), nullable=True))
@@ -303,7 +308,7 @@ def _change_tables() -> None:
             postgresql_where=_BY_LINK,
         )
         table.create_index("ix_referrals_referrer", ["referrer_id", "sent_at"], unique=False)
-        table.create_index("ix_referrals_status", ["company_id", "status", "sent_at"], unique=False)
+        table.create_index("ix_referrals_listed", _LISTED, unique=False)
         table.create_index(
             "ix_referrals_counted",
             [
