@@ -27,7 +27,7 @@ class LiveDemo:
         self._site: DemoSite | None = None
 
     def seed(self, told: Mapping[str, Any]) -> None:
-        """Three weeks of visits and clicks, or what was missed since the last start; referrals; webhook addresses."""
+        """Visits and clicks of the past, or what was missed since the last start; referrals; webhook addresses."""
         last = heard_until(self._store, self._admin)
         since = f"?from={quote(last.isoformat())}" if last else ""
         self._site = seed_visits(self._store, self._admin, self._control(f"visits{since}"))

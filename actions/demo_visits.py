@@ -1,4 +1,4 @@
-"""The demo company's tracker and links, with three weeks of visits and clicks as they would have been heard."""
+"""The demo company's tracker and links, with three weeks of visits and a year of clicks as they would be heard."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -110,9 +110,9 @@ def _keep_clicks(
                 "filtered_reason": visitor.reason,
             }
         )
-    if rows:
+    for start in range(0, len(rows), _AT_ONCE):
         with store.writing(Urgency.PAGE) as session:
-            write_clicks(session, rows)
+            write_clicks(session, rows[start : start + _AT_ONCE])
 
 
 def _visitor(told: Mapping[str, Any]) -> Visitor:

@@ -29,10 +29,10 @@ PROVISIONAL_DAYS = 3
 SITE_METRICS = ("views", "sessions", "apply_starts", "applications")
 #: Links that the company has made: platform, campaign, clicks a day. Each leads to a posting.
 LINKS = (
-    ("linkedin", "robotics-hiring", 4.0),
-    ("x", "robotics-hiring", 1.5),
-    ("other", "career-fair", 2.5),
-    ("other", "poster-berlin", 1.0),
+    ("linkedin", "robotics-hiring", 2.0),
+    ("x", "robotics-hiring", 0.8),
+    ("other", "career-fair", 5.0),
+    ("other", "poster-berlin", 2.0),
 )
 #: Of these platforms nobody else reports clicks, so those on links count.
 CLICKS_COUNT_FOR = frozenset({"other"})
@@ -137,13 +137,13 @@ def _crawls(company: Company, since: datetime, until: datetime) -> list[datetime
 def clicks(company: Company, since: datetime, until: datetime) -> list[Click]:
     """Clicks on the company's links in [since, until)."""
     found = []
+    requisitions = link_postings(company)
     for number, (platform, campaign, mean) in enumerate(LINKS):
         for day, rng in _days(company, f"link {number}", since, until):
             for at in _moments(rng, day, mean):
                 visitor = rng.randrange(10**6)
                 if since <= at < until:
-                    requisition = link_postings(company)[number]
-                    found.append(Click(at, platform, campaign, requisition, _agent(visitor), visitor))
+                    found.append(Click(at, platform, campaign, requisitions[number], _agent(visitor), visitor))
     return sorted(found, key=lambda click: click.at)
 
 
@@ -167,8 +167,13 @@ def _moments(rng: random.Random, day: date, mean: float) -> list[datetime]:
 
 
 def tracked_since(company: Company) -> datetime:
-    """When the tracker came into the site and the links were made: three weeks before the story was first told."""
+    """When the tracker came into the site: three weeks before the story was first told."""
     return datetime.combine(company.season.anchor - timedelta(weeks=3), time_of_day(), ZONE).astimezone(UTC)
+
+
+def linked_since(company: Company) -> datetime:
+    """When the links were made: on the story's first day, so that their clicks can be compared like all others."""
+    return datetime.combine(company.season.first_day, time_of_day(), ZONE).astimezone(UTC)
 
 
 def count_tracked(company: Company, until: datetime, covers: Callable[[date], bool], add: Add, owned: Owned) -> None:
@@ -201,7 +206,7 @@ def _source(visit: Session) -> str:
 
 def count_clicks(company: Company, until: datetime, covers: Callable[[date], bool], add: Add) -> None:
     """Add the clicks on links of platforms that report none themselves, by the company's days."""
-    for click in clicks(company, tracked_since(company), until):
+    for click in clicks(company, linked_since(company), until):
         day = click.at.astimezone(ZONE).date()
         if click.platform in CLICKS_COUNT_FOR and covers(day):
             add((click.platform, "clicks"), day, click.requisition, 1)

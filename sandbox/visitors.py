@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from sandbox.deliveries import BadDeliveryError, is_here
-from sandbox.tracked import LINKS, beacons, clicks, link_postings, tracked_since
+from sandbox.tracked import LINKS, beacons, clicks, link_postings, linked_since, tracked_since
 
 if TYPE_CHECKING:
     from sandbox.world import World
@@ -39,24 +39,27 @@ class Order:
 
 
 def told(world: World, since: str) -> dict[str, Any]:
-    """What was heard from `since` (ISO; "" for the beginning) until now, which is remembered for the truth."""
+    """What was heard from `since` (ISO) until now, which is remembered for the truth.
+
+    With "" visits of three weeks before the story was first told, and clicks since its first day.
+    """
     try:
-        first = datetime.fromisoformat(since) if since else tracked_since(world.company)
+        first = datetime.fromisoformat(since) if since else None
     except ValueError:
-        first = tracked_since(world.company)
+        first = None
     until = world.clock.now()
     world.heard_until = until
     requisitions = link_postings(world.company)
     return {
         "origin": ORIGIN,
-        "since": tracked_since(world.company).isoformat(),
+        "since": linked_since(world.company).isoformat(),
         "until": until.isoformat(),
         "links": [
             {"platform": platform, "campaign": campaign, "requisition": requisition}
             for (platform, campaign, _), requisition in zip(LINKS, requisitions, strict=True)
         ],
-        "beacons": [beacon.view() for beacon in beacons(world.company, first, until)],
-        "clicks": [click.view() for click in clicks(world.company, first, until)],
+        "beacons": [beacon.view() for beacon in beacons(world.company, first or tracked_since(world.company), until)],
+        "clicks": [click.view() for click in clicks(world.company, first or linked_since(world.company), until)],
     }
 
 
