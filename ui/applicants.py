@@ -18,7 +18,19 @@ from store.reports.applicants import (
     opener,
     search_applicants,
 )
-from ui import applicant, applicant_stages, applicant_words, data, export, figures, palette, shell, tables, words
+from ui import (
+    applicant,
+    applicant_stages,
+    applicant_words,
+    data,
+    export,
+    figures,
+    filters,
+    palette,
+    shell,
+    tables,
+    words,
+)
 from ui.applicant_names import names_of, reveal_button
 from ui.shell import View
 from ui.tables import Cell, Column, Table
@@ -78,7 +90,9 @@ def _asked(view: View) -> tuple[Applicants, str]:
     with data.session() as session:
         names = list_posting_names(session, view.company)
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        posting = st.selectbox("Posting", [_ANY, *names], key="applicants_posting", width=240)
+        options = [_ANY, *names]
+        asked = filters.asked_posting(names) or _ANY
+        posting = st.selectbox("Posting", options, options.index(asked), key="applicants_posting", width=240)
         stage = st.selectbox(
             "Stage", [_ANY, *(one.capitalize() for one in STAGES)], key="applicants_stage", bind="query-params",
             width=150,

@@ -1,6 +1,6 @@
 """What the viewer narrowed the screen to. The address holds it; every widget key of it is owned here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -12,7 +12,7 @@ from ui import words
 from ui.palette import label
 
 PERIOD, START, END, PLATFORM, GRAIN, LIVE = "period", "from", "to", "platform", "grain", "live"
-NOTES = "notes"
+NOTES, POSTING = "notes", "posting"
 CUSTOM = "Custom"
 DEFAULT = "30 days"
 #: Screen words, which also stand in the address, and the period each of them names.
@@ -112,6 +112,12 @@ def notes() -> bool:
         bind="query-params",
         help="Marks where postings were opened, closed, reopened, archived or retitled, and notes by hand.",
     )
+
+
+def asked_posting(names: Mapping[str, object]) -> str | None:
+    """The name of the posting whose id the address has, of those with their ids; None for none of them."""
+    told = st.query_params.get(POSTING, "")
+    return next((name for name, posting_id in names.items() if str(posting_id) == told), None)
 
 
 def _strangers(key: str, known: Sequence[str], instead: str) -> list[str]:

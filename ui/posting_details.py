@@ -9,7 +9,7 @@ from actions.running import running_store
 from domain.postings import LABELS
 from store.reports.posting_page import Change, KnownAs, list_changes, list_known_as
 from store.reports.postings import PostingRow, WaitingPosting, list_waiting
-from ui import data, palette, shell, toasts
+from ui import data, filters, palette, shell, toasts
 from ui.posting_forms import tried
 from ui.shell import View
 from ui.tables import Column, Table, choose, show
@@ -34,7 +34,7 @@ def links(view: View, row: PostingRow) -> None:
     with st.container(horizontal=True, gap="small"):
         for path, label, icon, is_for_admins in _LISTS:
             if shell.has_page(path) and (view.viewer.is_admin or not is_for_admins):
-                st.page_link(path, label=label, icon=icon, width="content", query_params={"posting": str(row.id)})
+                st.page_link(path, label=label, icon=icon, width="content", query_params={filters.POSTING: str(row.id)})
 
 
 def draw(view: View, row: PostingRow) -> None:

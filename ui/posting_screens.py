@@ -13,6 +13,7 @@ from ui import (
     data,
     export,
     figures,
+    filters,
     palette,
     posting_details,
     posting_forms,
@@ -123,7 +124,7 @@ def _narrowing(view: View) -> dict[str, list[str]]:
 
 def _asked_for(view: View) -> None:
     """The posting that the address names: what other screens and messages lead to."""
-    told = st.query_params.get("posting", "")
+    told = st.query_params.get(filters.POSTING, "")
     if not told:
         return
     try:

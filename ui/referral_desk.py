@@ -25,6 +25,7 @@ from ui import (
     data,
     export,
     figures,
+    filters,
     referral_deeds,
     referral_mail,
     referral_rewards,
@@ -130,7 +131,9 @@ def _narrowing(view: View) -> tuple[WantedReferrals | None, bool]:
     states = {standing.label: key for key, standing in referral_words.STANDINGS.items()}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         state = st.selectbox("State", list(states), index=None, key="desk_state", placeholder="Any", width=130)
-        posting = st.selectbox("Posting", list(postings), index=None, key="desk_posting", placeholder="Any", width=190)
+        asked = filters.asked_posting(postings)
+        at = list(postings).index(asked) if asked else None
+        posting = st.selectbox("Posting", list(postings), at, key="desk_posting", placeholder="Any", width=190)
         who = {"index": None, "placeholder": "Anybody", "width": 150}
         person = st.selectbox("Referrer", list(people), key="desk_referrer", **who)
         periods = [_ALL_TIME, *_PERIODS]

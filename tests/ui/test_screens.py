@@ -1,5 +1,6 @@
 """The other screens in a real browser: foreign text stays text, and nothing overflows a phone."""
 
+import re
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -81,6 +82,17 @@ def test_a_posting_is_archived_found_again_and_brought_back(app: RunningApp, sce
     card.get_by_text("History (3)").click()
     card.get_by_role("button", name="Bring back").click()
     expect(card.get_by_role("button", name="Reopen")).to_be_visible()
+
+
+def test_a_posting_leads_to_its_own_applicants_and_referrals(app: RunningApp, scene: Scene, visit: Visit):
+    made = add_posting(scene, {"title": "Tug master", "requisition_ref": "REQ-78"})
+    page = visit(app, ADMIN, f"/Postings?posting={made}")
+    for link, path in (("Applicants of this posting", "/Applicants"), ("Referrals for this posting", "/Referral_desk")):
+        lead = page.get_by_role("link", name=link)
+        expect(lead).to_have_attribute("href", re.compile(f"posting={made}"))
+        show(page, app, f"{path}?posting={made}")
+        expect(page.get_by_role("combobox", name="Posting").first).to_have_value(re.compile("Tug master"))
+        show(page, app, f"/Postings?posting={made}")
 
 
 def test_an_address_of_a_posting_that_is_not_ours_says_so(app: RunningApp, scene: Scene, visit: Visit):
