@@ -11,6 +11,8 @@ from jobs.rewards import list_rewarding, settle_due, settle_new_rules
 from jobs.ticks import settle_rewards_daily
 from store.reports.payouts import Liability, list_liabilities, list_payout_lines, list_payouts
 from store.reports.rewards import WantedRewards, key_of, list_earned, list_rewards
+from store.tables import Application, ApplicationTouch
+from store.writes.referrals_settled import settle_applications
 from store.writes.reward_decisions import (
     approve_rewards,
     pay_rewards,
@@ -360,3 +362,29 @@ def test_the_clock_looks_at_the_day_s_rewards_once_a_day_of_the_company(desk):
     assert desk.stand(referral) == [("possible", None)]
     assert settle_rewards_daily(desk.store, at(2), "w2") == 1
     assert desk.stand(referral) == [("lapsed", None)]
+
+
+def test_whatever_is_told_of_an_application_reaches_its_reward(desk):
+    """Who leaves after being hired stays hired: the referral does not change, and the reward does."""
+    desk.rule()
+    referral = desk.refer()
+    application = Application(company_id=desk.company.id, posting_id=referral.posting_id, applied_at=at(2))
+    touch = ApplicationTouch(
+        company_id=desk.company.id, application_id=application.id, kind="referral", ref="c", referral_id=referral.id
+    )
+    found = []
+    for stage, day in (("applied", 2), ("hired", 10), ("withdrawn", 30)):
+        with desk.store.writing() as session:
+            row = session.merge(application)
+            setattr(row, f"{stage}_at", at(day))
+            session.flush()
+            session.merge(touch)
+            session.flush()
+            settle_applications(session, desk.store.vault, desk.company.id, ([row.id], []), now=at(day))
+        application = row
+        found.append((desk.read(referral).status, *desk.stand(referral)))
+    assert found == [
+        ("applied", ("pending", None)),
+        ("hired", ("pending", on(100))),
+        ("hired", ("lapsed", None)),
+    ]
