@@ -25,6 +25,8 @@ SECONDS = {
     "tests/ui/test_publishing.py": 25,
     "tests/api/test_agreement.py": 25,
     "tests/api/test_export.py": 25,
+    "tests/web/test_referral_journey.py": 45,
+    "tests/ui/test_referrals.py": 30,
     "tests/ui/test_screens.py": 20,
     "tests/web/test_entrance.py": 20,
     "tests/actions/test_connections.py": 20,
