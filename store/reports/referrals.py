@@ -7,7 +7,7 @@ one counts. Costs are the period's spend by the period's hires, each on its own 
 import uuid
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean, median
 from typing import Any
@@ -149,7 +149,7 @@ def get_statistics(
     return ReferralStatistics(
         period=period,
         counts=counts,
-        time_to_apply=_time_to_apply(session, company, period, narrowed),
+        time_to_apply=_time_to_apply(session, company, period, (narrowed, [one.posting_id for _, one in by_posting])),
         departments=_busiest(Group(name, told) for name, told in departments.items()),
         postings=_busiest(group for _, group in by_posting),
         costs=list_costs(session, company, period),
@@ -246,14 +246,6 @@ def _within(company: CompanyScope, period: Period, narrowed: Narrowed) -> list[A
     parts = [_REFERRALS.c.company_id == company.id, sent_at >= start, sent_at < end, _REFERRALS.c.merged_into.is_(None)]
     if narrowed.posting_id is not None:
         parts.append(_REFERRALS.c.posting_id == narrowed.posting_id)
-    if narrowed.department:
-        parts.append(
-            _REFERRALS.c.posting_id.in_(
-                select(_POSTINGS.c.id).where(
-                    _POSTINGS.c.company_id == company.id, _POSTINGS.c.department == narrowed.department
-                )
-            )
-        )
     return parts
 
 
@@ -263,10 +255,11 @@ def _by_posting(session: Session, company: CompanyScope, period: Period, narrowe
     columns = (_POSTINGS.c.id, _POSTINGS.c.title, _POSTINGS.c.department)
     rows = session.execute(select(*columns).where(_POSTINGS.c.company_id == company.id))
     known = {row.id: row for row in rows if row.id in counted}
-    return [
+    groups = [
         (known[key].department, Group(known[key].title, counts, key)) if key in known else ("", Group("", counts, key))
         for key, counts in counted.items()
     ]
+    return [one for one in groups if narrowed.department in ("", one[0])]
 
 
 def _busiest(groups: Iterable[Group]) -> tuple[Group, ...]:
@@ -274,12 +267,17 @@ def _busiest(groups: Iterable[Group]) -> tuple[Group, ...]:
     return tuple(ordered[:MOST_GROUPS])
 
 
-def _time_to_apply(session: Session, company: CompanyScope, period: Period, narrowed: Narrowed) -> TimeToApply:
-    """Who came by a personal link had not been named before: nothing was waited for."""
-    seconds = _seconds(session)
+def _time_to_apply(
+    session: Session, company: CompanyScope, period: Period, asked: tuple[Narrowed, Sequence[uuid.UUID | None]]
+) -> TimeToApply:
+    """Who came by a personal link had not been named before: nothing was waited for. `asked` names the postings."""
+    narrowed, posting_ids = asked
     measured = [*_within(company, period, narrowed), _REFERRALS.c.converted_at.is_not(None)]
     measured.append(_REFERRALS.c.link_id.is_(None))
-    waited = [row[0] for row in _raw(session.connection().execute(select(seconds).where(*measured)))]
+    if narrowed.department:
+        measured.append(_REFERRALS.c.posting_id.in_(posting_ids))
+    query = select(_seconds(session)).where(*measured)
+    waited = [row[0] for row in _raw(session.connection().execute(query))]
     if not waited:
         return TimeToApply(None, None, 0)
     return TimeToApply(fmean(waited) / DAY_SECONDS, median(waited) / DAY_SECONDS, len(waited))

@@ -95,8 +95,7 @@ def settle_applications(
     if referrals or linked:
         lock_applications(session, company_id)
         changed = _settle(session, vault, company_id, (referrals, linked), now=now)
-        # Not only of those that changed: who leaves after being hired stays hired, and earns nothing any more.
-        settle_rewards(session, company_id, sorted({*changed, *referrals}, key=str), now=now)
+        settle_rewards(session, company_id, sorted(changed, key=str), now=now)
 
 
 def has_referrals(session: Session, company_id: uuid.UUID) -> bool:
