@@ -8,16 +8,18 @@ once, from what is known.
 import asyncio
 import re
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
-
-from api.limits import Meter
 
 Key = tuple[str, str]
 #: Reads are so far apart at least.
 SECONDS = 1.0
-#: Unknown addresses that one visitor may try in a minute and have looked up, and visitors that may wait for it at once.
-MOST_BY_ONE = 30
-MOST_WAITING = 1_000
+#: Addresses in a minute that one visitor tried and that were not there; above it theirs are not looked up any more.
+#: Whoever tries one after the other, waiting for each answer, never gets there.
+MOST_BY_ONE = 300
+#: Requests that may wait for a read at once, and visitors that are told apart in a minute.
+MOST_WAITING = 4_000
+MOST_VISITORS = 10_000
 _FORM = re.compile(r"[A-Za-z0-9_-]{32}")
 
 
@@ -30,32 +32,35 @@ class Strangers:
         self._read_at = float("-inf")
         self._reading: asyncio.Task[None] | None = None
         self._waiting = 0
-        self._asked: set[Key] = set()
-        self._meter = Meter(MOST_BY_ONE)
+        self._minute, self._misses = -1, Counter[str]()
 
     async def has(self, key: Key, visitor: str) -> bool:
         """Whether there is such an address, as `visitor` asks for it. Raises what `read` raises."""
         if key in self._known:
             return True
-        if not _FORM.fullmatch(key[1]) or self._waiting >= MOST_WAITING:
+        # Only misses count: a platform with much to deliver to a new address, or to any after a start, finds it.
+        if not _FORM.fullmatch(key[1]) or self._waiting >= MOST_WAITING or self._missed(visitor) >= MOST_BY_ONE:
             return False
-        # A platform with much to deliver to a new address, or to any after a start, tries one and not many.
-        is_first = key not in self._asked
-        if is_first and self._meter.take(visitor)[0] < 0:
-            return False
-        self._asked.add(key)
         self._waiting += 1
         try:
             await self._next_read()
         finally:
             self._waiting -= 1
-            if is_first:
-                self._asked.discard(key)
-        return key in self._known
+        is_there = key in self._known
+        if not is_there and (visitor in self._misses or len(self._misses) < MOST_VISITORS):
+            self._misses[visitor] += 1
+        return is_there
+
+    def _missed(self, visitor: str) -> int:
+        """How often a visitor missed in this minute of the clock."""
+        minute = int(time.monotonic() // 60)
+        if minute != self._minute:
+            self._minute, self._misses = minute, Counter()
+        return self._misses[visitor]
 
     def forget(self) -> None:
         """Know nothing: the next one who asks has it read."""
-        self._known, self._read_at, self._meter = frozenset(), float("-inf"), Meter(MOST_BY_ONE)
+        self._known, self._read_at, self._misses = frozenset(), float("-inf"), Counter()
 
     async def _next_read(self) -> None:
         if self._reading is None:

@@ -44,9 +44,27 @@ def test_who_keeps_asking_is_answered_without_a_look(monkeypatch):
         there = Strangers(endpoints.read)
         for _ in range(MOST_BY_ONE * 3):
             assert not await there.has(("x", hook()), "203.0.113.7")
+        # The minute of the clock may have ended meanwhile, once.
+        assert MOST_BY_ONE <= endpoints.looks <= MOST_BY_ONE * 2
+        new = hook()
+        endpoints.known.add(new)
+        assert await there.has(("x", new), "203.0.113.8"), "others are looked up as before"
 
     run(ask())
-    assert endpoints.looks == MOST_BY_ONE
+
+
+def test_finding_what_is_there_counts_against_nobody(monkeypatch):
+    monkeypatch.setattr(strangers, "SECONDS", 0.0)
+    endpoints = Endpoints()
+
+    async def ask() -> None:
+        there = Strangers(endpoints.read)
+        for _ in range(MOST_BY_ONE + 10):
+            new = hook()
+            endpoints.known.add(new)
+            assert await there.has(("x", new), "203.0.113.7")
+
+    run(ask())
 
 
 def test_an_address_made_a_moment_ago_is_found_in_the_middle_of_a_flood():
