@@ -10,55 +10,51 @@ from actions.import_ahead import ahead
 from actions.import_garbage import collecting_seldom
 
 
-def threads():
-    return [thread for thread in threading.enumerate() if thread.name.startswith("import")]
+class Maker:
+    """Makes numbers, breaks off after some of them where it is told to, and knows who asked it."""
+
+    def __init__(self, count, *, breaks=False):
+        self.count, self.breaks = count, breaks
+        self.made, self.threads, self.closed_by = [], set(), None
+
+    def items(self):
+        try:
+            for number in range(self.count):
+                self.threads.add(threading.current_thread())
+                self.made.append(number)
+                yield number
+            if self.breaks:
+                raise LookupError("the file breaks here")
+        finally:
+            self.closed_by = threading.current_thread()
 
 
-def test_all_items_come_in_their_order_from_one_thread():
-    makers = set()
-
-    def items():
-        for number in range(50):
-            makers.add(threading.current_thread().name)
-            yield number
-
-    with closing(ahead(items())) as coming:
+def test_all_items_come_in_their_order_from_one_thread_that_ends():
+    maker = Maker(50)
+    with closing(ahead(maker.items())) as coming:
         assert list(coming) == list(range(50))
-    assert len(makers) == 1
-    assert threading.current_thread().name not in makers
-    assert threads() == []
+    (thread,) = maker.threads
+    assert thread is not threading.current_thread()
+    assert not thread.is_alive()
 
 
 def test_what_making_them_raises_comes_after_the_items_before_it():
-    def items():
-        yield 1
-        yield 2
-        raise LookupError("the file breaks here")
-
-    with closing(ahead(items())) as coming:
-        assert [next(coming), next(coming)] == [1, 2]
+    maker = Maker(2, breaks=True)
+    with closing(ahead(maker.items())) as coming:
+        assert [next(coming), next(coming)] == [0, 1]
         with pytest.raises(LookupError, match="breaks here"):
             next(coming)
-    assert threads() == []
+    assert not any(thread.is_alive() for thread in maker.threads)
 
 
 def test_who_stops_early_leaves_no_thread_and_the_items_are_closed_by_their_maker():
-    closed, made = [], []
-
-    def items():
-        try:
-            for number in range(1000):
-                made.append(number)
-                yield number
-        finally:
-            closed.append(threading.current_thread().name)
-
-    with closing(ahead(items(), most=3)) as coming:
+    maker = Maker(1000)
+    with closing(ahead(maker.items(), most=3)) as coming:
         assert [next(coming) for _ in range(6)] == list(range(6))
-    assert len(closed) == 1
-    assert closed[0].startswith("import")
-    assert len(made) <= 10
-    assert threads() == []
+    assert {maker.closed_by} == maker.threads
+    assert not maker.closed_by.is_alive()
+    # Six were taken, and no more than three are made before they are asked for.
+    assert len(maker.made) <= 6 + 3
 
 
 def test_garbage_is_collected_as_before_once_the_last_reader_is_done():
