@@ -5,11 +5,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import select
+from sqlmodel import col, select
 
+from actions.demo import ADMIN_EMAIL, MANAGER_EMAIL
 from actions.referrals import Refused, Wanted, refer
 from actions.rewards import RuleTerms, make_rule, set_on_board
-from actions.viewer import Viewer
+from actions.viewer import NotAllowed, Viewer
 from domain.money import Money
 from store.opening import Store
 from store.tables import JobPosting, RewardRule, User
@@ -25,7 +26,10 @@ _RULES = (
 def seed_referrals(store: Store, admin: Viewer, told: Sequence[Mapping[str, Any]], *, now: datetime) -> int:
     """Makes the rules once, and refers who was recommended, on the days of the story; how many are new."""
     with store.reading() as session:
-        people = session.exec(select(User).where(User.company_id == admin.company_id).order_by(User.email)).all()
+        known = select(User).where(
+            User.company_id == admin.company_id, col(User.email).in_([ADMIN_EMAIL, MANAGER_EMAIL])
+        )
+        people = session.exec(known.order_by(User.email)).all()
         has_rules = session.exec(select(RewardRule.id).where(RewardRule.company_id == admin.company_id)).first()
         postings = {
             posting.requisition_ref: posting.id
@@ -41,11 +45,13 @@ def seed_referrals(store: Store, admin: Viewer, told: Sequence[Mapping[str, Any]
     made = 0
     for one in told:
         # Nobody is written to: these people are made up, and their addresses somebody else's.
+        if one["requisition"] not in postings:
+            continue
         wanted = Wanted(postings[one["requisition"]], str(one["name"]), str(one["email"]), by_mail=False)
         try:
             refer(store, viewers[one["by"] % len(viewers)], wanted, now=datetime.fromisoformat(one["sent_at"]))
             made += 1
-        except Refused:
-            # There since an earlier start, or for a posting that has closed since.
+        except (Refused, NotAllowed):
+            # There since an earlier start, for a posting that has closed since, or by somebody who was switched off.
             continue
     return made

@@ -62,9 +62,14 @@ def _links(
         with store.reading() as session:
             posting = session.exec(
                 select(JobPosting).where(
-                    JobPosting.company_id == admin.company_id, JobPosting.requisition_ref == one["requisition"]
+                    JobPosting.company_id == admin.company_id,
+                    JobPosting.requisition_ref == one["requisition"],
+                    JobPosting.status != "archived",
                 )
-            ).one()
+            ).first()
+        if posting is None:
+            # Somebody has put it away since: its links stay, and are not followed any more.
+            continue
         target = f"{origin}{posting.path}"
         (slug,) = make_links(store, admin, [(posting.id, target)], [one["platform"]], str(one["campaign"]), now=since)
         with store.reading() as session:
@@ -95,13 +100,16 @@ def _keep_clicks(
 ) -> None:
     rows = []
     for click in clicks:
+        link = links.get(f"{click['platform']}/{click['campaign']}")
+        if link is None:
+            continue
         visitor = _visitor(click)
         rows.append(
             {
                 "id": new_id(),
                 "company_id": admin.company_id,
                 "at": datetime.fromisoformat(click["at"]),
-                "link_id": links[f"{click['platform']}/{click['campaign']}"].id,
+                "link_id": link.id,
                 "referral_id": None,
                 "visitor": visitor.hash,
                 "country": "",

@@ -1,4 +1,4 @@
-"""The demo's sign-ins stay the same from start to start, and are nobody else's to read."""
+"""The demo: the same sign-ins at every start, and what its tracker, links, webhooks and referral desk begin with."""
 
 import stat
 from datetime import UTC, datetime
@@ -7,10 +7,24 @@ import pytest
 from sqlmodel import select
 
 from actions.demo import ADMIN_EMAIL, PASSWORD_FILE, seed_people
+from actions.demo_referrals import seed_referrals
+from actions.demo_visits import heard_until, seed_visits
+from actions.demo_webhooks import seed_webhooks
 from actions.passwords import verify_password
+from actions.webhooks import set_open
 from settings import load
-from store.tables import User
+from store.tables import (
+    JobPosting,
+    LinkClick,
+    Mail,
+    PlatformConfig,
+    Referral,
+    RewardRule,
+    User,
+    WebsiteAnalytics,
+)
 
+NOW = datetime(2026, 5, 20, 9, tzinfo=UTC)
 TOLD = {"name": "Halden Robotics", "time_zone": "Europe/Berlin"}
 
 
@@ -58,3 +72,88 @@ def test_an_empty_file_is_as_good_as_none(store, tmp_path):
     assert len(made) >= 12
     assert password_fits(store, made)
     assert stat.S_IMODE((tmp_path / PASSWORD_FILE).stat().st_mode) == 0o600
+
+
+@pytest.fixture
+def demo(store, tmp_path):
+    """The demo's people, one posting, and a connection to X."""
+    settings = load({"DATA_DIR": str(tmp_path), "SANDBOX": "1"})
+    people = seed_people(store, settings, TOLD, now=NOW)
+    with store.writing() as session:
+        posting = JobPosting(company_id=people.admin.company_id, number=1, title="Welder", requisition_ref="REQ-1")
+        posting.path, posting.slug, posting.status = "/jobs/welder", "welder", "open"
+        config = PlatformConfig(
+            number=1, company_id=people.admin.company_id, platform="x", connector="x", is_active=True, checked_at=NOW
+        )
+        session.add_all([posting, config])
+    return store, settings, people.admin, posting.id
+
+
+VISITS = {
+    "origin": "https://careers.halden.example",
+    "since": "2026-05-01T00:00:00+00:00",
+    "links": [{"platform": "other", "campaign": "career-fair", "requisition": "REQ-1"}],
+    "beacons": [
+        {
+            "at": f"2026-05-02T10:00:0{second}+00:00",
+            "visitor": 7,
+            "agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+            "body": {"e": event, "p": "/jobs/welder", "s": "linkedin", "m": "social", "c": "spring"},
+        }
+        for second, event in enumerate(("view", "apply_start"))
+    ],
+    "clicks": [
+        {
+            "at": "2026-05-02T11:00:00+00:00",
+            "platform": "other",
+            "campaign": "career-fair",
+            "requisition": "REQ-1",
+            "agent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+            "visitor": 8,
+        }
+    ],
+}
+
+
+def test_visits_and_clicks_are_kept_as_the_tracker_would_have_kept_them(demo):
+    store, _, admin, posting_id = demo
+    site = seed_visits(store, admin, VISITS)
+    with store.reading() as session:
+        events = session.exec(select(WebsiteAnalytics).order_by(WebsiteAnalytics.at)).all()
+        (click,) = session.exec(select(LinkClick)).all()
+    assert [(row.kind, row.posting_id, row.source, row.filtered_reason) for row in events] == [
+        ("view", posting_id, "linkedin", ""),
+        ("apply_start", posting_id, "linkedin", ""),
+    ]
+    assert len({row.visitor for row in events}) == 1
+    assert (click.filtered_reason, click.visitor) == ("bot", "")
+    assert heard_until(store, admin) == events[-1].at
+    assert set(site.links) == {"other/career-fair"}
+
+
+def test_a_demo_in_which_somebody_tidied_up_starts_again(demo):
+    store, settings, admin, posting_id = demo
+    seed_visits(store, admin, VISITS)
+    with store.writing() as session:
+        session.get_one(JobPosting, posting_id).status = "archived"
+    assert seed_visits(store, admin, {**VISITS, "beacons": []}).links == {}
+    told = {"x": {"api_secret": "a secret of X's", "api_key": "key-1"}}
+    (made,) = seed_webhooks(store, settings, admin, told, now=NOW)
+    set_open(store, admin, made.endpoint_id, is_open=False, now=NOW)
+    assert seed_webhooks(store, settings, admin, told, now=NOW) == []
+    elsewhere = load({"DATA_DIR": str(settings.data_dir), "SANDBOX": "1", "PUBLIC_URL": "https://hiring.acme.com"})
+    set_open(store, admin, made.endpoint_id, is_open=True, now=NOW)
+    assert seed_webhooks(store, elsewhere, admin, told, now=NOW) == []
+
+
+def test_who_is_recommended_is_entered_once_and_nobody_is_written_to(demo):
+    store, _, admin, _ = demo
+    told = [
+        {"name": "Ann", "email": "ann@people.example", "requisition": "REQ-1", "sent_at": NOW.isoformat(), "by": 0},
+        {"name": "Bob", "email": "bob@people.example", "requisition": "REQ-9", "sent_at": NOW.isoformat(), "by": 1},
+    ]
+    assert [seed_referrals(store, admin, told, now=NOW) for _ in range(2)] == [1, 0]
+    with store.reading() as session:
+        assert len(session.exec(select(Referral)).all()) == 1
+        assert len(session.exec(select(RewardRule)).all()) == 2
+        assert session.exec(select(Mail)).all() == []
