@@ -135,6 +135,8 @@ def _terms(view: View, key: str, row: RuleRow | None) -> tuple[str, str, str, in
     currency = right.text_input(
         "Currency", row.amount.currency if row else view.company.currency, key=f"{key}_currency"
     )
+    # Columns of their own: on a phone, what belongs together stays together.
+    left, right = st.columns([2, 1])
     milestone = left.selectbox(
         "For", list(_MILESTONES), _at(list(_MILESTONES.values()), row and row.milestone), key=f"{key}_for"
     )
