@@ -276,11 +276,17 @@ def _time_to_apply(
     measured.append(_REFERRALS.c.link_id.is_(None))
     if narrowed.department:
         measured.append(_REFERRALS.c.posting_id.in_(posting_ids))
-    query = select(_seconds(session)).where(*measured)
-    waited = [row[0] for row in _raw(session.connection().execute(query))]
-    if not waited:
+    seconds = _seconds(session)
+    if is_sqlite(session):
+        # It has no median, and would sort twice for one.
+        waited = [row[0] for row in _raw(session.connection().execute(select(seconds).where(*measured)))]
+        number, mean, middle = len(waited), fmean(waited or [0.0]), median(waited or [0.0])
+    else:
+        columns = (func.count(), func.avg(seconds), func.percentile_cont(0.5).within_group(seconds))
+        number, mean, middle = session.execute(select(*columns).where(*measured)).one()
+    if not number:
         return TimeToApply(None, None, 0)
-    return TimeToApply(fmean(waited) / DAY_SECONDS, median(waited) / DAY_SECONDS, len(waited))
+    return TimeToApply(mean / DAY_SECONDS, middle / DAY_SECONDS, number)
 
 
 def _seconds(session: Session) -> Any:
