@@ -117,19 +117,19 @@ def _tried(
 
 def _stands(registrar: Registrar, taken: Registration, now: datetime) -> _Outcome:
     found = registrar.look()
+    known_since = taken.since if found.state == "registered" else None
     if found.state == "taken" and not taken.may_replace:
         raise ConfigError(found.detail, cause="address_taken")
     if found.state != "registered" or taken.state == "asked":
         found = registrar.register()
     if found.state != "registered":
         raise ConfigError(found.detail or f"it stands as {found.state}", cause="handshake_failed")
-    since = found.since or (taken.since if taken.state == "registered" else None) or now
     standing = replace(
         taken,
         state="registered",
         attempts=0,
         former="",
-        since=since,
+        since=found.since or known_since or now,
         until=found.until,
         checked_at=now,
         due_at=now + LOOK_EVERY,

@@ -168,6 +168,17 @@ def test_registered_asked_delivered_to_applied_and_removed_again(registered, pla
     assert at.settle(timedelta(days=30)) == 0
 
 
+def test_a_check_does_not_change_since_when_it_is_registered(registered):
+    at = registered("facebook")
+    at.ask()
+    at.settle()
+    since = at.held().since
+    registrations.look_again(at.store, at.viewer, at.endpoint_id, now=datetime.now(UTC))
+    at.settle(timedelta(minutes=1))
+    assert (at.held().state, at.held().since) == ("registered", since)
+    assert at.held().checked_at > since
+
+
 def test_asking_again_has_the_address_checked_and_makes_no_second(registered, sandbox):
     at = registered("x")
     at.ask()
