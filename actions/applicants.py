@@ -27,7 +27,7 @@ MOST_AT_ONCE = 10_000
 MOST_REVEALED = 200
 #: A clock that runs a little ahead is forgiven.
 _AHEAD = timedelta(minutes=10)
-_EARLIEST = date(1990, 1, 1)
+_EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 #: Applications a transaction.
 _SLICE = 100
 #: Why an application was left as it is, by the reason counted.
@@ -146,8 +146,7 @@ def _check(ids: Sequence[uuid.UUID], wanted: Wanted, zone: str, now: datetime) -
     if wanted.stage not in STAGES:
         raise ValueError("Choose a stage.")
     at = wanted.at
-    day = at.astimezone(UTC).date() if isinstance(at, datetime) else at
-    if day is not None and day < _EARLIEST:
+    if at is not None and at < (_EARLIEST if isinstance(at, datetime) else _EARLIEST.date()):
         raise ValueError("The day lies too far back.")
     if at is not None and (at > now + _AHEAD if isinstance(at, datetime) else at > local_day(now, zone)):
         raise ValueError("A stage cannot be reached in the future.")

@@ -109,6 +109,8 @@ def test_many_are_changed_as_one_and_the_same_request_again_changes_nothing_more
     [
         ({"stage": "promoted"}, 422),
         ({"stage": "hired", "at": "2199-01-01T00:00:00Z"}, 422),
+        ({"stage": "hired", "at": "0001-01-01T00:00:00+14:00"}, 422),
+        ({"stage": "hired", "at": "9999-12-31T23:59:59-14:00"}, 422),
         ({"stage": "hired", "at": "2026-05-01T00:00:00Z"}, 422),
         ({"stage": "hired", "at": "2026-06-05T00:00:00"}, 422),
         ({}, 422),
