@@ -86,6 +86,8 @@ class Scene:
         before = _cpu(pid) - other()
         driven = drive(port, requests, self.seconds, again=at == self.bare)
         turns.cpu += _cpu(pid) - other() - before
+        if not driven.answers:
+            raise RuntimeError(f"nothing was answered in {self.seconds} s")
         if driven.refused:
             raise RuntimeError(f"{driven.refused} of {driven.answers} were refused")
         turns.driven += driven
