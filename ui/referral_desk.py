@@ -134,8 +134,7 @@ def _narrowing(view: View) -> tuple[WantedReferrals | None, bool]:
         asked = filters.asked_posting(postings)
         at = list(postings).index(asked) if asked else None
         posting = st.selectbox("Posting", list(postings), at, key="desk_posting", placeholder="Any", width=190)
-        who = {"index": None, "placeholder": "Anybody", "width": 150}
-        person = st.selectbox("Referrer", list(people), key="desk_referrer", **who)
+        person = st.selectbox("Referrer", list(people), None, key="desk_referrer", placeholder="Anybody", width=150)
         periods = [_ALL_TIME, *_PERIODS]
         period = st.selectbox("Sent within", periods, key="desk_period", width=120)
         search = st.text_input(
