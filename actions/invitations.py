@@ -176,7 +176,7 @@ def _values(session: Session, vault: Vault, referral: Referral, company: Company
         "company": company.name,
         "posting": posting.title if posting else f"an opening at {company.name}",
         "location": posting.location if posting else "",
-        "note": referral.note,
+        "note": _opened(vault, referral, "note"),
     }
 
 

@@ -33,7 +33,7 @@ SEALED: tuple[tuple[type[SQLModel], tuple[str, ...]], ...] = (
     (PlatformConfig, ("credentials",)),
     (PlatformToken, ("token",)),
     (Application, ("candidate_name", "candidate_email")),
-    (Referral, ("candidate_name", "candidate_email")),
+    (Referral, ("candidate_name", "candidate_email", "note")),
     (WebhookEndpoint, ("secret", "previous_secret")),
     (WebhookInbox, ("body",)),
     (OAuthRequest, ("sealed",)),

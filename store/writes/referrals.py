@@ -75,7 +75,7 @@ def make_referral(
         candidate_email=vault.seal("referrals", row_id, "candidate_email", candidate.email),
         email_index=vault.digest("email-bidx", candidate.email),
         person_index=person_of(vault, candidate.email),
-        note=candidate.note,
+        note=vault.seal("referrals", row_id, "note", candidate.note) if candidate.note else "",
         code=new_code(),
         sent_at=now,
         expires_at=ends_on(now, window_days(session, referrer.company_id)),

@@ -52,6 +52,8 @@ class Programme:
             sent_at=NOW,
             expires_at=NOW + timedelta(days=180),
         )
+        note = values.pop("note", "")
+        row.note = vault.seal("referrals", row_id, "note", note) if note else ""
         for field, value in values.items():
             setattr(row, field, value)
         with self.store.writing() as session:
