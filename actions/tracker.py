@@ -37,6 +37,8 @@ KEY_BYTES = 12
 MOST_ORIGINS = 50
 #: A change of settings or a new posting is known everywhere after so many seconds.
 CACHE_SECONDS = 5.0
+#: So long the old answer does while one asker looks again.
+GRACE_SECONDS = 1.0
 _MOST_CACHED = 1_000
 _MOST_WORDS = 4_096
 
@@ -107,27 +109,48 @@ class Sites:
         self._store = store
         self._known: dict[str, tuple[float, TrackedSite | None]] = {}
         self._origins: tuple[float, frozenset[str]] = (0.0, frozenset())
-        self._lock = threading.Lock()
+        self._found: dict[str, float] = {}
+        self._finding = threading.Lock()
 
     def recall(self, key: str) -> tuple[bool, TrackedSite | None]:
-        """Whether the key's site is remembered, and the site."""
+        """Whether the key's site is remembered, and the site.
+
+        When its time is over, one asker is sent to `find`; the others make do with what was known until that is back,
+        for a site with thousands of postings takes a while to read.
+        """
         held = self._known.get(key)
-        return (False, None) if held is None or held[0] < time.monotonic() else (True, held[1])
+        if held is None:
+            return False, None
+        now = time.monotonic()
+        if held[0] < now:
+            self._known[key] = (now + GRACE_SECONDS, held[1])
+            return False, None
+        return True, held[1]
 
     def find(self, key: str) -> TrackedSite | None:
-        """The site with this key, from the database; None for an unknown one."""
-        with self._store().reading() as session:
-            site = find_tracked_site(session, key)
-        with self._lock:
+        """The site with this key, from the database; None for an unknown one. Many who ask at once share one look."""
+        asked = time.monotonic()
+        with self._finding:
+            if self._found.get(key, -1.0) >= asked:
+                return self._known[key][1]
+            with self._store().reading() as session:
+                site = find_tracked_site(session, key)
+            now = time.monotonic()
             if len(self._known) >= _MOST_CACHED:
                 self._known.clear()
-            self._known[key] = (time.monotonic() + CACHE_SECONDS, site)
-        return site
+                self._found.clear()
+            self._known[key], self._found[key] = (now + CACHE_SECONDS, site), now
+            return site
 
     def recall_origin(self, origin: str) -> bool | None:
-        """Whether some company's tracker is heard from this origin; None where that must be looked up."""
+        """Whether some company's tracker is heard from this origin; None where that must be looked up, by one."""
         until, origins = self._origins
-        return origin in origins if until >= time.monotonic() else None
+        now = time.monotonic()
+        if until < now:
+            if until:
+                self._origins = (now + GRACE_SECONDS, origins)
+            return None
+        return origin in origins
 
     def find_origin(self, origin: str) -> bool:
         """The same from the database."""
