@@ -272,8 +272,9 @@ def _tell(desk, told, days=0):
         if kind == "event":
             desk.tell(known(stage=stage, day=day))
         else:
-            # An export says everything it knows of an application, every time.
-            whole = {"applied": 1} | {name: when for by, name, when in told if by == "file" and name != "applied"}
+            # An export says everything it knows of an application, every time, and the same whatever came between.
+            named = [(name, when) for by, name, when in told if by == "file" and name != "applied"]
+            whole = {"applied": 1} | dict(sorted(named, reverse=True))
             desk.file(("ATS-ann-REQ-1", whole), now=NOW + timedelta(days=days))
 
 
