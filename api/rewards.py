@@ -4,24 +4,21 @@ import uuid
 from datetime import date, datetime
 from typing import Literal
 
-from api.answers import Answer, PeriodAnswer, period_answer
+from api.answers import Answer, PeriodAnswer, period_answer, shown
 from api.cursors import Pager
 from api.endpoints import Endpoint, Reading
 from api.questions import DaysQuestion, PageQuestion, Plain, Ref
 from domain.periods import default_grain
-from domain.rates import Rate
 from store.reports.applicants import opener
 from store.reports.payouts import Liability, list_liabilities
 from store.reports.referrals import (
-    Counts,
     Group,
     Narrowed,
-    Place,
     SourceCost,
     get_leaderboard,
     get_statistics,
 )
-from store.reports.rewards import RewardRow, WantedRewards, key_of, list_rewards
+from store.reports.rewards import WantedRewards, key_of, list_rewards
 
 GROUP = "Records"
 
@@ -160,14 +157,14 @@ def statistics(reading: Reading, question: StatisticsQuestion) -> StatisticsAnsw
     board = get_leaderboard(reading.session, reading.company, period, reading.viewer.user_id)
     return StatisticsAnswer(
         period=period_answer(period, default_grain(period), reading.company),
-        counts=_counts(found.counts),
+        counts=shown(found.counts, CountsAnswer),
         days_to_apply_mean=found.time_to_apply.mean_days,
         days_to_apply_median=found.time_to_apply.median_days,
         days_to_apply_measured=found.time_to_apply.measured,
         departments=[_group(one) for one in found.departments],
         postings=[_group(one) for one in found.postings],
-        top_referrers=[_place(one) for one in board.places],
-        own_place=_place(board.own) if board.own else None,
+        top_referrers=[shown(one, PlaceAnswer) for one in board.places],
+        own_place=shown(board.own, PlaceAnswer) if board.own else None,
         costs=[_cost(one) for one in found.costs],
     )
 
@@ -186,39 +183,14 @@ def rewards(reading: Reading, question: RewardsQuestion) -> RewardsAnswer:
     )
     page, following = pager.cut(rows, lambda row: key_of(row, question.state))
     return RewardsAnswer(
-        rewards=[_reward(row) for row in page],
+        rewards=[shown(row, RewardAnswer) for row in page],
         liabilities=[_liability(one) for one in list_liabilities(reading.session, reading.company, reading.today)],
         next_cursor=following,
     )
 
 
-def _rate(rate: Rate) -> RateAnswer:
-    return RateAnswer(ratio=rate.ratio, numerator=rate.numerator, denominator=rate.denominator)
-
-
-def _counts(counts: Counts) -> CountsAnswer:
-    return CountsAnswer(
-        sent=counts.sent,
-        applied=counts.applied,
-        interviewed=counts.interviewed,
-        hired=counts.hired,
-        conversion=_rate(counts.conversion),
-        hire_rate=_rate(counts.hire_rate),
-    )
-
-
 def _group(group: Group) -> GroupAnswer:
-    return GroupAnswer(name=group.label, posting_id=group.posting_id, counts=_counts(group.counts))
-
-
-def _place(place: Place) -> PlaceAnswer:
-    return PlaceAnswer(
-        rank=place.rank,
-        user_id=place.user_id,
-        name=place.name,
-        counts=_counts(place.counts),
-        is_own=place.is_own,
-    )
+    return GroupAnswer(name=group.label, posting_id=group.posting_id, counts=shown(group.counts, CountsAnswer))
 
 
 def _cost(cost: SourceCost) -> SourceCostAnswer:
@@ -242,29 +214,6 @@ def _liability(one: Liability) -> LiabilityAnswer:
         paid_this_year=one.paid,
         budget=one.budget,
         left=one.left,
-    )
-
-
-def _reward(row: RewardRow) -> RewardAnswer:
-    return RewardAnswer(
-        id=row.id,
-        referral_id=row.referral_id,
-        referrer_id=row.referrer_id,
-        referrer=row.referrer,
-        candidate=row.candidate,
-        posting_title=row.posting_title,
-        condition=row.condition,
-        milestone=row.milestone,
-        amount_minor=row.amount.minor,
-        currency=row.amount.currency,
-        state=row.state,
-        due_on=row.due_on,
-        approved_by=row.approved_by,
-        approved_at=row.approved_at,
-        paid_at=row.paid_at,
-        payout_ref=row.payout_ref,
-        note=row.note,
-        conflict=row.conflict,
     )
 
 

@@ -63,6 +63,16 @@ class RewardRow:
     note: str
     conflict: str
 
+    @property
+    def amount_minor(self) -> int:
+        """The amount in minor units of its currency."""
+        return self.amount.minor
+
+    @property
+    def currency(self) -> str:
+        """ISO code of the amount's currency."""
+        return self.amount.currency
+
 
 @dataclass(frozen=True, slots=True)
 class EarnedLine:
