@@ -3,14 +3,18 @@
 import csv
 import io
 import re
+from contextlib import suppress
 from datetime import date
 
 from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import TimeoutError as NotInTime
 
 from tests.launch import RunningApp
 from tests.web.screens import fill_sign_in
 
 PATIENCE = 60_000
+TRIES = 5
+ROW_HEIGHT = 36
 QUIET = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
@@ -33,6 +37,48 @@ def settle(page: Page) -> None:
     """Waits until no script runs and nothing loads any more."""
     page.wait_for_selector(QUIET, timeout=PATIENCE)
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=PATIENCE)
+
+
+def choose(page: Page, scope: Page | Locator, label: str | re.Pattern[str], *names: str) -> None:
+    """Choose each of `names` in the select box `label` within `scope`, and make sure that it stays chosen.
+
+    A page that runs again while somebody chooses may swallow the click or what was typed: then it is done again.
+    """
+    box = scope.get_by_role("combobox", name=label, exact=isinstance(label, str)).first
+    for name in names:
+        for _ in range(TRIES):
+            if _is_chosen(box, name):
+                break
+            box.click()
+            box.fill(name)
+            with suppress(NotInTime):
+                page.get_by_role("option").filter(has_text=name).first.click(timeout=PATIENCE / TRIES)
+            settle(page)
+        else:
+            raise AssertionError(f"{name} would not be chosen in {label}")
+    box.press("Tab")
+    settle(page)
+
+
+def _is_chosen(box: Locator, name: str) -> bool:
+    """One is the box's value; of several, each is a tag beside it."""
+    if box.input_value() == name:
+        return True
+    return box.locator("xpath=ancestor::*[@data-testid='stMultiSelect']").get_by_text(name).count() > 0
+
+
+def choose_row(table: Locator, number: int, then: Locator) -> None:
+    """Choose the row of a table drawn on a canvas by its first box, until `then` is on the screen; row 0 is all."""
+    page = table.page
+    for _ in range(TRIES):
+        settle(page)
+        if then.is_visible():
+            return
+        table.locator("canvas").first.click(position={"x": 15, "y": ROW_HEIGHT * number + 15}, force=True)
+        with suppress(AssertionError):
+            expect(then).to_be_visible(timeout=PATIENCE / TRIES)
+            return
+    raise AssertionError(f"row {number} of the table would not be chosen")
 
 
 def metric(page: Page, label: str) -> Locator:

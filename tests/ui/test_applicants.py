@@ -14,7 +14,7 @@ from store.opening import attach_store
 from store.tables import Application, AuditEntry, JobPosting
 from tests.launch import running_app
 from tests.people import ADMIN, MANAGER, seed_data_dir
-from tests.ui.screens import PATIENCE, downloaded, settle, show
+from tests.ui.screens import PATIENCE, choose, choose_row, downloaded, settle, show
 
 EVIL = "=1+1 <b>Eve</b> [x](javascript:alert(1)) :red[y] \u202egnp"
 NOW = datetime.now(UTC)
@@ -90,12 +90,9 @@ def test_all_that_match_are_set_back_by_hand_and_the_change_taken_back(place, vi
     assert one(store).hired_at is None
     page.get_by_role("tab", name="Changes by hand").click()
     expect(page.get_by_text("Choose a change to take it back")).to_be_visible(timeout=PATIENCE)
-    settle(page)
-    # The table is drawn on a canvas: its first box is where the row is chosen.
-    table = page.locator(".st-key-stage_changes [data-testid=stDataFrame]")
-    box = table.bounding_box()
-    page.mouse.click(box["x"] + 16, box["y"] + 52)
-    page.get_by_role("button", name="Take it back from 20 applicants").click(timeout=PATIENCE)
+    take_back = page.get_by_role("button", name="Take it back from 20 applicants")
+    choose_row(page.locator(".st-key-stage_changes [data-testid=stDataFrame]"), 1, take_back)
+    take_back.click()
     expect(page.get_by_text("Taken back from 20 applicants.")).to_be_visible(timeout=PATIENCE)
     assert one(store).stage == "hired"
     assert ("applicants.undo_change", ADMIN) in deeds(store)
@@ -112,11 +109,7 @@ def test_one_applicant_is_shown_with_history_and_touches_and_set_by_hand(place, 
     assert ("personal_data.read", ADMIN) in deeds(store)
     settle(page)
     page.get_by_text("Set the stage").click()
-    box = page.get_by_role("combobox", name="Stage")
-    box.click()
-    box.press_sequentially("Interviewed")
-    box.press("Enter")
-    settle(page)
+    choose(page, page, "Stage", "Interviewed")
     page.get_by_role("button", name="Set to Interviewed").click()
     expect(page.get_by_text("1 applicant set to Interviewed.")).to_be_visible(timeout=PATIENCE)
     assert (one(store).stage, one(store).hired_at) == ("interviewed", None)

@@ -14,7 +14,7 @@ from tests.launch import RunningApp
 from tests.people import ADMIN, MANAGER
 from tests.store.reports.seed import total
 from tests.ui.scene import Scene, raise_number
-from tests.ui.screens import PATIENCE, downloaded, metric, query, runs, settle, show, source_rows
+from tests.ui.screens import PATIENCE, choose, downloaded, metric, query, runs, settle, show, source_rows
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
@@ -36,8 +36,7 @@ def test_a_chosen_period_and_platform_stand_in_the_address_and_change_the_number
     page.get_by_role("radio", name="90 days").or_(page.get_by_text("90 days", exact=True)).first.click()
     expect(metric(page, "Applications")).to_have_text(f"{total(scene.known, 'applications', last(scene, 90)):,}")
     expect(page).to_have_url(re.compile(r"period=90(\+|%20)days"))
-    page.get_by_role("combobox", name=re.compile("Platforms")).click()
-    page.get_by_role("option", name="Indeed").click()
+    choose(page, page, re.compile("Platforms"), "Indeed")
     wanted = total(scene.known, "applications", last(scene, 90), ("indeed",))
     expect(metric(page, "Applications")).to_have_text(f"{wanted:,}")
     expect(page).to_have_url(re.compile(r"platform=Indeed"))

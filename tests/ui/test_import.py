@@ -14,7 +14,7 @@ from store.tables import Application, RawFact
 from tests.actions.import_scenes import APPLICATIONS, METRICS, workbook
 from tests.launch import RunningApp, running_app
 from tests.people import ADMIN, MANAGER, seed_data_dir
-from tests.ui.screens import PATIENCE, metric, settle
+from tests.ui.screens import PATIENCE, choose, metric, settle
 
 pytestmark = pytest.mark.browser
 # Only patience: a busy machine draws late, and nothing here waits for time to pass.
@@ -97,11 +97,7 @@ def test_a_workbook_is_read_and_a_missing_platform_is_asked_for(screen, tmp_path
     press(screen, "Preview")
     expect(screen.get_by_text("Say which platform the numbers come from.")).to_be_visible()
     settle(screen)
-    box = screen.get_by_role("combobox", name="Platform", exact=True)
-    box.click()
-    box.press_sequentially("Monster")
-    screen.get_by_role("option", name="Monster").click()
-    settle(screen)
+    choose(screen, screen, "Platform", "Monster")
     press(screen, "Preview")
     expect(metric(screen, "New")).to_have_text("2")
 

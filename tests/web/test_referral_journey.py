@@ -25,7 +25,7 @@ from store.tables import AggregatedFact, Company, JobPosting, Referral, RewardRu
 from tests.jobs.postbox import Postbox, mail_server
 from tests.launch import RunningApp, free_port, running_app
 from tests.people import ADMIN, MANAGER, seed_data_dir
-from tests.ui.screens import downloaded, enter, settle, show
+from tests.ui.screens import choose_row, downloaded, enter, settle, show
 
 #: Seconds for what workers do on a busy machine.
 PATIENCE = 180.0
@@ -185,8 +185,9 @@ def test_a_referral_goes_from_an_invitation_over_the_career_site_to_payroll(jour
     until(lambda: journey.total("hires") == 1, "the dashboard counts a hire of referrals")
 
     enter(ada, journey.app, ADMIN, "/Referral_desk?part=Rewards")
-    choose_all(ada)
-    ada.get_by_role("button", name="Approve 1 reward").click()
+    approve = ada.get_by_role("button", name="Approve 1 reward")
+    choose_row(ada.get_by_test_id("stDataFrame").first, 0, approve)
+    approve.click()
     settle(ada)
     ada.get_by_test_id("stButtonGroup").get_by_text("Approved", exact=True).click()
     settle(ada)
@@ -206,9 +207,3 @@ def test_a_referral_goes_from_an_invitation_over_the_career_site_to_payroll(jour
     show(mo, journey.app, "/My_referrals")
     expect(mo.get_by_text(re.compile("— paid"))).to_be_visible()
     assert len(journey.box.taken) == 1
-
-
-def choose_all(page: Page) -> None:
-    """Tick the box above all rows of the table on screen."""
-    page.locator('[data-testid="stDataFrame"] canvas').first.click(position={"x": 15, "y": 15}, force=True)
-    settle(page)
