@@ -23,17 +23,22 @@ def truncate_address(address: str) -> str:
     return str(ip_network((parsed, 24 if parsed.version == 4 else 48), strict=False))
 
 
-@lru_cache(maxsize=1024)
 def plain_address(address: str) -> str:
     """IPv4 in its own spelling, also where a socket that takes both versions writes it as IPv6.
 
     >>> plain_address("::ffff:127.0.0.1"), plain_address("::1"), plain_address("somebody")
     ('127.0.0.1', '::1', 'somebody')
     """
+    return _known_address(address) or address
+
+
+@lru_cache(maxsize=1024)
+def _known_address(address: str) -> str:
+    """The plain spelling; "" for what is no address. Asked of every event, so each is read only once."""
     try:
         parsed = ip_address(address)
     except ValueError:
-        return address
+        return ""
     mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
     return str(mapped or parsed)
 
@@ -51,12 +56,10 @@ def client_address(peer: str, forwarded: list[str], trusted: tuple[str, ...]) ->
     chain = [part.strip() for value in forwarded for part in value.split(",") if part.strip()]
     found = plain_address(peer)
     while chain and _is_within(found, trusted):
-        candidate = chain.pop()
-        try:
-            ip_address(candidate)
-        except ValueError:
+        candidate = _known_address(chain.pop())
+        if not candidate:
             return found
-        found = plain_address(candidate)
+        found = candidate
     return found
 
 
