@@ -3,6 +3,9 @@
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 
+#: Letters of an address: IPv6 has 45 at most, and a zone behind.
+_LONGEST = 64
+
 
 def truncate_address(address: str) -> str:
     """The network of an address: /24 for IPv4, /48 for IPv6; "" for what is no address.
@@ -29,12 +32,16 @@ def plain_address(address: str) -> str:
     >>> plain_address("::ffff:127.0.0.1"), plain_address("::1"), plain_address("somebody")
     ('127.0.0.1', '::1', 'somebody')
     """
-    return _known_address(address) or address
+    return _read(address) or address
+
+
+def _read(address: str) -> str:
+    """The plain spelling; "" for what is no address. Long strangers' words are not kept in mind either."""
+    return _known(address) if len(address) <= _LONGEST else ""
 
 
 @lru_cache(maxsize=1024)
-def _known_address(address: str) -> str:
-    """The plain spelling; "" for what is no address. Asked of every event, so each is read only once."""
+def _known(address: str) -> str:
     try:
         parsed = ip_address(address)
     except ValueError:
@@ -56,7 +63,7 @@ def client_address(peer: str, forwarded: list[str], trusted: tuple[str, ...]) ->
     chain = [part.strip() for value in forwarded for part in value.split(",") if part.strip()]
     found = plain_address(peer)
     while chain and _is_within(found, trusted):
-        candidate = _known_address(chain.pop())
+        candidate = _read(chain.pop())
         if not candidate:
             return found
         found = candidate
