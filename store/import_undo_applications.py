@@ -15,6 +15,7 @@ from store.opening import Store
 from store.tables import Application, Import
 from store.vault import VaultError
 from store.writes.applications import SEALED_COLUMNS, STAGE_COLUMNS, days_of, from_document
+from store.writes.applications_locked import lock_applications
 from store.writes.applications_settled import forget_import, persons_of
 from store.writes.referrals_settled import release_applications, settle_applications, settle_referrals
 
@@ -40,6 +41,7 @@ def restore_applications(
     session: Session, undoing: Undoing, changes: Collection[tuple[list[Any], Mapping[str, Any] | None]]
 ) -> set[date]:
     """Bring back what the import replaced, of (key, columns before; None for no row). Returns changed days."""
+    lock_applications(session, undoing.record.company_id)
     before = {uuid.UUID(key[0]): stored for key, stored in changes}
     rows = _read(session, _ours(undoing.record).where(among(session, _TABLE.c.id, before)))
     gone = [row for row in rows if before[row["id"]] is None]
@@ -68,6 +70,7 @@ def restore_applications(
 
 def remove_applications(session: Session, undoing: Undoing, most: int) -> set[date] | None:
     """Delete at most so many of what the import brought. Returns changed days; None where nothing is left."""
+    lock_applications(session, undoing.record.company_id)
     rows = _read(session, _ours(undoing.record).limit(most))
     if not rows:
         return None

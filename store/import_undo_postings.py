@@ -12,6 +12,7 @@ from sqlmodel import Session, col
 from store.opening import Store
 from store.tables import Application, Import, ImportChange, JobPosting
 from store.vault import Vault
+from store.writes.applications_locked import lock_applications
 from store.writes.applications_settled import STAGE_COLUMNS, persons_of
 from store.writes.posting_links import forget_links
 from store.writes.posting_saved import as_held
@@ -121,6 +122,7 @@ def _unlink_applications(
     session: Session, vault: Vault, company_id: uuid.UUID, posting_ids: list[uuid.UUID], *, now: datetime
 ) -> None:
     """Applications of these postings wait for one again, under what their source called it; referrals follow."""
+    lock_applications(session, company_id)
     columns = [_APPLICATIONS.c[name] for name in ("id", "email_index", "person_index", *STAGE_COLUMNS)]
     these = _APPLICATIONS.c.posting_id.in_(posting_ids)
     reached = session.execute(select(*columns).where(these)).all()

@@ -8,6 +8,7 @@ from sqlmodel import Session
 
 from store.tables import Application, ApplicationRef
 from store.vault import Vault
+from store.writes.applications_locked import lock_applications
 from store.writes.applications_merged import merge_applications
 from store.writes.applications_settled import STAGE_COLUMNS
 from store.writes.applications_told import PERSON
@@ -22,6 +23,7 @@ _COLUMNS = [_TABLE.c[name] for name in ("id", "email_index", "person_index", *ST
 
 def link_applications(session: Session, vault: Vault, company_id: uuid.UUID, *, now: datetime) -> int:
     """Give applications whose posting nobody knew theirs, where there is one now; returns how many were linked."""
+    lock_applications(session, company_id)
     index = PostingIndex(session, company_id)
     waiting = (_TABLE.c.company_id == company_id, _TABLE.c.posting_id.is_(None))
     named = session.execute(select(_TABLE.c.posting_ref, _TABLE.c.posting_title).where(*waiting).distinct()).all()

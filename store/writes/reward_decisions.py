@@ -1,6 +1,7 @@
 """What admins decide of rewards: approve, refuse, take back, put into a payout, pay. Never commits.
 
-Each takes rewards by id and returns what was done to which; those that cannot be, with the reason in plain words.
+Each takes rewards by id and returns what was done to which; those that cannot be, with the reason in plain words. Each
+waits for the company's turn, like all that rewards follow from: two who decide do it one after the other.
 """
 
 import secrets
@@ -16,14 +17,14 @@ from sqlalchemy import Row, func, select, update
 from sqlmodel import Session
 
 from domain.rewards import Eligibility
-from store.tables import Company, Referral, ReferralReward, RewardRule, User
+from store.tables import Company, Referral, ReferralReward, RewardRule
+from store.writes.applications_locked import lock_applications
 from store.writes.projections import mark_applications_dirty
 from store.writes.rewards import settle_rewards
 
 _REFERRALS = Referral.__table__  # type: ignore[attr-defined]
 _REWARDS = ReferralReward.__table__  # type: ignore[attr-defined]
 _RULES = RewardRule.__table__  # type: ignore[attr-defined]
-_USERS = User.__table__  # type: ignore[attr-defined]
 _AT_ONCE = 500
 _REF_LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
 _UNKNOWN = "There is no such reward."
@@ -109,6 +110,7 @@ def put_into_payout(session: Session, by: Decider, reward_ids: Collection[uuid.U
 
     No reward is in two payouts, so that paying both pays nobody twice. ("", 0) where there is none to pay.
     """
+    lock_applications(session, by.company_id)
     day = by.now.astimezone(_zone(session, by)).date()
     ref = f"P{day:%Y%m%d}-{''.join(secrets.choice(_REF_LETTERS) for _ in range(6))}"
     open_ones = (_REWARDS.c.company_id == by.company_id, _REWARDS.c.state == "approved", _REWARDS.c.payout_ref == "")
@@ -169,7 +171,8 @@ def _zone(session: Session, by: Decider) -> ZoneInfo:
 
 
 def _locked(session: Session, by: Decider, reward_ids: Collection[uuid.UUID]) -> list[Row[Any]]:
-    """The rewards as they stand now, held until the transaction ends, settled before anybody decides on them."""
+    """The rewards as they stand now, settled before anybody decides; nobody else changes them in this transaction."""
+    lock_applications(session, by.company_id)
     whose = {
         row.referral_id
         for part in _parts(reward_ids)
@@ -197,9 +200,6 @@ def _given(session: Session, rows: Iterable[Row[Any]]) -> Counter[tuple[uuid.UUI
     rules = sorted({row.rule_id for row in limited}, key=str)
     given: Counter[tuple[uuid.UUID, uuid.UUID, int]] = Counter()
     for part in _parts(people):
-        # One admin after the other counts what a person has been given.
-        held = select(_USERS.c.id).where(_USERS.c.id.in_(part)).order_by(_USERS.c.id).with_for_update()
-        session.execute(held).all()
         for row in session.execute(
             select(_REWARDS.c.rule_id, _REFERRALS.c.referrer_id, _REWARDS.c.due_on)
             .join(_REFERRALS, _REFERRALS.c.id == _REWARDS.c.referral_id)

@@ -34,6 +34,7 @@ from domain.rewards import (
 from store.engine import is_sqlite
 from store.tables import Application, Company, JobPosting, Referral, ReferralReward, RewardRule, User
 from store.tables.columns import new_id
+from store.writes.applications_locked import lock_applications
 
 _REFERRALS = Referral.__table__  # type: ignore[attr-defined]
 _REWARDS = ReferralReward.__table__  # type: ignore[attr-defined]
@@ -69,11 +70,13 @@ def settle_rewards(
 ) -> None:
     """Bring the rewards of these referrals, and each referral's sum of them, to what follows. Never commits.
 
-    Also notes the furthest milestone of each. A referral of another company is left alone.
+    Also notes the furthest milestone of each. A referral of another company is left alone. Waits for the company's
+    turn: referrals and what they earn are changed by one transaction at a time, so that none waits for another's rows.
     """
     ids = sorted(set(referral_ids), key=str)
     if not ids:
         return
+    lock_applications(session, company_id)
     zone = ZoneInfo(session.execute(select(Company.time_zone).where(Company.id == company_id)).scalar_one())  # type: ignore[call-overload]
     moment = _Moment(company_id, zone, read_rules(session, company_id), now)
     for start in range(0, len(ids), AT_ONCE):
@@ -127,9 +130,6 @@ def course_columns() -> list[Any]:
 
 
 def _settle(session: Session, moment: _Moment, ids: Sequence[uuid.UUID]) -> None:
-    # Held until the end of the transaction: two who settle the same referral do it one after the other.
-    locked = select(_REFERRALS.c.id).where(_REFERRALS.c.company_id == moment.company_id, _REFERRALS.c.id.in_(ids))
-    session.execute(locked.order_by(_REFERRALS.c.id).with_for_update()).all()
     rows = _read_referrals(session, moment.company_id, ids)
     stored = _read_rewards(session, [row.id for row in rows])
     changes = _Changes()
