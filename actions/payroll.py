@@ -9,6 +9,7 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 
 from actions.viewer import NotFound, Viewer, deed, require_admin
+from domain.letters import clean_line
 from domain.money import exponent
 from domain.rewards import condition
 from domain.spreadsheet import Cell, file_name, safe_text, spell
@@ -34,6 +35,7 @@ def export_payout(store: Store, viewer: Viewer, payout_ref: str, form: str, *, n
 
     Each export is written into the audit log. Raises NotAllowed, and NotFound for a payout that there is not.
     """
+    payout_ref = clean_line(payout_ref)
     require_admin(store, viewer, "payout.export", payout_ref, now=now)
     with store.writing(Urgency.EVENT) as session:
         lines = list_payout_lines(session, viewer.company_id, payout_ref)

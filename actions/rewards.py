@@ -13,6 +13,7 @@ from typing import Any
 from sqlmodel import Session
 
 from actions.viewer import NotFound, Viewer, deed, require_admin
+from domain.letters import clean_line
 from domain.money import Money
 from domain.rewards import MILESTONES, Eligibility, promise
 from store.engine import Urgency
@@ -27,6 +28,7 @@ from store.writes.reward_decisions import Decided, Decider
 MOST_DAYS_AFTER = 730
 MOST_MINOR = 10**12
 MOST_AT_ONCE = 5_000
+LONGEST_NAME = 100
 LONGEST_REASON = 500
 LONGEST_REF = 80
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -90,7 +92,7 @@ def approve(store: Store, viewer: Viewer, reward_ids: Collection[uuid.UUID], *, 
 
 def refuse(store: Store, viewer: Viewer, reward_ids: Collection[uuid.UUID], reason: str, *, now: datetime) -> Decided:
     """Turn rewards down, with a reason that the referrer reads. Raises NotAllowed, ValueError without a reason."""
-    words = " ".join(reason.split())[:LONGEST_REASON]
+    words = clean_line(reason, LONGEST_REASON)
     if not words:
         raise ValueError("Give a reason: the person who referred reads it.")
     work = partial(decisions.refuse_rewards, reason=words)
@@ -106,20 +108,25 @@ def pay(
     store: Store, viewer: Viewer, reward_ids: Collection[uuid.UUID], payout_ref: str = "", *, now: datetime
 ) -> Decided:
     """Note approved rewards as paid, under their payout or this reference. Raises NotAllowed."""
-    ref = " ".join(payout_ref.split())[:LONGEST_REF]
-    work = partial(decisions.pay_rewards, payout_ref=ref)
-    return _decide(store, viewer, _Step("reward.pay", reward_ids, work, {"payout": ref}), now=now)
+    return _decide(store, viewer, _paying(reward_ids, payout_ref), now=now)
 
 
 def pay_payout(store: Store, viewer: Viewer, payout_ref: str, *, now: datetime) -> Decided:
-    """Note everything in a payout as paid. Raises NotAllowed, and NotFound for a payout that there is not."""
-    require_admin(store, viewer, "reward.pay", payout_ref, now=now)
+    """Note everything in a payout as paid, however much that is. Raises NotAllowed, NotFound."""
+    ref = clean_line(payout_ref, LONGEST_REF)
+    require_admin(store, viewer, "reward.pay", ref, now=now)
     with store.reading() as session:
-        lines = list_payout_lines(session, viewer.company_id, payout_ref)
+        lines = list_payout_lines(session, viewer.company_id, ref)
     waiting = [line.reward_id for line in lines if line.state == "approved"]
     if not lines:
         raise NotFound("There is no such payout.")
-    return pay(store, viewer, waiting, payout_ref, now=now) if waiting else Decided()
+    return _carry_out(store, viewer, _paying(waiting, ref), now=now) if waiting else Decided()
+
+
+def _paying(reward_ids: Collection[uuid.UUID], payout_ref: str) -> _Step:
+    ref = clean_line(payout_ref, LONGEST_REF)
+    work = partial(decisions.pay_rewards, payout_ref=ref)
+    return _Step("reward.pay", reward_ids, work, {"payout": ref})
 
 
 def unpay(store: Store, viewer: Viewer, reward_ids: Collection[uuid.UUID], *, now: datetime) -> Decided:
@@ -178,6 +185,11 @@ def _decide(store: Store, viewer: Viewer, step: _Step, *, now: datetime) -> Deci
         raise ValueError("Choose at least one reward.")
     if len(step.reward_ids) > MOST_AT_ONCE:
         raise ValueError(f"At most {MOST_AT_ONCE:,} rewards can be decided on at a time.")
+    return _carry_out(store, viewer, step, now=now)
+
+
+def _carry_out(store: Store, viewer: Viewer, step: _Step, *, now: datetime) -> Decided:
+    """Decide, and write it down. The caller has checked the role."""
     with _writing(store) as session:
         decided = step.work(session, _decider(viewer, now), step.reward_ids)
         told = {"rewards": sorted(str(one) for one in decided.done), **step.facts}
@@ -200,7 +212,7 @@ def _checked(terms: RuleTerms) -> dict[str, Any]:
         raise ValueError("The last day is before the first one.")
     return {
         "posting_id": terms.posting_id,
-        "name": " ".join(terms.name.split())[:100],
+        "name": clean_line(terms.name, LONGEST_NAME),
         "milestone": terms.milestone,
         "days_after": terms.days_after,
         "amount_minor": terms.amount.minor,

@@ -12,7 +12,7 @@ from actions import payroll, rewards
 from actions.viewer import NotAllowed, NotFound, Viewer
 from domain.money import Money
 from store.reports.payouts import find_budget
-from store.tables import AuditEntry, Company, JobPosting, User
+from store.tables import AuditEntry, Company, JobPosting, RewardRule, User
 from tests.store.reward_scenes import Desk, at, on
 
 #: A name that would be a formula, if a spreadsheet took it for one.
@@ -195,3 +195,29 @@ def test_a_payout_is_paid_as_a_whole_and_once(desk):
     with pytest.raises(NotFound):
         rewards.pay_payout(desk.store, viewer(desk), "P-other", now=at(11))
     assert {one.paid_at for one in desk.rewards()} == {at(10)}
+
+
+def test_a_payout_of_more_than_can_be_decided_on_at_a_time_is_paid_as_a_whole(desk, monkeypatch):
+    ids = [one.id for one in earned(desk, 3)]
+    monkeypatch.setattr(rewards, "MOST_AT_ONCE", 2)
+    for some in (ids[:2], ids[2:]):
+        rewards.approve(desk.store, viewer(desk), some, now=at(9))
+    ref, count = rewards.make_payout(desk.store, viewer(desk), now=at(9))
+    assert count == 3
+    assert len(rewards.pay_payout(desk.store, viewer(desk), ref, now=at(10)).done) == 3
+
+
+def test_what_is_typed_is_kept_as_one_line_without_what_no_database_takes_or_what_turns_text(desk):
+    evil = " a\0\x1b\r\n\u202eb\ud800 "
+    kept = "a b\N{REPLACEMENT CHARACTER}"
+    first, second = (one.id for one in earned(desk, 2))
+    rewards.make_rule(desk.store, viewer(desk), rewards.RuleTerms(Money(1, "EUR"), name=evil), now=at(9))
+    rewards.refuse(desk.store, viewer(desk), [first], evil, now=at(9))
+    rewards.approve(desk.store, viewer(desk), [second], now=at(9))
+    rewards.pay(desk.store, viewer(desk), [second], evil, now=at(9))
+    assert {one.id: one.note or one.payout_ref for one in desk.rewards()} == {first: kept, second: kept}
+    with desk.store.reading() as session:
+        assert kept in set(session.exec(select(RewardRule.name)))
+    assert audit(desk, "reward.pay")[0].facts["payout"] == kept
+    assert rewards.pay_payout(desk.store, viewer(desk), evil, now=at(9)).done == []
+    assert kept.encode() in payroll.export_payout(desk.store, viewer(desk), evil, "csv", now=at(9))[0]
