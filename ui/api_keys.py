@@ -30,7 +30,7 @@ def draw(view: View) -> None:
     if not good:
         shell.nothing_here(
             "**No program has a key.** A key lets a program ask for the same numbers that are on the screens, and only"
-            " what you allow it.",
+            " what you allow it. Make one under “New key”.",
             icon=":material/key:",
         )
     for row in good:

@@ -7,7 +7,7 @@ import streamlit as st
 from actions.running import running_store
 from store.reports.applicant import Applicant, StageTold, TouchSeen, get_applicant
 from store.reports.applicants import opener
-from ui import applicant_stages, data, palette, shell, tables, words
+from ui import applicant_stages, data, palette, referral_words, shell, tables, words
 from ui.applicant_names import names_of, reveal_button
 from ui.shell import View
 from ui.tables import Column, Table
@@ -76,7 +76,9 @@ def _head(view: View, found: Applicant) -> None:
         st.text(f"Applied {view.moment(row.applied_at)} · id {row.external_ref}")
         for referral in found.referrals:
             by = referral.referrer_name or "somebody"
-            st.text(f"Referred by {by}, {view.moment(referral.sent_at)}: {referral.status}.")
+            standing = referral_words.STANDINGS.get(referral.status)
+            said = standing.label.lower() if standing else referral.status
+            st.text(f"Referred by {by}, {view.moment(referral.sent_at)}: {said}.")
 
 
 def stages_table(history: tuple[StageTold, ...]) -> Table:

@@ -42,6 +42,10 @@ _REFERRED = {"All": None, "Referred": True, "Not referred": False}
 _ORDERS = {"Newest first": False, "Oldest first": True}
 _ANY = "Any"
 _PLACE = "applicants_place"
+_COUNTED = (
+    "These are all applications that files, webhooks, the tracker and programs have told of. Where a platform reports"
+    " applications itself, the dashboard counts by its report: so the two need not be equal."
+)
 
 
 def draw(view: View) -> None:
@@ -135,7 +139,15 @@ def _found(view: View, sought: str) -> None:
 
 
 def _nothing(view: View) -> None:
-    if view.viewer.is_admin:
+    if not view.is_connected and view.viewer.is_admin:
+        shell.nothing_here(
+            "**No application is known yet.** Import an export of your applicant system, or let it deliver them by a"
+            " webhook.",
+            path="pages/Import.py",
+            action="Import a file",
+            icon=":material/groups:",
+        )
+    elif view.viewer.is_admin:
         shell.nothing_here(
             "**Nobody applied on these days who fits the filters.** Choose other days or filters, or import an export"
             " of your applicant system.",
@@ -245,6 +257,7 @@ def _turn(
             )
         many = f"more than {figures.count(MOST_COUNTED)}" if count > MOST_COUNTED else figures.count(count)
         st.caption(f"{len(rows)} shown of {many}.", width="content")
+    st.caption(_COUNTED)
 
 
 def _go(asked: str, place: Place) -> None:

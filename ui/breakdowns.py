@@ -109,12 +109,9 @@ def breakdown_table(kind: str, rows: list[SourceBreakdown]) -> Table:
     if owners:
         columns.append(Column("Belongs to", help="The platform that this source names."))
     for name in told:
-        money = BY_NAME[name].unit == "money"
-        columns.append(
-            Column(
-                f"{BY_NAME[name].label} ({currency})" if money else BY_NAME[name].label, "amount" if money else "count"
-            )
-        )
+        metric = BY_NAME[name]
+        heading = tables.metric_heading(name, currency)
+        columns.append(Column(heading, "amount" if metric.unit == "money" else "count", metric.meaning))
     return Table(tuple(columns), tuple(_cells(kind, row, told, owners=owners) for row in rows))
 
 

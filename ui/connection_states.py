@@ -1,11 +1,34 @@
 """How connections stand: pills, notices and one-line states, in words and signs first and colour on top."""
 
+from datetime import date, datetime
+from typing import Protocol
+
 import streamlit as st
 
+from connectors.registry import find_source
 from domain.platforms import SILENT_CONNECTORS
 from store.reports.shapes import Freshness, SourceRow
 from ui import words
 from ui.shell import View
+
+
+class Synced(Protocol):
+    """What is asked of a connection, whichever report it comes from."""
+
+    @property
+    def connector(self) -> str: ...
+    @property
+    def synced_at(self) -> datetime | None: ...
+    @property
+    def covered_until(self) -> date | None: ...
+
+
+def begins_later(entry: Synced) -> bool:
+    """Whether a connection was synced and has no numbers yet because its platform tells running totals alone."""
+    kind = find_source(entry.connector)
+    if kind is None or entry.synced_at is None or entry.covered_until is not None:
+        return False
+    return all(offered.counters == "always" for offered in kind.metrics)
 
 
 def pills(view: View) -> None:
@@ -52,7 +75,13 @@ def source_line(view: View, row: SourceRow) -> str:
     if row.state == "never":
         return "Never synced"
     if row.applications is None and row.state != "fed":
-        return "No data for these days"
+        return "No data for these days" if _tells_applications(view, row.platform) else "Reports no applications"
     if row.state == "fed":
         return "From files"
     return f"Synced {view.moment(row.synced_at)}"
+
+
+def _tells_applications(view: View, platform: str) -> bool:
+    """Whether some connection of the platform reports applications at all."""
+    kinds = [find_source(entry.connector) for entry, _ in view.states if entry.platform == platform]
+    return any(offered.metric == "applications" for kind in kinds if kind for offered in kind.metrics)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from domain.periods import Grain, span
+from domain.periods import Comparison, Grain, span
 from store.reports.shapes import Dashboard, Freshness, Performance, SourceRow
 from ui import (
     cards,
@@ -83,7 +83,7 @@ def _panel(view: View, *, live: bool, watching: bool) -> None:
     with top:
         connection_states.pills(view)
         connection_states.notices(view)
-        st.caption(f"{span(board.period)}. Changes compare {board.comparison.rule}")
+        st.caption(f"{span(board.period)}. {compared_words(board.comparison)}")
         cards.draw(board.cards, cards.freshness_words(board.updated_at, view.now, view.company.time_zone))
     with head:
         _sources_file(view, board)
@@ -93,6 +93,15 @@ def _panel(view: View, *, live: bool, watching: bool) -> None:
         st.subheader("Performance", anchor=False)
         _performance(board.performance)
     details.draw(view, board)
+
+
+def compared_words(comparison: Comparison) -> str:
+    """The rule of the changes, or why there is none.
+
+    >>> compared_words(Comparison(None, None, "Nothing to compare: no complete day has data yet."))
+    'Nothing to compare: no complete day has data yet.'
+    """
+    return comparison.rule if comparison.current is None else f"Changes compare {comparison.rule}"
 
 
 def _is_empty(view: View, top: DeltaGenerator) -> bool:
@@ -217,7 +226,9 @@ def _source_row(view: View, row: SourceRow) -> None:
                 type="tertiary",
                 width=_BUTTON_WIDTH,
                 disabled=not row.config_ids or row.state == "syncing",
-                help=f"Sync {row.label}" if row.config_ids else "Fed by files and referrals: nothing to sync",
+                help=f"Sync {row.label}"
+                if row.config_ids
+                else "Fed by files, referrals and what is tracked: nothing to sync",
                 on_click=syncing.some,
                 args=(view.viewer, row.config_ids, row.label),
             )

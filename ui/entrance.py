@@ -21,6 +21,8 @@ _REFUSED = "sign_in_refused"
 #: streamlit-authenticator's own secret; nothing is kept under it, so it need not outlive the process.
 _PROCESS_KEY = secrets.token_hex(32)
 _CURRENCIES = ("USD", "EUR", "GBP", "CAD", "AUD", "CHF", "JPY", "INR", "SEK", "NOK", "DKK", "PLN", "BRL", "MXN")
+_ZONE = "Your days begin and end by it, in every number. It stays as you choose it now."
+_CURRENCY = "Of rewards, and of files that name none. What platforms charge keeps its own."
 
 
 class _NoCookie:
@@ -93,8 +95,8 @@ def set_up_form(store: Store, token: str, *, visit: str) -> None:
         with st.form("set_up", border=True):
             company = Company(
                 name=st.text_input("Company"),
-                time_zone=st.selectbox("Time zone", sorted(available_timezones()), index=_zone_index()),
-                currency=st.selectbox("Currency", _CURRENCIES, accept_new_options=True) or "",
+                time_zone=st.selectbox("Time zone", sorted(available_timezones()), index=_zone_index(), help=_ZONE),
+                currency=st.selectbox("Currency", _CURRENCIES, accept_new_options=True, help=_CURRENCY) or "",
                 number=1,
             )
             email, name = st.text_input("Your e-mail"), st.text_input("Your name")

@@ -36,16 +36,18 @@ def draw(view: View) -> None:
 def _line(view: View, entry: PastImport) -> None:
     label, color, icon = _STATES["stuck" if entry.is_stuck else entry.state]
     about = BY_KEY[entry.platform].label if entry.platform else entry.kind.capitalize()
-    with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"import_{entry.id}"):
-        with st.container():
-            st.markdown(f"**{words.plain(entry.file_name)}** · {about}")
-            st.caption(
-                f"{view.moment(entry.created_at)} by {words.plain(entry.by or 'somebody')} · {entry.inserted:,} new · "
-                f"{entry.updated:,} changed · {entry.unchanged:,} unchanged · "
-                f"{words.counted(entry.rejected, 'row')} rejected"
-            )
-        st.badge(label, icon=icon, color=color)
-        if (entry.state == "imported" or entry.is_stuck) and _wants_undo(entry):
+    with st.container(border=True, key=f"import_{entry.id}", gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            st.markdown(f"**{words.plain(entry.file_name)}** · {about}", width="content")
+            with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
+                st.badge(label, icon=icon, color=color)
+                is_undone = (entry.state == "imported" or entry.is_stuck) and _wants_undo(entry)
+        st.caption(
+            f"{view.moment(entry.created_at)} by {words.plain(entry.by or 'somebody')} · {entry.inserted:,} new · "
+            f"{entry.updated:,} changed · {entry.unchanged:,} unchanged · "
+            f"{words.counted(entry.rejected, 'row')} rejected"
+        )
+        if is_undone:
             _undo(view, entry)
 
 

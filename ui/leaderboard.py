@@ -30,7 +30,7 @@ def draw(view: View) -> None:
         )
     else:
         shell.nothing_here(
-            f"**Nobody stands here for {span(period)}.** Who refers somebody appears, unless they chose not to.",
+            f"**{span(period)}: nobody stands here.** Who refers somebody appears, unless they chose not to.",
             path="pages/Refer_someone.py" if shell.has_page("pages/Refer_someone.py") else "",
             action="Refer someone",
             icon=":material/leaderboard:",
@@ -58,14 +58,14 @@ def _row(place: Place) -> tuple[int, str, int, int, int]:
 
 def _own(period: Period, own: Place | None) -> None:
     if own is None:
-        st.info(f"You have referred nobody in {span(period)}.", icon=":material/handshake:")
+        st.info(f"{span(period)}: you have referred nobody.", icon=":material/handshake:")
         return
     counts = own.counts
     told = (
         ("Your place", str(own.rank), "Only you see it: you are not on the board." if own.is_hidden else ""),
         ("Hired", figures.count(counts.hired), "Of those whom you referred in the period."),
-        ("Applied", figures.count(counts.applied), ""),
-        ("Referred", figures.count(counts.sent), ""),
+        ("Applied", figures.count(counts.applied), "Of those whom you referred in the period."),
+        ("Referred", figures.count(counts.sent), "People you referred by name, and who applied by your own links."),
     )
     with st.grid(_COLUMNS, min_column_width=_NARROWEST, gap="small"):
         for label, value, meaning in told:

@@ -47,14 +47,14 @@ def _nothing(view: View, *, has_sites: bool) -> None:
 def _list(view: View, rows: list[LinkRow]) -> None:
     base = own_address.base()
     table = links_table(rows, base)
+    clicks = sum(row.clicks for row in rows)
+    # Above the table: on a phone the table's own buttons stand there, and must not cover "New links".
+    st.caption(
+        f"{words.counted(len(rows), 'link')}, {words.counted(clicks, 'click')} since they were made. Choose a row for"
+        " its address and QR code."
+    )
     chosen = tables.choose(table, key="links", alt="Tracking links with their clicks", zone=view.company.time_zone)
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        clicks = sum(row.clicks for row in rows)
-        st.caption(
-            f"{words.counted(len(rows), 'link')}, {words.counted(clicks, 'click')}. Choose a row for its address and"
-            " QR code.",
-            width="content",
-        )
+    with st.container(horizontal=True, horizontal_alignment="right"):
         export.download(table, name=export.file_name("links", view.company.name), key="download_links")
     if chosen is not None:
         _one(view, rows[chosen], base)

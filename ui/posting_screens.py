@@ -230,6 +230,6 @@ def platforms_table(row: PostingRow) -> Table:
     told = [name for name in BY_NAME if any(name in values for values in row.by_platform.values())]
     order = [key for key in BY_KEY if key in row.by_platform]
     return Table(
-        (Column("Platform"), *(Column(BY_NAME[name].label, "count") for name in told)),
+        (Column("Platform"), *(Column(tables.metric_heading(name), "count", BY_NAME[name].meaning) for name in told)),
         tuple((palette.label(key), *(row.by_platform[key].get(name) for name in told)) for key in order),
     )

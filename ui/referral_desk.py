@@ -24,7 +24,6 @@ from store.reports.referral_lists import (
 from ui import (
     data,
     export,
-    figures,
     filters,
     referral_deeds,
     referral_mail,
@@ -95,7 +94,7 @@ def referrals_table(lines: list[ReferralLine]) -> Table:
         Column("Last change", "instant"),
         Column("Expires", "instant"),
         Column("Visits", "count", "Visits by people to the referral's link."),
-        Column("Reward"),
+        Column("Reward", help="What it earns in all, and how that stands."),
         Column("E-mail"),
         Column("Code"),
     )
@@ -103,10 +102,6 @@ def referrals_table(lines: list[ReferralLine]) -> Table:
 
 
 def _row(line: ReferralLine) -> tuple[tables.Cell, ...]:
-    reward = ""
-    if line.reward_status != "none":
-        amount = figures.money(line.reward_minor, line.reward_currency) if line.reward_currency else "several"
-        reward = f"{amount} {line.reward_status}"
     return (
         line.candidate_name or ("By a link" if line.by_link else None),
         line.posting_title or None,
@@ -117,7 +112,7 @@ def _row(line: ReferralLine) -> tuple[tables.Cell, ...]:
         line.status_at,
         line.expires_at,
         line.clicks,
-        reward or None,
+        referral_words.reward_of(line) or None,
         line.candidate_email or None,
         line.code,
     )

@@ -28,8 +28,12 @@ def draw(view: View) -> None:
     with data.session() as session:
         postings = list_linkable(session, view.company)
     if not postings:
+        is_admin = view.viewer.is_admin
         shell.nothing_here(
-            "**No posting is open just now**, so nobody can be referred. Look again when there is one.",
+            "**No posting is open just now**, so nobody can be referred."
+            + (" Make one, or open one again." if is_admin else " Look again when there is one."),
+            path="pages/Postings.py" if is_admin else "",
+            action="Go to Postings",
             icon=":material/work_off:",
         )
         return

@@ -35,7 +35,7 @@ _FIGURES = (
     ("paid", "Paid this year", "Noted as paid since 1 January."),
     ("left", "Left of the budget", "The year's budget less what is paid, approved and due."),
 )
-_COLUMNS, _NARROWEST = 3, 180
+_COLUMNS, _NARROWEST = 4, 180
 
 
 def draw(view: View) -> None:
@@ -104,7 +104,7 @@ def _liabilities(view: View, found: Sequence[Liability]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         possible = [figures.money(one.possible, one.currency) for one in found if one.possible]
         st.caption(
-            f"Besides, {' and '.join(possible)} is promised for people who have not applied yet." if possible else "",
+            f"Besides, {' and '.join(possible)} is possible: for people who have not applied yet." if possible else "",
             width="content",
         )
         with st.popover("Budget", icon=":material/account_balance_wallet:", key="budget_menu"):
@@ -134,8 +134,8 @@ def _list(view: View, which: str, rows: list[RewardRow]) -> None:
     conflicts = sum(bool(row.conflict) for row in rows)
     if conflicts:
         st.warning(
-            f"{words.counted(conflicts, 'reward')} no longer fit what happened. What was approved or paid is never"
-            " changed by itself: look at them, and decide.",
+            f"{words.counted(conflicts, 'reward no longer fits', 'rewards no longer fit')} what happened. What was"
+            " approved or paid is never changed by itself: choose the row and decide.",
             icon=":material/report:",
         )
     table = rewards_table(rows, which)

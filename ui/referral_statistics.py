@@ -15,6 +15,7 @@ _COLUMNS, _NARROWEST = 3, 180
 _NOBODY = "Not known"
 _PERIODS = {"30 days": "30d", "90 days": "90d", "1 year": "1y"}
 _DEFAULT = "90 days"
+_RATE = "Applied of referred"
 
 
 def draw(view: View) -> None:
@@ -24,12 +25,15 @@ def draw(view: View) -> None:
         found = get_statistics(session, view.company, period)
     if not found.counts.sent:
         shell.nothing_here(
-            f"**Nobody was referred in {span(period)}.** Choose a longer period.", icon=":material/handshake:"
+            f"**{span(period)}: nobody was referred.** Choose a longer period.", icon=":material/handshake:"
         )
         return
     cards(found)
-    _section((view, period), "Departments", groups_table(found.departments, "Department"), key="departments")
-    _section((view, period), "Postings", groups_table(found.postings, "Posting"), key="postings")
+    by_department = groups_table(found.departments, "Department")
+    words = f"Everybody who was referred in {span(period)}, by the posting's department, and how far they have come."
+    _section((view, period), "Departments", by_department, key="departments", words=words)
+    by_posting = groups_table(found.postings, "Posting")
+    _section((view, period), "Postings", by_posting, key="postings", words="The same people by posting.")
     if found.costs:
         _section((view, period), "Cost per hire by source", costs_table(found.costs), key="costs", words=_COSTS)
 
@@ -44,8 +48,10 @@ def choose_period(view: View, *, key: str) -> Period:
 
 
 _COSTS = (
-    "Spend by hires of the period, each on its own day. Of referrals, spend is what was paid as rewards. Where money"
-    " was spent in several currencies, there is no cost per hire: they are never added up."
+    "Spend by hires of the period, each on its own day and by the source that it counts for, which a referral does not"
+    " change. Whoever was referred earlier and hired now is among them: so hires here need not be those above. Of"
+    " referrals, spend is what was paid as rewards. Where money was spent in several currencies, there is no cost per"
+    " hire: they are never added up."
 )
 
 
@@ -58,7 +64,7 @@ def cards(found: ReferralStatistics) -> None:
         ("Applied", figures.count(counts.applied), f"{_of(counts.conversion.ratio, counts.sent)} referred."),
         ("Interviewed", figures.count(counts.interviewed), "They came to an interview, or further."),
         ("Hired", figures.count(counts.hired), f"{_of(counts.hire_rate.ratio, counts.sent)} referred."),
-        ("Conversion", figures.percent(counts.conversion.ratio), "Applied, of those referred in the period."),
+        (_RATE, figures.percent(counts.conversion.ratio), "Who applied, of those referred in the period."),
         ("Time to apply", figures.days(time.mean_days), f"The mean. {waited} {figures.days(time.median_days)}."),
     )
     with st.grid(_COLUMNS, min_column_width=_NARROWEST, gap="small"):
@@ -74,7 +80,7 @@ def groups_table(groups: Sequence[Group], name: str) -> Table:
         Column("Applied", "count"),
         Column("Interviewed", "count"),
         Column("Hired", "count"),
-        Column("Conversion", "percent", "Applied, of those referred."),
+        Column(_RATE, "percent", "Who applied, of those referred."),
     )
     return Table(columns, tuple((one.label or _NOBODY, *_cells(one.counts)) for one in groups))
 
@@ -108,13 +114,13 @@ def _of(ratio: float | None, sent: int) -> str:
     return f"{figures.percent(ratio)} of {figures.count(sent)}"
 
 
-def _section(of: tuple[View, Period], title: str, table: Table, *, key: str, words: str = "") -> None:
+def _section(of: tuple[View, Period], title: str, table: Table, *, key: str, words: str) -> None:
     view, period = of
     with st.container(border=True, key=f"referral_{key}"):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.subheader(title, anchor=False, width="content")
             name = export.file_name(f"referrals {title}", view.company.name, period)
             export.download(table, name=name, key=f"download_referral_{key}")
-        if words:
-            st.caption(words)
+        # On a phone the table's own buttons stand above it: they must not cover the download.
+        st.caption(words)
         tables.show(table, key=f"table_referral_{key}", alt=f"Referrals: {title.lower()}")

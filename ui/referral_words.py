@@ -47,13 +47,14 @@ MAILS = {
     "refused": "The invitation could not be delivered. Send them the link yourself.",
     "dead": "The invitation could not be delivered. Send them the link yourself.",
 }
-_EARNED = {
-    "possible": (":material/radio_button_unchecked:", "possible"),
-    "pending": (":material/hourglass_top:", "on the way"),
-    "approved": (":material/thumb_up:", "approved, to be paid next"),
-    "paid": (":material/paid:", "paid"),
-    "lapsed": (":material/cancel:", "not earned"),
-    "refused": (":material/cancel:", "turned down"),
+#: How a reward stands, in the words that the desk and the documentation use.
+EARNED = {
+    "possible": (":material/radio_button_unchecked:", "Possible"),
+    "pending": (":material/hourglass_top:", "Promised"),
+    "approved": (":material/thumb_up:", "Approved, to be paid next"),
+    "paid": (":material/paid:", "Paid"),
+    "lapsed": (":material/cancel:", "Not earned"),
+    "refused": (":material/cancel:", "Turned down"),
 }
 
 
@@ -86,11 +87,20 @@ def when(view: View, line: ReferralLine) -> str:
 def rewards(view: View, lines: Iterable[EarnedLine]) -> None:
     """What a referral earns, milestone by milestone."""
     for line in lines:
-        icon, state = _EARNED.get(line.state, (":material/help:", line.state))
-        said = state
+        icon, said = EARNED.get(line.state, (":material/help:", line.state))
         if line.state == "pending" and line.due_on:
-            said = f"due {figures.day(line.due_on)}"
+            said = f"Due {figures.day(line.due_on)}"
         elif line.paid_at:
-            said = f"paid {view.moment(line.paid_at)}"
+            said = f"Paid {view.moment(line.paid_at)}"
         note = f" {words.plain(line.note)}" if line.note and line.state == "refused" else ""
-        st.markdown(f"{icon} {words.plain(line.words)} — {said}.{note}")
+        st.markdown(f"{icon} **{words.plain(said)}:** {words.plain(line.words)}.{note}")
+
+
+def reward_of(line: ReferralLine) -> str:
+    """All rewards of a referral together: the amount and how it stands; "" where it earns none."""
+    if line.reward_status == "none":
+        return ""
+    amount = figures.money(line.reward_minor, line.reward_currency) if line.reward_currency else "Several"
+    is_possible = line.reward_status == "pending" and line.state == "pending"
+    _, said = EARNED["possible" if is_possible else line.reward_status]
+    return f"{amount}, {said[:1].lower()}{said[1:]}"

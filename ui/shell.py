@@ -1,5 +1,6 @@
 """What every screen begins with: who may see it, the menu, the title, the period and the filters."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -121,18 +122,24 @@ def freshness(view: View) -> None:
     The container's key carries the number of full runs of the page, so that tests can tell a fragment's run from one.
     """
     with st.container(key=f"page_run_{view.runs}"):
-        parts = []
-        for entry, _ in view.states:
-            if entry.connector in SILENT_CONNECTORS:
-                continue
-            name = words.plain(entry.label)
-            said = f"{name} until {figures.day(entry.covered_until)}" if entry.covered_until else f"{name} not yet"
-            if entry.provisional_from:
-                said += f" (may still change from {figures.day(entry.provisional_from)} on)"
-            parts.append(said)
-        read = f"**Read so far:** {' · '.join(parts)}. " if parts else ""
         zone = words.plain(view.company.time_zone)
-        st.caption(f"{read}Days are those of {zone}, or of a platform that reports in its own zone.")
+        told = freshness_words([entry for entry, _ in view.states])
+        st.caption(" ".join([*told, f"Days are those of {zone}, or of a platform that reports in its own zone."]))
+
+
+def freshness_words(entries: Sequence[Freshness]) -> list[str]:
+    """Until when connections were read, those of one day together; which days may still change. As Markdown."""
+    shown = [entry for entry in entries if entry.connector not in SILENT_CONNECTORS]
+    days = sorted({entry.covered_until for entry in shown if entry.covered_until}, reverse=True)
+    groups = {f"Read until {figures.day(day)}": [one for one in shown if one.covered_until == day] for day in days}
+    groups["Nothing read yet"] = [entry for entry in shown if entry.covered_until is None]
+    told = {title: [words.plain(entry.label) for entry in held] for title, held in groups.items()}
+    told["May still change"] = [
+        f"{words.plain(entry.label)} from {figures.day(entry.provisional_from)} on"
+        for entry in shown
+        if entry.provisional_from
+    ]
+    return [f"**{title}:** {', '.join(names)}." for title, names in told.items() if names]
 
 
 def has_page(path: str) -> bool:

@@ -9,6 +9,8 @@ from typing import Any, Literal
 import pyarrow as pa  # type: ignore[import-untyped]
 import streamlit as st
 
+from domain.metrics import BY_NAME
+
 Kind = Literal["text", "count", "percent", "amount", "number", "day", "instant"]
 Cell = str | int | float | Decimal | date | datetime | None
 
@@ -51,6 +53,17 @@ class Table:
 
 def _plain(cell: Cell) -> Cell:
     return float(cell) if isinstance(cell, Decimal) else cell
+
+
+def metric_heading(name: str, currency: str = "") -> str:
+    """What a metric's column is called: with its unit, where the figures alone would not tell it.
+
+    >>> metric_heading("spend", "EUR"), metric_heading("engagement_seconds"), metric_heading("clicks")
+    ('Spend (EUR)', 'Engagement time (s)', 'Clicks')
+    """
+    metric = BY_NAME[name]
+    unit = currency if metric.unit == "money" else "s" if metric.unit == "seconds" else ""
+    return f"{metric.label} ({unit})" if unit else metric.label
 
 
 def show(table: Table, *, key: str, alt: str, zone: str = "UTC", height: int | None = None) -> None:

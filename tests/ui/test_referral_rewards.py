@@ -155,7 +155,7 @@ def test_the_board_shows_places_and_the_switch_takes_one_off_it(desk, show):
     earned(desk)
     desk.refer(DAYS + 6, by="ada")
     app = show("leaderboard", "mia")
-    assert "You have referred nobody" in said(app)
+    assert "you have referred nobody" in said(app)
     names = app.dataframe[0].value["Name"].tolist()
     assert names == ["Mo", "Ada"]
     mine = show("leaderboard", "mo")
@@ -174,5 +174,5 @@ def test_statistics_show_the_figures_of_the_period(desk, show):
     app = show("referral_statistics")
     assert not app.exception
     told = figures(app)
-    assert (told["Referred"], told["Applied"], told["Hired"], told["Conversion"]) == ("2", "1", "1", "50.0%")
+    assert (told["Referred"], told["Applied"], told["Hired"], told["Applied of referred"]) == ("2", "1", "1", "50.0%")
     assert told["Time to apply"] == "1 day"

@@ -1,0 +1,30 @@
+"""A reward is called the same on every screen."""
+
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+
+from store.reports.referral_lists import ReferralLine
+from ui.referral_words import reward_of
+
+_BLANK: dict[str, Any] = {field.name: None for field in fields(ReferralLine)}
+LINE = replace(ReferralLine(**_BLANK), state="applied", reward_minor=225_000, reward_currency="USD")
+
+
+@pytest.mark.parametrize(
+    ("state", "reward", "said"),
+    [
+        ("applied", "none", ""),
+        ("pending", "pending", "2,250.00 USD, possible"),
+        ("applied", "pending", "2,250.00 USD, promised"),
+        ("hired", "approved", "2,250.00 USD, approved, to be paid next"),
+        ("hired", "paid", "2,250.00 USD, paid"),
+    ],
+)
+def test_what_a_referral_earns_is_said_in_the_words_of_the_desk(state, reward, said):
+    assert reward_of(replace(LINE, state=state, reward_status=reward)) == said
+
+
+def test_amounts_of_several_currencies_are_not_added_up():
+    assert reward_of(replace(LINE, reward_status="paid", reward_minor=0, reward_currency="")) == "Several, paid"
