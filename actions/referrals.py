@@ -14,6 +14,7 @@ from actions.invitations import Invited, invite
 from actions.viewer import NotAllowed, NotFound, Viewer, deed, require_admin
 from domain.links import is_allowed
 from domain.referrals import LONGEST_WINDOW, MOST_AN_HOUR, plain_address, plain_name, plain_note
+from domain.text import clean_text
 from store.engine import Urgency, run_writing
 from store.opening import Store
 from store.reports.links import own_address
@@ -151,7 +152,7 @@ def colleague(store: Store, viewer: Viewer, email: str, *, now: datetime) -> Vie
     """Somebody of the admin's company in whose name a program refers. Raises NotAllowed, or NotFound for nobody."""
     require_admin(store, viewer, "referral.for_colleague", now=now)
     with store.reading() as session:
-        user = rows.find_user(session, viewer.company_id, email)
+        user = rows.find_user(session, viewer.company_id, clean_text(email))
     if user is None:
         raise NotFound("There is no such colleague.")
     return replace(viewer, user_id=user.id, role=user.role, name=user.name, email=user.email)

@@ -225,7 +225,7 @@ def applications(reading: Reading, question: ApplicationsQuestion) -> Applicatio
 
 
 def referrals(reading: Reading, question: ReferralsQuestion) -> ReferralsAnswer:
-    """Referrals of the period, newest first."""
+    """Referrals of the period, newest first: for who is no admin their own, as on their screen."""
     period = _permitted(reading, question)
     pager = Pager(reading.store, question, "referrals", reading.company.id, period)
     rows = list_referrals(
@@ -235,6 +235,7 @@ def referrals(reading: Reading, question: ReferralsQuestion) -> ReferralsAnswer:
         opener(reading.store.vault, "referrals", personal=question.personal),
         after=pager.after,
         limit=pager.wanted,
+        referrer_id=None if reading.viewer.is_admin else reading.viewer.user_id,
     )
     page, following = pager.cut(rows, lambda row: (row.sent_at, row.id))
     _note_look(reading, question, [row.id for row in page])
@@ -313,7 +314,7 @@ RECORDS = (
         path="/referrals",
         name="listReferrals",
         title="Referrals, newest first",
-        about="Candidates are masked as applicants are.",
+        about="All of the company for admins, for anybody else their own. Candidates are masked as applicants are.",
         group=GROUP,
         scope="applications:read",
         question=ReferralsQuestion,

@@ -281,9 +281,17 @@ def _id_in(ids: list[uuid.UUID]) -> Any:
 
 
 def list_referrals(
-    session: Session, company: CompanyScope, wanted: Applicants, opener: Opener, *, after: After | None, limit: int
+    session: Session,
+    company: CompanyScope,
+    wanted: Applicants,
+    opener: Opener,
+    *,
+    after: After | None,
+    limit: int,
+    referrer_id: uuid.UUID | None = None,
 ) -> list[ReferralRow]:
-    """Referrals sent in the period, newest first, those behind `after` (sent at, id), at most `limit`."""
+    """Referrals sent in the period, newest first, those behind `after` (sent at, id), at most `limit`; with
+    `referrer_id` only this person's."""
     start, end = instants(wanted.period, company.time_zone)
     at, key = col(Referral.sent_at), col(Referral.id)
     query = _with_posting(Referral).where(col(Referral.company_id) == company.id, at >= start, at < end)
@@ -291,6 +299,8 @@ def list_referrals(
         query = query.where(col(Referral.status) == wanted.state)
     if wanted.posting_id:
         query = query.where(col(Referral.posting_id) == wanted.posting_id)
+    if referrer_id is not None:
+        query = query.where(col(Referral.referrer_id) == referrer_id)
     query = query.where(_behind(at, key, after)).order_by(at.desc(), key.desc()).limit(limit)
     return [_referral(row, title, opener) for row, title in session.execute(query)]
 

@@ -1,6 +1,7 @@
 """Referring by API: the screen's guards, a repeat does nothing twice, for every role and no other company."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,16 @@ import httpx
 import pytest
 from sqlmodel import select
 
+from actions.referrals import colleague
+from actions.tokens import make_token
+from actions.viewer import NotFound
 from store.engine import open_engine
 from store.keyring import Keyring
 from store.opening import Store
 from store.tables import Company, JobPosting, Referral
-from tests.api.inside import key_of, serving, speaking
+from tests.api.inside import key_of, serving, speaking, viewer_of
 from tests.conftest import copy_of, unlocked
-from tests.people import ADMIN, MANAGER, OUTSIDER, seed_people
+from tests.people import ADMIN, MANAGER, OUTSIDER, PASSWORD, seed_people
 
 PATH = "/api/referrals"
 
@@ -99,3 +103,24 @@ def test_too_many_in_an_hour_are_told_when_to_come_again(place: tuple[Store, str
             assert len(answers) <= 21
     assert answers[-1].status_code == 429
     assert int(answers[-1].headers["Retry-After"]) > 0
+
+
+def test_who_is_no_admin_reads_their_own_referrals_and_nobody_else_s(place: tuple[Store, str, str]) -> None:
+    store, url, posting = place
+    with speaking(url, key_of(store, "referrals:write")) as client:
+        for email, more in (("own@p.example", {}), ("colleague@p.example", {"referrer": MANAGER})):
+            assert client.post(PATH, json=wanted(posting, email, **more)).status_code in {201, 429}
+    token = make_token(store, MANAGER, PASSWORD, address="192.0.2.1", now=datetime.now(UTC))
+    with speaking(url, key_of(store, "applications:read")) as admins, speaking(url, token) as employees:
+        seen, own = (client.get(PATH, params={"limit": 100}).json()["referrals"] for client in (admins, employees))
+    assert {"Ada", "Mo"} == {one["referrerName"] for one in seen}
+    assert {"Mo"} == {one["referrerName"] for one in own}
+    assert len(own) == len([one for one in seen if one["referrerName"] == "Mo"])
+
+
+def test_a_colleague_whom_no_database_can_look_up_is_not_there(store: Store) -> None:
+    seed_people(store)
+    with pytest.raises(NotFound):
+        colleague(store, viewer_of(store, ADMIN), "a\0b@x.example", now=datetime.now(UTC))
+    found = colleague(store, viewer_of(store, ADMIN), f" {MANAGER}\0", now=datetime.now(UTC))
+    assert found.email == MANAGER
