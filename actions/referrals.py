@@ -13,7 +13,7 @@ from sqlmodel import Session
 from actions.invitations import Invited, invite
 from actions.viewer import NotAllowed, NotFound, Viewer, deed, require_admin
 from domain.links import is_allowed
-from domain.referrals import LONGEST_WINDOW, MOST_AN_HOUR, plain_address, plain_name, plain_note
+from domain.referrals import LONGEST_WINDOW, MOST_AN_HOUR, latest_day, plain_address, plain_name, plain_note
 from domain.text import clean_text
 from store.engine import Urgency, run_writing
 from store.opening import Store
@@ -224,16 +224,18 @@ def extend(store: Store, viewer: Viewer, referral_id: uuid.UUID, last_day: date,
         row = rows.get_referral(session, viewer.company_id, referral_id)
         _require_live(row)
         zone = ZoneInfo(session.get_one(Company, viewer.company_id).time_zone)
-        until = datetime.combine(last_day + timedelta(days=1), time.min, zone)
-        if not now < until <= row.sent_at + timedelta(days=LONGEST_WINDOW):
-            raise Refused("unusable", f"A day from today to {LONGEST_WINDOW // 365} years after sending.")
+        latest = latest_day(row.sent_at, zone)
+        if not now.astimezone(zone).date() <= last_day <= latest:
+            raise Refused(
+                "unusable", f"A day from today to {latest.isoformat()}, {LONGEST_WINDOW:,} days after sending."
+            )
         if row.candidate_email and not row.person_index and row.posting_id:
             email = store.vault.open("referrals", row.id, "candidate_email", row.candidate_email)
             person = rows.person_of(store.vault, email)
             if rows.find_same(session, viewer.company_id, row.posting_id, person):
                 raise Refused("later")
             row.person_index = person
-        row.expires_at = until
+        row.expires_at = datetime.combine(last_day + timedelta(days=1), time.min, zone)
         session.add(row)
         rows.settle_changed(session, store.vault, [row], now=now)
         append_audit(session, deed(viewer, "referral.extend", referral_id, until=last_day.isoformat()), now=now)

@@ -20,6 +20,7 @@ from api.links import count_click
 from api.plain_pages import notice, page
 from api.tracker import require_measure
 from domain.links import is_allowed, tagged
+from domain.referrals import last_day
 from domain.text import clean_text
 from store.errors import StoreError
 from store.opening import Store
@@ -190,7 +191,7 @@ def _kept(landing: Landing) -> str:
 def _day(at: datetime | None, zone: str) -> str:
     if at is None:
         return ""
-    day = at.astimezone(ZoneInfo(zone))
+    day = last_day(at, ZoneInfo(zone))
     return f"{day.day} {day:%B %Y}"
 
 

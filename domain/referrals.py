@@ -7,7 +7,7 @@ else: neither the order in which things are told nor how often matters.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from uuid import UUID
 
 from pydantic import validate_email
@@ -225,7 +225,7 @@ def owner_of(applied: Applied, sent: Iterable[Sent], links: Mapping[UUID, str], 
 
 
 def _is_late(applied: Applied, sent: Sent) -> bool:
-    return sent.expires_at is not None and applied.applied_at > sent.expires_at
+    return sent.expires_at is not None and applied.applied_at >= sent.expires_at
 
 
 def _is_of(applied: Applied, sent: Sent, zone: tzinfo) -> bool:
@@ -291,4 +291,22 @@ def is_expired(status: str, expires_at: datetime | None, now: datetime) -> bool:
     >>> is_expired("pending", at(1), at(2)), is_expired("hired", at(1), at(2)), is_expired("pending", None, at(2))
     (True, False, False)
     """
-    return status == "pending" and expires_at is not None and expires_at < now
+    return status == "pending" and expires_at is not None and expires_at <= now
+
+
+def last_day(expires_at: datetime, zone: tzinfo) -> date:
+    """The last day of a zone on which a referral counts: one that expires at midnight counts up to the day before.
+
+    >>> last_day(datetime(2026, 3, 2, tzinfo=UTC), UTC), last_day(datetime(2026, 3, 2, 1, tzinfo=UTC), UTC)
+    (datetime.date(2026, 3, 1), datetime.date(2026, 3, 2))
+    """
+    return (expires_at - timedelta(microseconds=1)).astimezone(zone).date()
+
+
+def latest_day(sent_at: datetime, zone: tzinfo) -> date:
+    """The last day of a zone up to which a referral sent then may be made to count.
+
+    >>> latest_day(datetime(2028, 2, 29, 9, tzinfo=UTC), UTC)
+    datetime.date(2031, 2, 27)
+    """
+    return ends_on(sent_at, LONGEST_WINDOW).astimezone(zone).date() - timedelta(days=1)

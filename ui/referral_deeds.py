@@ -11,7 +11,7 @@ from actions import referrals
 from actions.referrals import Refused
 from actions.running import running_store
 from actions.viewer import NotAllowed, NotFound
-from domain.referrals import LONGEST_WINDOW
+from domain.referrals import LONGEST_WINDOW, last_day, latest_day
 from store.reports.applicants import opener
 from store.reports.referral_lists import ReferralLine, WantedReferrals, find_window, list_lines
 from store.reports.rewards import list_earned
@@ -73,8 +73,8 @@ def _buttons(view: View, line: ReferralLine) -> None:
 def _more_time(view: View, line: ReferralLine) -> None:
     zone = ZoneInfo(view.company.time_zone)
     today = view.now.astimezone(zone).date()
-    ends = line.expires_at.astimezone(zone).date() if line.expires_at else today
-    latest = line.sent_at.astimezone(zone).date().replace(year=line.sent_at.year + LONGEST_WINDOW // 365)
+    ends = last_day(line.expires_at, zone) if line.expires_at else today
+    latest = latest_day(line.sent_at, zone)
     until = st.date_input("Counts up to", max(ends, today), today, max(latest, today, ends), key="more_time")
     st.button("Save", key="save_time", type="primary", on_click=_extend, args=(view, line, until))
 

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+from domain.referrals import last_day
 from store.reports.referral_lists import ReferralLine
 from store.reports.rewards import EarnedLine
 from ui import figures, words
@@ -77,7 +78,7 @@ def when(view: View, line: ReferralLine) -> str:
     if line.status_at and line.state not in ("pending", "expired"):
         parts.append(f"{STANDINGS[line.state].label.lower()} {view.moment(line.status_at)}")
     elif line.state == "pending" and line.expires_at:
-        last = line.expires_at.astimezone(ZoneInfo(view.company.time_zone)).date()
+        last = last_day(line.expires_at, ZoneInfo(view.company.time_zone))
         parts.append(f"counts if they apply by {figures.day(last)}")
     if line.clicks:
         parts.append(words.counted(line.clicks, "visit"))

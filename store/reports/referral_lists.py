@@ -254,7 +254,7 @@ def _in_state(state: str, now: datetime) -> list[Any]:
     if state not in ("pending", "expired"):
         return [col(Referral.status) == state, *live]
     expires = col(Referral.expires_at)
-    timely = expires < now if state == "expired" else or_(expires.is_(None), expires >= now)
+    timely = expires <= now if state == "expired" else or_(expires.is_(None), expires > now)
     return [col(Referral.status) == "pending", *live, timely]
 
 
@@ -324,5 +324,6 @@ def _elsewhere(session: Session, company: CompanyScope, rows: Collection[Referra
         for address, mailbox, posting_id, applied_at in theirs
         if {address, mailbox} & {row.person_index, row.email_index}
         and posting_id == row.posting_id
-        and row.sent_at <= applied_at <= (row.expires_at or applied_at)
+        and row.sent_at <= applied_at
+        and (row.expires_at is None or applied_at < row.expires_at)
     }

@@ -27,7 +27,7 @@ def forget_expired(session: Session, *, now: datetime, limit: int) -> int:
     expired = (
         select(Referral.id)
         .where(
-            col(Referral.expires_at) < now,
+            col(Referral.expires_at) <= now,
             col(Referral.application_id).is_(None),
             col(Referral.candidate_email) != "",
         )

@@ -184,7 +184,9 @@ def merge_referrals(session: Session, vault: Vault, keep: Referral, gone: Referr
     """Make one referral part of another: its code, its addresses and its time count for the one that is kept."""
     session.execute(update(Referral).where(col(Referral.merged_into) == gone.id).values(merged_into=keep.id))
     gone.merged_into = keep.id
-    session.add(gone)
+    if keep.expires_at is not None and gone.expires_at is not None:
+        keep.expires_at = max(keep.expires_at, gone.expires_at)
+    session.add_all([keep, gone])
     settle_changed(session, vault, [gone, keep], now=now)
 
 
