@@ -18,7 +18,7 @@ import anyio.to_thread
 import streamlit
 import structlog
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import config
 from streamlit import logger as streamlit_logger
@@ -67,8 +67,9 @@ def routes() -> list[BaseRoute]:
         Mount("/health", routes=HEALTH_ROUTES),
         Route("/metrics", metrics),
         Route("/track.js", track_script),
-        Mount("/l", routes=LINK_ROUTES),
-        Mount("/r", routes=REFERRAL_ROUTES),
+        # An address with a slash too many is nobody's: sent on, its code would travel by http.
+        Mount("/l", app=Router(LINK_ROUTES, redirect_slashes=False)),
+        Mount("/r", app=Router(REFERRAL_ROUTES, redirect_slashes=False)),
     ]
 
 

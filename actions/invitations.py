@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from actions.opting_out import NOT_ME, STOP, token_of
-from domain.letters import INVITATION, Footer, Letter, Template, write
+from domain.letters import INVITATION, Footer, Letter, Template, clean_line, write
 from settings import Settings, current
 from store.opening import Store
 from store.tables import Company, JobPosting, Mail, MailTemplate, Referral, User
@@ -121,6 +121,7 @@ def link_of(settings: Settings, code: str) -> str:
 
 def footer_of(referrer: str, company: str, links: tuple[str, str]) -> Footer:
     """What stands below every invitation; `links` are those of "not me" and of "no more messages"."""
+    referrer, company = clean_line(referrer), clean_line(company)
     return Footer(
         f"You get this message because {referrer} gave {company} your name and e-mail address for this opening. They "
         "are kept encrypted and used for nothing else. The page behind the link says for how long.",
