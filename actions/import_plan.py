@@ -265,8 +265,8 @@ def _notes(findings: Findings, plan: Plan) -> list[str]:
         notes.append(f"Rows without a number that is mapped: {findings.rows.silent:,}.")
     if findings.stages.undated:
         notes.append(
-            f"{findings.stages.undated:,} applications have reached a stage without a date for it: "
-            "the stage is kept, but counts on no day."
+            f"Applications that reached a stage without a date for it: {findings.stages.undated:,}. "
+            "The stage is kept, but counts on no day."
         )
     if not plan.questions and not plan.size and plan.rows:
         notes.append("No row can be imported.")

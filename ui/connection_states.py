@@ -1,8 +1,5 @@
 """How connections stand: pills, notices and one-line states, in words and signs first and colour on top."""
 
-from datetime import date, datetime
-from typing import Protocol
-
 import streamlit as st
 
 from connectors.registry import find_source
@@ -10,25 +7,6 @@ from domain.platforms import SILENT_CONNECTORS
 from store.reports.shapes import Freshness, SourceRow
 from ui import words
 from ui.shell import View
-
-
-class Synced(Protocol):
-    """What is asked of a connection, whichever report it comes from."""
-
-    @property
-    def connector(self) -> str: ...
-    @property
-    def synced_at(self) -> datetime | None: ...
-    @property
-    def covered_until(self) -> date | None: ...
-
-
-def begins_later(entry: Synced) -> bool:
-    """Whether a connection was synced and has no numbers yet because its platform tells running totals alone."""
-    kind = find_source(entry.connector)
-    if kind is None or entry.synced_at is None or entry.covered_until is not None:
-        return False
-    return all(offered.counters == "always" for offered in kind.metrics)
 
 
 def pills(view: View) -> None:

@@ -17,7 +17,7 @@ from domain.periods import Period, local_day, span
 from store.reports.access import list_access
 from store.reports.connections import ConnectionRow, list_connections
 from store.reports.outbox import list_backlogs
-from ui import connection_forms, connection_states, data, figures, grants, shell, syncing, toasts, words
+from ui import connection_forms, data, figures, grants, shell, syncing, toasts, words
 from ui.shell import View
 
 _REFRESH_SECONDS = 2
@@ -136,7 +136,7 @@ def _state(view: View, config_id: str) -> None:
         st.caption(spent_words(row.spent_minor, row.spend_limit_minor, kind.limits))
     if kind and kind.cannot:
         st.caption(kind.cannot)
-    if connection_states.begins_later(row):
+    if words.begins_later(row):
         st.caption("The first sync only notes the platform's running totals: numbers begin on the day after it.")
     if row.state == "never" and find_source(row.connector) is not None:
         st.caption("Nothing was read yet: Sync now brings the last twelve months.")

@@ -32,6 +32,7 @@ _LABELS = {
     "posting_title": "Posting title",
     "last_day": "Last day of a range",
     "application_ref": "Application id",
+    "email": "E-mail",
     "stage_at": "Current stage since",
     "metric": "Name of the metric",
     "value": "Number",

@@ -132,14 +132,16 @@ def freshness_words(entries: Sequence[Freshness]) -> list[str]:
     shown = [entry for entry in entries if entry.connector not in SILENT_CONNECTORS]
     days = sorted({entry.covered_until for entry in shown if entry.covered_until}, reverse=True)
     groups = {f"Read until {figures.day(day)}": [one for one in shown if one.covered_until == day] for day in days}
-    groups["Nothing read yet"] = [entry for entry in shown if entry.covered_until is None]
+    unread = [entry for entry in shown if entry.covered_until is None]
+    groups["Numbers begin the day after the first sync"] = [one for one in unread if words.begins_later(one)]
+    groups["Nothing read yet"] = [one for one in unread if not words.begins_later(one)]
     told = {title: [words.plain(entry.label) for entry in held] for title, held in groups.items()}
     told["May still change"] = [
         f"{words.plain(entry.label)} from {figures.day(entry.provisional_from)} on"
         for entry in shown
         if entry.provisional_from
     ]
-    return [f"**{title}:** {', '.join(names)}." for title, names in told.items() if names]
+    return [f"**{title}:** {' · '.join(names)}." for title, names in told.items() if names]
 
 
 def has_page(path: str) -> bool:

@@ -150,9 +150,10 @@ def one_job(view: View, job: SyncJobRow) -> None:
             f" {job.inserted:,} new, {job.updated:,} changed, {job.unchanged:,} unchanged, {job.deleted:,} deleted,"
             f" {job.rejected:,} rejected"
         )
+        waited = f", {words.counted(job.waits, 'wait')} of {figures.lasting(job.waited_seconds)} in all"
+        failed = f", {words.counted(job.attempts, 'failed attempt')} since it last got on"
         st.text(
-            f"{words.counted(job.requests, 'request')}, {words.counted(job.waits, 'wait')}"
-            f" of {figures.lasting(job.waited_seconds)} in all, {words.counted(job.attempts, 'attempt')}"
+            words.counted(job.requests, "request") + (waited if job.waits else "") + (failed if job.attempts else "")
         )
         st.text(f"Started {view.moment(job.started_at)}, took {figures.lasting(job.seconds)}")
         for reason, number in job.rejections.items():

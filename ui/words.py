@@ -2,9 +2,11 @@
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from datetime import date, datetime
+from typing import Literal, Protocol
 
 from connectors.errors import CAUSES, Cause
+from connectors.registry import find_source
 
 Color = Literal["green", "orange", "red", "gray", "blue"]
 
@@ -57,6 +59,25 @@ _JOINER = "\N{WORD JOINER}"
 def state_words(state: str) -> StateWords:
     """The words for a state; unknown ones are called so."""
     return STATES.get(state, _UNKNOWN)
+
+
+class Synced(Protocol):
+    """What is asked of a connection, whichever report it comes from."""
+
+    @property
+    def connector(self) -> str: ...
+    @property
+    def synced_at(self) -> datetime | None: ...
+    @property
+    def covered_until(self) -> date | None: ...
+
+
+def begins_later(entry: Synced) -> bool:
+    """Whether a connection was synced and has no numbers yet because its platform tells running totals alone."""
+    kind = find_source(entry.connector)
+    if kind is None or entry.synced_at is None or entry.covered_until is not None:
+        return False
+    return all(offered.counters == "always" for offered in kind.metrics)
 
 
 def cause_words(code: str) -> Cause | None:

@@ -9,7 +9,7 @@ import pytest
 from domain.periods import Comparison
 from store.reports.health import Health
 from store.reports.shapes import Freshness, SourceRow
-from ui import connection_states, dashboard, health
+from ui import connection_states, dashboard, health, words
 from ui.shell import freshness_words
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
@@ -28,11 +28,13 @@ def test_connections_read_until_the_same_day_are_named_together():
         replace(READ, label="X", connector="x", provisional_from=date(2026, 3, 8)),
         replace(READ, label="Late *board*", covered_until=date(2026, 3, 2)),
         replace(READ, label="New", covered_until=None),
+        replace(READ, label="Lix", connector="lix", covered_until=None),
         replace(READ, label="Monster", connector="monster", covered_until=None),
     )
     assert freshness_words([READ, *others]) == [
-        "**Read until 10 Mar 2026:** Indeed, X.",
+        "**Read until 10 Mar 2026:** Indeed · X.",
         "**Read until 2 Mar 2026:** Late \\*board\\*.",
+        "**Numbers begin the day after the first sync:** Lix.",
         "**Nothing read yet:** New.",
         "**May still change:** X from 8 Mar 2026 on.",
     ]
@@ -58,7 +60,7 @@ def test_a_platform_that_reports_no_applications_is_not_said_to_lack_data():
 )
 def test_only_running_totals_begin_a_day_after_the_first_sync(connector, synced_at, covered_until, begins_later):
     entry = replace(READ, connector=connector, synced_at=synced_at, covered_until=covered_until)
-    assert connection_states.begins_later(entry) is begins_later
+    assert words.begins_later(entry) is begins_later
 
 
 def test_where_nothing_is_compared_the_rule_says_only_that():
