@@ -8,16 +8,20 @@ A folder that needs only SQLite overrides one fixture in its own conftest:
 """
 
 import itertools
+import multiprocessing
 import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import hypothesis
 import psycopg
 import pytest
 from sqlalchemy import Engine
 
+from sandbox.launch import Sandbox, running
 from store.engine import open_engine, writing
 from store.keyring import Keyring
 from store.migrate import prepare
@@ -26,6 +30,8 @@ from store.tables import Company
 from store.vault import Vault
 from tests.order import begins
 
+#: What processes that tests start have imported before they are started.
+PRELOADED = ("tests.manage.commanded", "tests.jobs.doomed_outbox", "tests.jobs.mail_worker")
 #: Keys for tests alone; k1 writes.
 TEST_KEYS = "k1:wvJbIVTsOEo3VZnq4uL4mJ0KV1Qm8Jxk2n3cC6ysU2E=,k2:8f3GMJw0d5sBqR1tYpVhXkT9o7uLzEa2iNc4QvDbW6Y="
 _numbers = itertools.count(1)
@@ -37,8 +43,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Say what the marker means."""
+    """Say what the marker means, and let properties try the same examples in every run; with --faults new ones."""
     config.addinivalue_line("markers", "faults: long fault runs, only with --faults")
+    hypothesis.settings.register_profile("suite", hypothesis.settings(), derandomize=True)
+    if not config.getoption("--faults"):
+        hypothesis.settings.load_profile("suite")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -56,6 +65,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def keyring() -> Keyring:
     """Two keys that only tests know."""
     return Keyring.parse(TEST_KEYS)
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Any:
+    """Makes processes quickly: each is forked from a server that has imported all and opened nothing."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(PRELOADED))
+    return context
+
+
+@pytest.fixture(scope="session")
+def sandbox_process() -> Iterator[Sandbox]:
+    """One sandbox, which takes seconds to start, for all who put it back (`reset`) before they use it."""
+    with running() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
@@ -201,7 +225,7 @@ def one_database(postgres: Callable[[str], str], template: str) -> Iterator[str]
 
 def _make_database(postgres: Callable[[str], str], name: str, template: str) -> None:
     with psycopg.connect(postgres("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY wal_log")
 
 
 def _spelled(uri: str) -> str:

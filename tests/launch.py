@@ -1,5 +1,6 @@
 """Starts the product as its users start it, in a process of its own on a free port, and stops it."""
 
+import itertools
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import httpx
@@ -18,6 +20,10 @@ ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 180.0
 STOP_SECONDS = 90.0
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "LD_LIBRARY_PATH")
+#: Below what systems give away by themselves (Linux from 32768, others from 49152): a port that was free a moment ago
+#: is not somebody's end of a connection when the program that is told of it has imported all and listens at last.
+_PORTS = range(20_000, 32_000)
+_SHARE = 200
 _SETUP = re.compile(r"http://localhost:\d+/(\?setup=[\w-]+)")
 
 
@@ -46,11 +52,23 @@ class RunningApp:
         return f"{self.url}/{found[-1]}"
 
 
+@lru_cache(maxsize=1)
+def _candidates() -> Iterator[int]:
+    """Ports for this process, each for a while: processes of one suite, side by side, have others."""
+    first = os.getpid() * _SHARE % len(_PORTS)
+    return itertools.cycle(_PORTS[first : first + _SHARE])
+
+
 def free_port() -> int:
     """A port on loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    for port in itertools.islice(_candidates(), _SHARE):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no port is free")
 
 
 def app_environment(database_url: str, data_dir: Path, more: Mapping[str, str]) -> dict[str, str]:

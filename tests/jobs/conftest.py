@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from connectors.registry import CONNECTORS
+from sandbox.launch import Sandbox
 from settings import Settings
 from store.opening import Store
 from store.tables import Company, PlatformConfig
@@ -16,6 +17,19 @@ from tests.conftest import TEST_KEYS
 from tests.jobs.paced import Paced, PacedServer, paced_server
 
 NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_between_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client's own short retries need not take real seconds here."""
+    monkeypatch.setattr("connectors.http._BACKOFF", lambda _state: 0.0)
+
+
+@pytest.fixture
+def sandbox(sandbox_process: Sandbox) -> Sandbox:
+    """The platforms, imitated: empty boards, no faults, today."""
+    sandbox_process.reset()
+    return sandbox_process
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from actions.invitations import Invited, invite
+from jobs import mail
 from settings import Settings
 from store.opening import Store
 from store.tables import Company, JobPosting, Mail, Referral, User
@@ -24,6 +25,15 @@ def mail_settings(port: int, database_url: str = "", **more: str) -> Settings:
         "mail_per_minute_text": "100000",
     }
     return Settings(**{**told, **more})
+
+
+def send_all(store: Store, settings: Settings, now: datetime = NOW) -> list[str]:
+    """States of all messages that are due, one after the other."""
+    states: list[str] = []
+    while (state := mail.send_next(store, settings, now=lambda: now)) is not None:
+        states.append(state)
+        assert len(states) < 100
+    return states
 
 
 class Programme:

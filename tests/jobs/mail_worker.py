@@ -1,4 +1,4 @@
-"""A worker process that sends what is due and nothing else; for tests/jobs/test_mail_processes.py."""
+"""A worker process that sends what is due and nothing else; for tests/jobs/mail/test_processes.py."""
 
 from datetime import datetime
 from typing import Any

@@ -3,7 +3,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
+import socket
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -12,7 +13,8 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
-from tests.launch import free_port
+#: Seconds a busy machine may take to start the server; aiosmtpd gives up after five.
+START_SECONDS = 60.0
 
 
 @dataclass
@@ -62,10 +64,19 @@ class Postbox:
         return sorted(address for addresses, _ in self.taken for address in addresses)
 
 
+class _Server(Controller):
+    """Listens where the system lets it: a port that was only found free may be somebody else's by now."""
+
+    def _create_server(self) -> Awaitable[asyncio.AbstractServer]:
+        listening = socket.create_server(("127.0.0.1", 0))
+        self.port = listening.getsockname()[1]
+        return self.loop.create_server(self._factory_invoker, sock=listening)
+
+
 @contextmanager
 def mail_server(box: Postbox, **options: Any) -> Iterator[int]:
     """`box` behind a port of 127.0.0.1; `options` are aiosmtpd's."""
-    server = Controller(box, hostname="127.0.0.1", port=free_port(), **options)
+    server = _Server(box, hostname="127.0.0.1", ready_timeout=START_SECONDS, **options)
     server.start()
     try:
         yield server.port

@@ -4,11 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -17,12 +16,13 @@ from sqlmodel import col, select, update
 
 from jobs import clock
 from jobs.enqueue import request_sync
-from sandbox.launch import Sandbox, running
+from sandbox.launch import Sandbox
 from settings import Settings
 from store.opening import Store
 from store.tables import Company, PlatformConfig, PlatformSyncJob
 from store.writes.credentials import seal_secrets
 from tests.conftest import TEST_KEYS
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,13 +31,6 @@ ROOT = Path(__file__).resolve().parents[2]
 def database_kind() -> str:
     """Processes are the same on both databases; the first test is run on both."""
     return "sqlite"
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    """The platforms, imitated."""
-    with running(seed=7) as started:
-        yield started
 
 
 @pytest.fixture
@@ -104,13 +97,6 @@ def job(store: Store) -> PlatformSyncJob:
         return session.exec(select(PlatformSyncJob).order_by(col(PlatformSyncJob.number).desc())).first()  # type: ignore[return-value]
 
 
-def until(holds: Callable[[], Any], seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.05)
-
-
 def totals(store: Store) -> dict[int, int]:
     with store.reading() as session:
         rows = session.execute(
@@ -142,8 +128,8 @@ def test_a_requested_sync_becomes_aggregates_equal_to_the_truth(
 def test_a_killed_worker_is_replaced_and_its_sync_resumed(
     store: Store, indeed: PlatformConfig, sandbox: Sandbox, ticking: clock.Clock
 ) -> None:
-    sandbox.reset()
-    sandbox.plan("/ads", {"delay_ms": 3000, "pass": True}, repeat=1)
+    # Longer than anybody needs to see it run: the request dies with the worker that made it.
+    sandbox.plan("/ads", {"kind": "hang"}, repeat=1)
     ask(store, indeed, days=20)
     until(lambda: job(store).state == "running")
     os.kill(int(job(store).worker.rpartition(":")[2]), signal.SIGKILL)
@@ -158,17 +144,21 @@ def test_a_killed_worker_is_replaced_and_its_sync_resumed(
 def test_stopping_the_clock_gives_back_what_runs(
     store: Store, indeed: PlatformConfig, sandbox: Sandbox, settings: Settings
 ) -> None:
-    sandbox.reset()
     sandbox.plan("/ads", {"delay_ms": 1500, "pass": True}, repeat=3)
     started = clock.start(settings, store)
     ask(store, indeed, days=20)
     until(lambda: job(store).state == "running")
-    begun = time.monotonic()
     started.stop()
-    assert time.monotonic() - begun < 30
     assert started.worker_pids() == []
     assert job(store).state in {"pending", "completed"}
     assert job(store).lease_until is None
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process runs; one that nobody has taken note of yet has ended."""
+    with suppress(psutil.NoSuchProcess):
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    return False
 
 
 def test_workers_end_when_their_parent_is_killed(settings: Settings, store: Store) -> None:
@@ -178,7 +168,7 @@ def test_workers_end_when_their_parent_is_killed(settings: Settings, store: Stor
         pids = [int(word) for word in parent.stdout.readline().split()]
         parent.kill()
     assert len(pids) >= 2
-    until(lambda: not any(psutil.pid_exists(pid) for pid in pids), 60)
+    until(lambda: not any(_lives(pid) for pid in pids))
 
 
 def test_workers_import_no_pages_and_no_data_frames(ticking: clock.Clock) -> None:

@@ -1,6 +1,5 @@
 """Asking for syncs: one at a time for a connection, in the window that is due."""
 
-import multiprocessing
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
@@ -16,7 +15,7 @@ from store.engine import open_engine, writing
 from store.opening import Store
 from store.tables import Company, PlatformConfig, PlatformSyncJob, ReadCoverage
 from tests.jobs.conftest import NOW
-from tests.jobs.paced import PacedServer, register
+from tests.jobs.paced import Paced, PacedServer, register
 
 Connect = Callable[..., PlatformConfig]
 
@@ -95,8 +94,10 @@ def test_a_backfill_of_late_days_hides_none_that_were_missed(
 
 
 def test_every_day_is_read_once_more_when_it_is_final(
-    store: Store, settings: Settings, config: PlatformConfig, platform: PacedServer
+    store: Store, settings: Settings, config: PlatformConfig, platform: PacedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # The first sync is of a year: in one piece.
+    monkeypatch.setattr(Paced, "chunk_days", 400)
     for day in range(6):
         at = NOW + timedelta(days=day)
         ask(store, config, now=at)
@@ -179,15 +180,14 @@ def _ask_many(url: str, config_ids: list[Any], found: Any) -> None:
 
 
 def test_it_makes_one_job_when_two_processes_ask_at_once(
-    store: Store, company: Company, connect: Connect, database_url: str, platform: PacedServer
+    store: Store, company: Company, connect: Connect, database_url: str, platform: PacedServer, nursery: Any
 ) -> None:
     ids = [connect().id for _ in range(15)]
-    context = multiprocessing.get_context("spawn")
-    found = context.Queue()
-    processes = [context.Process(target=_ask_many, args=(database_url, ids, found)) for _ in range(2)]
+    found = nursery.Queue()
+    processes = [nursery.Process(target=_ask_many, args=(database_url, ids, found)) for _ in range(2)]
     for process in processes:
         process.start()
-    answers = [found.get(timeout=60) for _ in range(2 * len(ids))]
+    answers = [found.get(timeout=120) for _ in range(2 * len(ids))]
     for process in processes:
         process.join(120)
     assert sorted({number for _, _, number, is_new in answers if is_new}) == list(range(1, 16))

@@ -1,10 +1,8 @@
 """Workers killed in the middle: what is stored is the old or the new, and the next run finishes as if undisturbed."""
 
-import multiprocessing
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -24,6 +22,7 @@ from tests.jobs.conftest import NOW
 from tests.jobs.doomed import work
 from tests.jobs.paced import PacedServer
 from tests.jobs.tables import contents
+from tests.waiting import until
 
 WINDOW = (date(2025, 1, 1), date(2025, 1, 13))
 Connect = Callable[..., PlatformConfig]
@@ -42,14 +41,6 @@ def ask(store: Store, config: PlatformConfig, **values: Any) -> None:
     told: dict[str, Any] = {"sync_type": "backfill", "window": WINDOW, "requested_by": "clock", "now": NOW} | values
     with store.writing() as session:
         request_sync(session, config, **told)
-
-
-@pytest.fixture(scope="session")
-def nursery() -> Any:
-    """Makes worker processes quickly: each is forked from a server that has imported all and opened nothing."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.jobs.doomed"])
-    return context
 
 
 Start = Callable[..., Any]
@@ -122,7 +113,7 @@ def test_a_killed_worker_leaves_nothing_half_done(
 ) -> None:
     ask(store, config)
     worker, _ = start(point)
-    worker.join(60)
+    worker.join(120)
     assert worker.exitcode == -signal.SIGKILL
     halfway = stored(store)
     assert set(halfway) <= set(expected(platform)), "a fact that the platform never told"
@@ -145,8 +136,8 @@ def test_an_undisturbed_run_of_the_same_worker_reaches_every_point(
 ) -> None:
     ask(store, config)
     worker, report = start()
-    reached = report.get(timeout=60)
-    worker.join(60)
+    reached = report.get(timeout=120)
+    worker.join(120)
     assert worker.exitcode == 0
     assert reached["answer"] == 9
     # More where it took so long that the lease was prolonged.
@@ -177,7 +168,7 @@ def test_a_frozen_worker_is_fenced_when_it_wakes(
         finished = contents(store)
         os.kill(worker.pid, signal.SIGCONT)
         platform.gate.set()
-        worker.join(60)
+        worker.join(120)
         assert worker.exitcode == 0
     finally:
         worker.kill()
@@ -230,15 +221,8 @@ def test_a_database_restart_in_the_middle_is_survived(
             )
         )
     platform.gate.set()
-    thread.join(60)
+    thread.join(120)
     let_leases_end(store)
     finish(store, settings)
     assert job(store).state == "completed"
     assert stored(store) == expected(platform)
-
-
-def until(holds: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.01)

@@ -1,6 +1,5 @@
 """Who holds a sync job, by the database's clock."""
 
-import multiprocessing
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -44,9 +43,10 @@ def run_out(store: Store) -> None:
 
 
 def test_the_databases_clock_reads_as_an_instant(store: Store) -> None:
+    before = datetime.now(UTC)
     with store.reading() as session:
         now, later = session.execute(plain_select(database_now(), database_now(30))).one()
-    assert abs(now - datetime.now(UTC)) < timedelta(seconds=5)
+    assert before - timedelta(seconds=1) < now < datetime.now(UTC) + timedelta(seconds=1)
     assert timedelta(seconds=29) < later - now < timedelta(seconds=31)
 
 
@@ -131,18 +131,17 @@ def _claim_all(url: str, worker: str, found: Any) -> None:
 
 
 def test_three_processes_never_claim_the_same_job(
-    store: Store, job_of: Any, connect: Connect, database_url: str
+    store: Store, job_of: Any, connect: Connect, database_url: str, nursery: Any
 ) -> None:
     for _ in range(40):
         job_of()
-    context = multiprocessing.get_context("spawn")
-    found = context.Queue()
-    processes = [context.Process(target=_claim_all, args=(database_url, f"w{n}", found)) for n in range(3)]
+    found = nursery.Queue()
+    processes = [nursery.Process(target=_claim_all, args=(database_url, f"w{n}", found)) for n in range(3)]
     for process in processes:
         process.start()
     claimed, done = [], 0
     while done < 3:
-        number = found.get(timeout=60)
+        number = found.get(timeout=120)
         done += number is None
         claimed += [] if number is None else [number]
     for process in processes:

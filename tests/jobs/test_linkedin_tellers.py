@@ -16,18 +16,12 @@ from domain.metrics import metric
 from jobs.aggregate import aggregate_due
 from jobs.enqueue import request_sync
 from jobs.worker import run_once
-from sandbox.launch import Sandbox, running
+from sandbox.launch import Sandbox
 from store.opening import Store
 from store.tables import Company, PlatformConfig
 from store.writes.credentials import seal_secrets
 from tests.connectors.rig import config_values
 from tests.jobs.conftest import settings_for
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with running() as sandbox:
-        yield sandbox
 
 
 class Days:

@@ -1,6 +1,5 @@
 """What is said to platforms: once each, whatever fails on the way, and nobody's trouble is another's."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +9,7 @@ from sqlmodel import col, select, update
 from jobs.outbox import MOST_ATTEMPTS, send_next
 from jobs.outbox_claims import claim_next, finish
 from jobs.standings import refresh_standings
-from sandbox.launch import Sandbox, running
+from sandbox.launch import Sandbox
 from settings import Settings
 from store.opening import Store
 from store.tables import Company, ErrorLog, ExternalPosting, OutboxEntry, PlatformConfig
@@ -21,19 +20,6 @@ from tests.jobs.conftest import settings_for
 
 NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 JOB = "/partner/v0/job"
-
-
-@pytest.fixture(scope="module")
-def _process() -> Iterator[Sandbox]:
-    with running() as found:
-        yield found
-
-
-@pytest.fixture
-def sandbox(_process: Sandbox) -> Sandbox:
-    """Empty boards, no faults."""
-    _process.reset()
-    return _process
 
 
 @pytest.fixture

@@ -1,15 +1,14 @@
 """A worker killed while it publishes: exactly one posting stands at the platform, and we know of it."""
 
-import multiprocessing
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from jobs.outbox import send_next
-from sandbox.launch import Sandbox, running
+from sandbox.launch import Sandbox
 from settings import Settings
 from store.opening import Store
 from store.tables import Company
@@ -25,31 +24,10 @@ _MORE = ("before 1", "answer 2", "before 2")
 POINTS = [*_ALWAYS, *(pytest.param(point, marks=pytest.mark.faults) for point in _MORE)]
 
 
-@pytest.fixture(scope="module")
-def _process() -> Iterator[Sandbox]:
-    with running() as found:
-        yield found
-
-
-@pytest.fixture
-def sandbox(_process: Sandbox) -> Sandbox:
-    """Empty boards, no faults."""
-    _process.reset()
-    return _process
-
-
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path, sandbox: Sandbox) -> Settings:
     """Settings that lead to the sandbox."""
     return settings_for(database_url, tmp_path, int(sandbox.url.rpartition(":")[2]))
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Any:
-    """Makes worker processes quickly: each is forked from a server that has imported all and opened nothing."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.jobs.doomed_outbox", "tests.jobs.doomed"])
-    return context
 
 
 @pytest.fixture
@@ -129,6 +107,6 @@ def test_an_undisturbed_worker_reaches_every_point(
     ask(store, board, make_posting(store, company), draft_of(), now=NOW)
     worker, report = start()
     assert worker.exitcode == 0
-    reached = report.get(timeout=60)
+    reached = report.get(timeout=120)
     assert reached["answer"] == 2
     assert reached["before"] == reached["after"] >= 2

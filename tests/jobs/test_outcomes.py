@@ -1,6 +1,5 @@
 """What becomes of a platform's applicants goes back to it: each stage once, nobody else's, nothing from before."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,7 +7,7 @@ from sqlmodel import col, select, update
 
 from jobs.outbox import send_next
 from jobs.outcomes import collect_outcomes
-from sandbox.launch import Sandbox, running
+from sandbox.launch import Sandbox
 from settings import Settings
 from store.opening import Store
 from store.tables import Application, Company, OutboxEntry, PlatformConfig
@@ -20,19 +19,6 @@ from tests.jobs.conftest import settings_for
 NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 APPLIED = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
 REF = "a" * 64
-
-
-@pytest.fixture(scope="module")
-def _process() -> Iterator[Sandbox]:
-    with running() as found:
-        yield found
-
-
-@pytest.fixture
-def sandbox(_process: Sandbox) -> Sandbox:
-    """Empty boards, no faults."""
-    _process.reset()
-    return _process
 
 
 @pytest.fixture

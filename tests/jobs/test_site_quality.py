@@ -1,7 +1,6 @@
 """What Google says of its own reports, from the wire to the card and to "Why this number"."""
 
 import json
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 from domain.periods import Period
 from jobs.enqueue import request_sync
 from jobs.worker import run_once
-from sandbox.launch import Sandbox, running
+from sandbox.launch import Sandbox
 from settings import Settings
 from store.opening import Store
 from store.reports.connections import list_connections
@@ -21,12 +20,6 @@ from store.writes.credentials import seal_secrets
 from tests.jobs.conftest import settings_for
 
 FLAGS = ("other_row", "sampled", "thresholded")
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with running() as sandbox:
-        yield sandbox
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Slots: each moment once, whoever ticks, whatever the clocks do."""
 
-import multiprocessing
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -151,12 +150,11 @@ def _tick_through(url: str, moments: list[datetime], told: Any) -> None:
 
 
 def test_two_clocks_take_each_of_fifty_slots_once(
-    store: Store, config: PlatformConfig, database_url: str, platform: PacedServer
+    store: Store, config: PlatformConfig, database_url: str, platform: PacedServer, nursery: Any
 ) -> None:
     moments = [NOW + timedelta(hours=number) for number in range(50)]
-    context = multiprocessing.get_context("spawn")
-    told = context.Queue()
-    processes = [context.Process(target=_tick_through, args=(database_url, moments, told)) for _ in range(2)]
+    told = nursery.Queue()
+    processes = [nursery.Process(target=_tick_through, args=(database_url, moments, told)) for _ in range(2)]
     for process in processes:
         process.start()
     ended = 0

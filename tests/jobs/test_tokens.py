@@ -1,6 +1,5 @@
 """One token for all: refreshed once, kept sealed, and never asked for again when the platform refused."""
 
-import multiprocessing
 import threading
 import uuid
 from collections.abc import Callable
@@ -216,16 +215,15 @@ def test_a_token_that_cannot_be_opened_is_the_connections_trouble(store: Store, 
 
 
 def test_eight_refreshers_in_two_processes_make_one_token_call(
-    store: Store, config: PlatformConfig, platform: PacedServer, database_url: str
+    store: Store, config: PlatformConfig, platform: PacedServer, database_url: str, nursery: Any
 ) -> None:
     platform.token_delay = 0.5
-    context = multiprocessing.get_context("spawn")
-    found = context.Queue()
+    found = nursery.Queue()
     told = (database_url, config.id, platform.port, found)
-    processes = [context.Process(target=_refresh_together, args=told) for _ in range(2)]
+    processes = [nursery.Process(target=_refresh_together, args=told) for _ in range(2)]
     for process in processes:
         process.start()
-    tokens = [found.get(timeout=60) for _ in range(8)]
+    tokens = [found.get(timeout=120) for _ in range(8)]
     for process in processes:
         process.join(120)
     assert set(tokens) == {"access-1"}

@@ -3,9 +3,12 @@
 import json
 import os
 import select as select_system
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlmodel import col, select
@@ -14,13 +17,16 @@ from settings import load
 from store.opening import Store, open_store
 from store.tables import AppMeta, Company, User
 from tests.launch import ROOT, app_environment, running_app
+from tests.manage.commanded import command
 from tests.people import ADMIN, PASSWORD, seed_data_dir
 
+SECONDS = 300
 Ended = subprocess.CompletedProcess[str]
+Manage = Callable[..., Ended]
 
 
-def manage(data_dir: Path, *arguments: str, given: str = "", **settings: str) -> Ended:
-    """One command in a process of its own."""
+def typed(data_dir: Path, *arguments: str, given: str = "", **settings: str) -> Ended:
+    """One command as an operator types it, which takes Python seconds to begin."""
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=ROOT,
@@ -28,15 +34,41 @@ def manage(data_dir: Path, *arguments: str, given: str = "", **settings: str) ->
         input=given,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=SECONDS,
         check=False,
     )
 
 
 @pytest.fixture
-def data_dir(tmp_path: Path) -> Path:
-    """A data folder with people in its database."""
-    seed_data_dir(tmp_path)
+def manage(nursery: Any, tmp_path_factory: pytest.TempPathFactory) -> Manage:
+    """The same in a process that has imported what it needs already."""
+
+    def run(data_dir: Path, *arguments: str, given: str = "", **settings: str) -> Ended:
+        folder = tmp_path_factory.mktemp("command")
+        (folder / "in").write_text(given, "utf-8")
+        told = (list(arguments), app_environment("", data_dir, settings), str(ROOT), str(folder))
+        process = nursery.Process(target=command, args=told)
+        process.start()
+        process.join(SECONDS)
+        assert process.exitcode is not None, f"{arguments} did not end"
+        out, err = ((folder / name).read_text("utf-8") for name in ("out", "err"))
+        return Ended(list(arguments), process.exitcode, out, err)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with people in its database, to be copied."""
+    folder = tmp_path_factory.mktemp("seeded")
+    seed_data_dir(folder)
+    return folder
+
+
+@pytest.fixture
+def data_dir(seeded: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    shutil.copytree(seeded, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 
@@ -44,9 +76,9 @@ def _with_store(data_dir: Path) -> Store:
     return open_store(load({"DATA_DIR": str(data_dir)}))
 
 
-def test_the_first_user_comes_with_the_company(tmp_path: Path) -> None:
+def test_the_first_user_comes_with_the_company(tmp_path: Path, manage: Manage) -> None:
     told = ["create-user", "--email", "Ada@Acme.example", "--role", "admin", "--company", "Acme", "--password-stdin"]
-    ended = manage(tmp_path, *told, "--time-zone", "Europe/Berlin", "--currency", "EUR", given=PASSWORD + "\n")
+    ended = typed(tmp_path, *told, "--time-zone", "Europe/Berlin", "--currency", "EUR", given=PASSWORD + "\n")
     assert (ended.returncode, ended.stderr) == (0, ""), ended.stderr
     store = _with_store(tmp_path)
     with store.reading() as session:
@@ -68,7 +100,7 @@ def test_the_first_user_comes_with_the_company(tmp_path: Path) -> None:
         (["backfill", "--platform", "indeed", "--from", "2026-01-01", "--to", "2026-02-01"], "No connection to indeed"),
     ],
 )
-def test_a_refusal_is_one_sentence(data_dir: Path, arguments: list[str], words: str) -> None:
+def test_a_refusal_is_one_sentence(data_dir: Path, manage: Manage, arguments: list[str], words: str) -> None:
     if arguments[0] == "create-user":
         arguments = [*arguments, "--company", "Acme"]
     ended = manage(data_dir, *arguments, given="short\n")
@@ -77,7 +109,7 @@ def test_a_refusal_is_one_sentence(data_dir: Path, arguments: list[str], words: 
     assert "Traceback" not in ended.stderr
 
 
-def test_a_copy_put_back_is_what_was_copied(data_dir: Path) -> None:
+def test_a_copy_put_back_is_what_was_copied(data_dir: Path, manage: Manage) -> None:
     copied = manage(data_dir, "backup")
     assert copied.returncode == 0, copied.stderr
     copy = next((data_dir / "backups").glob("*.db"))
@@ -100,7 +132,7 @@ def test_a_copy_put_back_is_what_was_copied(data_dir: Path) -> None:
     store.close()
 
 
-def test_it_does_not_restore_under_a_running_program(data_dir: Path) -> None:
+def test_it_does_not_restore_under_a_running_program(data_dir: Path, manage: Manage) -> None:
     assert manage(data_dir, "backup").returncode == 0
     copy = next((data_dir / "backups").glob("*.db"))
     with running_app(data_dir=data_dir):
@@ -109,7 +141,7 @@ def test_it_does_not_restore_under_a_running_program(data_dir: Path) -> None:
     assert manage(data_dir, "restore", str(copy)).returncode == 0
 
 
-def test_it_restores_nothing_that_is_damaged_or_foreign(data_dir: Path, tmp_path: Path) -> None:
+def test_it_restores_nothing_that_is_damaged_or_foreign(data_dir: Path, tmp_path: Path, manage: Manage) -> None:
     before = (data_dir / "sourceboard.db").read_bytes()
     damaged, foreign = tmp_path / "damaged.db", tmp_path / "foreign.db"
     damaged.write_bytes(before[: len(before) // 2] + os.urandom(4096))
@@ -121,7 +153,7 @@ def test_it_restores_nothing_that_is_damaged_or_foreign(data_dir: Path, tmp_path
     assert (data_dir / "sourceboard.db").read_bytes() == before
 
 
-def test_the_doctor_says_what_is_wrong(data_dir: Path) -> None:
+def test_the_doctor_says_what_is_wrong(data_dir: Path, manage: Manage) -> None:
     well = manage(data_dir, "doctor")
     assert well.returncode == 0, well.stdout
     assert "ok   audit log: whole" in well.stdout
@@ -131,7 +163,7 @@ def test_the_doctor_says_what_is_wrong(data_dir: Path) -> None:
     assert "BAD  database" in ill.stdout
 
 
-def test_the_audit_log_comes_out_as_lines(data_dir: Path) -> None:
+def test_the_audit_log_comes_out_as_lines(data_dir: Path, manage: Manage) -> None:
     ended = manage(data_dir, "set-password", "--email", ADMIN, "--password-stdin", given="another walk 8 blocks\n")
     assert ended.returncode == 0, ended.stderr
     out = data_dir / "audit.jsonl"
@@ -142,7 +174,7 @@ def test_the_audit_log_comes_out_as_lines(data_dir: Path) -> None:
     assert "another walk" not in out.read_text("utf-8")
 
 
-def test_keys_are_rotated_and_the_old_one_can_go(data_dir: Path) -> None:
+def test_keys_are_rotated_and_the_old_one_can_go(data_dir: Path, manage: Manage) -> None:
     old = (data_dir / "encryption.key").read_text("ascii").strip()
     (data_dir / "encryption.key").unlink()
     new = "k9:8f3GMJw0d5sBqR1tYpVhXkT9o7uLzEa2iNc4QvDbW6Y="
@@ -161,17 +193,15 @@ def test_its_words_leave_at_once_also_into_a_pipe() -> None:
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        ready, _, _ = select_system.select([process.stdout], [], [], 60)
+        ready, _, _ = select_system.select([process.stdout], [], [], SECONDS)
         told = process.stdout.readline() if ready else b""
         process.stdin.close()
     assert told == b"password 1\n"
 
 
-def test_every_command_stands_in_the_operating_guide() -> None:
+def test_every_command_stands_in_the_operating_guide(tmp_path: Path, manage: Manage) -> None:
     guide = (ROOT / "docs" / "operating.md").read_text("utf-8")
-    told = subprocess.run(
-        [sys.executable, "manage.py", "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
-    ).stdout
+    told = manage(tmp_path, "--help").stdout
     commands = [line.split()[0] for line in told.splitlines() if line.startswith("    ") and line[4] != " "]
     assert len(commands) >= 13
     assert not [command for command in commands if f"| `{command}` |" not in guide]

@@ -1,8 +1,8 @@
 """The outbox of messages on both databases: what is still sent, when, and by whom."""
 
 import threading
-from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 from email.message import EmailMessage
 
 import pytest
@@ -16,47 +16,15 @@ from jobs.deliveries import Sent
 from jobs.retention import tidy
 from settings import Settings
 from store.engine import run_writing
-from store.opening import Store
 from store.reports.invitations import count_states, list_messages
 from store.reports.scope import find_company
-from store.tables import AuditEntry, Company, JobPosting, Mail, Referral
+from store.tables import AuditEntry, JobPosting, Mail, Referral
 from store.tables.columns import new_id
 from store.writes.mail import Due, Message, has_due, post, take_due
 from store.writes.suppressions import indexes_of, suppress
-from tests.jobs.invited import NOW, Programme, mail_settings
-from tests.jobs.postbox import Postbox, mail_server
+from tests.jobs.invited import NOW, Programme, send_all
+from tests.jobs.postbox import Postbox
 from tests.store.plans import plans_of, whole_reads
-
-
-@pytest.fixture
-def box() -> Postbox:
-    return Postbox()
-
-
-@pytest.fixture
-def settings(box: Postbox) -> Iterator[Settings]:
-    with mail_server(box) as port:
-        yield mail_settings(port)
-
-
-@pytest.fixture
-def programme(store: Store, company: Company) -> Programme:
-    return Programme(store, company)
-
-
-@pytest.fixture
-def admin(programme: Programme) -> Viewer:
-    who = programme.referrer
-    return Viewer(who.id, who.company_id, "admin", who.name, who.email)
-
-
-def send_all(store: Store, settings: Settings, now: datetime = NOW) -> list[str]:
-    """States of all messages that are due, one after the other."""
-    states: list[str] = []
-    while (state := mail.send_next(store, settings, now=lambda: now)) is not None:
-        states.append(state)
-        assert len(states) < 100
-    return states
 
 
 def test_an_address_that_does_not_exist_is_not_written_to_again(

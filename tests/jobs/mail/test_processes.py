@@ -1,10 +1,7 @@
 """Mail by real worker processes: one killed between a message and the server's answer, and many at once."""
 
-import multiprocessing
 import signal
-import threading
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -16,29 +13,11 @@ from store.tables import Company
 from store.writes.mail import HOLD
 from tests.jobs.invited import NOW, Programme, mail_settings
 from tests.jobs.mail_worker import work
-from tests.jobs.postbox import Postbox, mail_server
+from tests.jobs.postbox import Postbox
+from tests.waiting import until
 
 WORKERS = 8
 MESSAGES = 24
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Any:
-    """Makes worker processes quickly: each is forked from a server that has imported all and opened nothing."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.jobs.mail_worker"])
-    return context
-
-
-@pytest.fixture
-def box() -> Postbox:
-    return Postbox()
-
-
-@pytest.fixture
-def port(box: Postbox) -> Iterator[int]:
-    with mail_server(box) as found:
-        yield found
 
 
 @pytest.mark.kill
@@ -73,10 +52,7 @@ def test_a_worker_killed_before_the_message_costs_nothing(
     box.mood = "stall"
     worker = nursery.Process(target=work, args=({"url": database_url, "port": port, "now": NOW.isoformat()}, None))
     worker.start()
-    reached = threading.Event()
-    for _ in range(6000):
-        if box.tries or reached.wait(0.01):
-            break
+    until(lambda: box.tries, "the worker speaks to the server")
     assert box.tries == 1
     worker.kill()
     worker.join(120)
