@@ -44,7 +44,8 @@ _ANY = "Any"
 _PLACE = "applicants_place"
 _COUNTED = (
     "These are all applications that files, webhooks, the tracker and programs have told of. Where a platform reports"
-    " applications itself, the dashboard counts by its report: so the two need not be equal."
+    " applications itself, the dashboard counts by its report: so the two need not be equal. “View details” there says"
+    " what each has told."
 )
 
 

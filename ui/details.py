@@ -9,7 +9,7 @@ from store.reports.explain import Explanation
 from store.reports.shapes import Dashboard
 from ui import data, export, figures, tables, words
 from ui.shell import View
-from ui.tables import Cell, Column, Table
+from ui.tables import Cell, Column, Kind, Table
 
 _METRICS = tuple(dict.fromkeys(("impressions", "views", "clicks", *FUNNEL, "offers", "hires", "spend")))
 _METRICS = tuple(sorted(_METRICS, key=lambda name: BY_NAME[name].number))
@@ -101,13 +101,12 @@ def _why(view: View) -> None:
 
 
 def counted_table(found: Explanation) -> Table:
-    """What a metric's total is made of."""
+    """What a metric's total is made of; with the currency where it is money."""
+    if not any(money for _, _, money in found.counted):
+        columns = (Column("Source"), Column("Counted", "count"))
+        return Table(columns, tuple((label, value) for label, value, _ in found.counted))
     return Table(
-        (
-            Column("Source"),
-            Column("Counted", "amount" if any(row[2] for row in found.counted) else "count"),
-            Column("Currency"),
-        ),
+        (Column("Source"), Column("Counted", "amount"), Column("Currency")),
         tuple(
             (label, Money(value, money).amount if money else value, money or None)
             for label, value, money in found.counted
@@ -120,12 +119,13 @@ _ORIGINS = {"poll": "Platform's report", "import": "File", "event": "Events"}
 
 def told_table(found: Explanation) -> Table:
     """Everything that connections told about a metric, whether it counted or not."""
+    kind: Kind = "amount" if any(told.currency for told in found.told) else "count"
     columns = (
         Column("Platform"),
         Column("Connection"),
         Column("Told by"),
-        Column("In all", "amount" if any(told.currency for told in found.told) else "count"),
-        Column("By posting", "amount" if any(told.currency for told in found.told) else "count"),
+        Column("In all", kind, "Its own total. A dash: it tells only posting by posting."),
+        Column("By posting", kind, "The sum of what it told posting by posting."),
         Column("Days read", "count"),
         Column("Days failed", "count"),
         Column("May still change", "count", "Days the platform may still restate."),

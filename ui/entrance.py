@@ -80,6 +80,7 @@ def sign_in_form(store: Store, *, visit: str, address: str) -> None:
             form.login(fields={**labels, "Login": "Sign in"}, key="sign_in")
             if not _draw_ticket() and (refused := st.session_state.get(_REFUSED)):
                 st.error(refused, icon=":material/error:")
+                st.caption("Have you forgotten your password? Whoever runs Sourceboard can set a new one.")
 
 
 def set_up_form(store: Store, token: str, *, visit: str) -> None:
