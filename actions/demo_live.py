@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from actions.demo_referrals import seed_referrals
-from actions.demo_visits import DemoSite, heard_until, seed_visits
+from actions.demo_visits import DemoSite, clicked_until, heard_until, seed_visits
 from actions.demo_webhooks import DemoAddress, deliver_some, seed_webhooks
 from actions.viewer import Viewer
 from settings import Settings
@@ -28,8 +28,8 @@ class LiveDemo:
 
     def seed(self, told: Mapping[str, Any]) -> None:
         """Visits and clicks of the past, or what was missed since the last start; referrals; webhook addresses."""
-        last = heard_until(self._store, self._admin)
-        since = f"?from={quote(last.isoformat())}" if last else ""
+        heard, clicked = heard_until(self._store, self._admin), clicked_until(self._store, self._admin)
+        since = f"?from={quote(min(heard, clicked).isoformat())}" if heard and clicked else ""
         self._site = seed_visits(self._store, self._admin, self._control(f"visits{since}"))
         seed_referrals(self._store, self._admin, self._control("referrals"), now=datetime.now(UTC))
         self._waiting = seed_webhooks(self._store, self._settings, self._admin, told, now=datetime.now(UTC))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import func, select
+from sqlmodel import col, func, select
 
 from actions.links import make_links, write_clicks
 from actions.tracker import TrackedEvent, row_of, save_tracker, write_events
@@ -15,7 +15,7 @@ from actions.visitors import Visitor, agent_of
 from store.engine import Urgency
 from store.opening import Store
 from store.reports.tracker import find_tracked_site
-from store.tables import JobPosting, TrackerSite, TrackingLink, WebsiteAnalytics
+from store.tables import JobPosting, LinkClick, TrackerSite, TrackingLink, WebsiteAnalytics
 from store.tables.columns import new_id
 
 PATTERN = "/jobs/{posting}"
@@ -38,9 +38,22 @@ def heard_until(store: Store, admin: Viewer) -> datetime | None:
         return session.exec(newest).one()
 
 
+def clicked_until(store: Store, admin: Viewer) -> datetime | None:
+    """When one of the demo's links was clicked last; None before the first time."""
+    with store.reading() as session:
+        newest = select(func.max(LinkClick.at)).where(
+            LinkClick.company_id == admin.company_id, col(LinkClick.link_id).is_not(None)
+        )
+        return session.exec(newest).one()
+
+
 def seed_visits(store: Store, admin: Viewer, told: Mapping[str, Any]) -> DemoSite:
-    """Sets the tracker up, makes the links, and keeps what `told` (the sandbox's visits) says was heard since."""
+    """Sets the tracker up, makes the links, and keeps what `told` (the sandbox's visits) says was heard since.
+
+    What is not newer than all that is kept is kept already, however far back `told` begins.
+    """
     since = datetime.fromisoformat(told["since"])
+    heard, clicked = heard_until(store, admin), clicked_until(store, admin)
     with store.reading() as session:
         site = session.exec(select(TrackerSite).where(TrackerSite.company_id == admin.company_id)).first()
     if site is None:
@@ -48,9 +61,13 @@ def seed_visits(store: Store, admin: Viewer, told: Mapping[str, Any]) -> DemoSit
     links = _links(store, admin, told["links"], str(told["origin"]), since)
     with store.reading() as session:
         key = session.exec(select(TrackerSite.key).where(TrackerSite.company_id == admin.company_id)).one()
-    _keep_events(store, key, told["beacons"])
-    _keep_clicks(store, admin, links, told["clicks"])
+    _keep_events(store, key, _newer(told["beacons"], heard))
+    _keep_clicks(store, admin, links, _newer(told["clicks"], clicked))
     return DemoSite(key, {name: link.slug for name, link in links.items()})
+
+
+def _newer(told: Sequence[Mapping[str, Any]], last: datetime | None) -> list[Mapping[str, Any]]:
+    return [one for one in told if last is None or datetime.fromisoformat(one["at"]) > last]
 
 
 def _links(

@@ -8,7 +8,7 @@ from sqlmodel import select
 
 from actions.demo import ADMIN_EMAIL, PASSWORD_FILE, seed_people
 from actions.demo_referrals import seed_referrals
-from actions.demo_visits import heard_until, seed_visits
+from actions.demo_visits import clicked_until, heard_until, seed_visits
 from actions.demo_webhooks import seed_webhooks
 from actions.passwords import verify_password
 from actions.webhooks import set_open
@@ -129,6 +129,19 @@ def test_visits_and_clicks_are_kept_as_the_tracker_would_have_kept_them(demo):
     assert (click.filtered_reason, click.visitor) == ("bot", "")
     assert heard_until(store, admin) == events[-1].at
     assert set(site.links) == {"other/career-fair"}
+
+
+def test_what_was_kept_at_the_last_start_is_not_kept_once_more(demo):
+    store, _, admin, _ = demo
+    seed_visits(store, admin, VISITS)
+    later = [{**VISITS["beacons"][0], "at": "2026-05-02T10:30:00+00:00"}]
+    seed_visits(store, admin, {**VISITS, "beacons": [*VISITS["beacons"], *later]})
+    with store.reading() as session:
+        heard = session.exec(select(WebsiteAnalytics)).all()
+        clicks = session.exec(select(LinkClick)).all()
+    assert (len(heard), len(clicks)) == (3, 1)
+    assert heard_until(store, admin) == datetime(2026, 5, 2, 10, 30, tzinfo=UTC)
+    assert clicked_until(store, admin) == clicks[0].at
 
 
 def test_a_demo_in_which_somebody_tidied_up_starts_again(demo):
