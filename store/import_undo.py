@@ -280,7 +280,11 @@ def _hand_over(store: Store, record: Import, name: str, mark: str) -> int:
         if before is None:
             before = _replaced(store, record)
         parameters = [
-            {"key_import": row.import_id, "key_seq": row.seq, "to_before": before.get(tuple(row.row_key))}
+            {
+                "key_import": row.import_id,
+                "key_seq": row.seq,
+                "to_before": _handed_over(row.before, before.get(tuple(row.row_key))),
+            }
             for row in rows
         ]
         with store.writing() as session:
@@ -289,11 +293,19 @@ def _hand_over(store: Store, record: Import, name: str, mark: str) -> int:
     return handed_over
 
 
+def _handed_over(later: Mapping[str, Any], earlier: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What a later import replaces once an earlier one is taken back: that one's columns are as before it, the others
+    as before the later one. What the earlier one had filed returns no more."""
+    if earlier is None:
+        return None
+    return {**{name: value for name, value in later.items() if name != "filed"}, **earlier}
+
+
 def _later_changes(store: Store, record: Import, name: str, mark: str) -> Iterator[Sequence[Any]]:
     """What other imports replaced of this one, in batches."""
     place = (_CHANGES.c.import_id, _CHANGES.c.seq)
     query = (
-        select(*place, _CHANGES.c.row_key)
+        select(*place, _CHANGES.c.row_key, _CHANGES.c.before)
         .where(_CHANGES.c.company_id == record.company_id, _CHANGES.c.import_id != record.id)
         .where(_CHANGES.c.before[name].as_string() == mark)
         .order_by(*place)

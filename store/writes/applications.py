@@ -34,6 +34,7 @@ from store.writes.applications_settled import (
 )
 from store.writes.applications_told import PERSON, person_names
 from store.writes.import_changes import Replaced, keep_changes, to_json
+from store.writes.import_reports import filed_document
 from store.writes.imports import ImportCounts
 from store.writes.postings_found import PostingIndex
 from store.writes.referrals_settled import has_referrals, settle_applications
@@ -240,6 +241,8 @@ def _change(
         if columns or "reports" in stored:
             after = sealed(writer.vault, stored["id"], {name: pair[1] for name, pair in columns.items()})
             before = {name: stored[name] for name in (*after, *_STAMPED)}
+            if "reports" in stored:
+                before["filed"] = filed_document(stored["reports"])
             kept.append(Replaced(stored["id"], to_json(before), tuple(columns)))
             # What events told stays an event's.
             told_by = stored["told_by"] if "reports" in stored else "file"

@@ -172,15 +172,6 @@ def write_many(session: Session, told: Iterable[tuple[Mapping[str, Any], Reports
             session.execute(insert(table), fresh[kind])
 
 
-def forget_import(session: Session, ids: Iterable[uuid.UUID], import_id: uuid.UUID) -> None:
-    """Take what an import told of these applications out of their reports."""
-    mine, wanted = import_ref(import_id), list(ids)
-    for table in (_STAGES, _TOUCHES):
-        session.execute(
-            delete(table).where(table.c.application_id.in_(wanted), table.c.ref.in_([mine, f"{UNDATED}{mine}"]))
-        )
-
-
 def settled(vault: Vault, row: Mapping[str, Any], reports: Reports, says: Mapping[str, Any]) -> dict[str, Any]:
     """The columns that follow, names in the clear. `says` are plain columns of the newest telling."""
     columns = settled_stages(row, reports)
