@@ -63,17 +63,19 @@ def _secret(view: View, row: EndpointRow) -> None:
     if st.session_state.pop(_COPIED, False):
         st.rerun()
     receiver = RECEIVERS[row.platform]
-    typed = ""
-    if receiver.made_by == "platform":
-        typed = st.text_input(
-            receiver.key_label, type="password", key="webhook_secret_text", autocomplete="off", max_chars=500
-        )
-        st.caption("It is stored encrypted and never shown again.")
-    overlap = "none"
-    if row.has_secret:
-        overlap = st.selectbox("How long is the present secret still taken?", list(webhooks.OVERLAPS), index=1)
-    go = "Save the secret" if receiver.made_by == "platform" else "Make it"
-    if not st.button(go, type="primary", key="webhook_secret_go"):
+    typed, overlap = "", "none"
+    # In a form, what was typed counts also where the focus went on to the field's own eye.
+    with st.form("webhook_secret", border=False):
+        if receiver.made_by == "platform":
+            typed = st.text_input(
+                receiver.key_label, type="password", key="webhook_secret_text", autocomplete="off", max_chars=500
+            )
+            st.caption("It is stored encrypted and never shown again.")
+        if row.has_secret:
+            overlap = st.selectbox("How long is the present secret still taken?", list(webhooks.OVERLAPS), index=1)
+        go = "Save the secret" if receiver.made_by == "platform" else "Make it"
+        is_sent = st.form_submit_button(go, type="primary")
+    if not is_sent:
         return
     if receiver.made_by == "platform" and not typed.strip():
         st.error("Paste the secret first.", icon=":material/error:")

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.find_chromium import launch_arguments
 from tests.launch import RunningApp, running_app
 from tests.ui.scene import Scene, seed_scene
-from tests.ui.screens import PATIENCE, enter, show
+from tests.ui.screens import PATIENCE, enter, show, watch
 
 # Five seconds, as Playwright has it, are few for a page on a busy machine.
 expect.set_options(timeout=PATIENCE)
@@ -68,6 +68,7 @@ def visit(browser: Browser, _cookies: dict[tuple[str, str], Any]) -> Iterator[Ca
         contexts.append(browser.new_context(storage_state=_cookies[key], **options))
         page = contexts[-1].new_page()
         page.set_default_timeout(PATIENCE)
+        watch(page)
         show(page, app, path)
         return page
 

@@ -3,9 +3,11 @@
 import csv
 import io
 import re
+import time
 from contextlib import suppress
 from datetime import date
 
+from playwright.sync_api import Error as BrowserError
 from playwright.sync_api import Locator, Page, expect
 from playwright.sync_api import TimeoutError as NotInTime
 
@@ -15,11 +17,58 @@ from tests.web.screens import fill_sign_in
 PATIENCE = 60_000
 TRIES = 5
 ROW_HEIGHT = 36
-QUIET = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+#: Runs in every page before it does: notes when the server was asked and heard last, and what toasts have said.
+_WATCH = """
+(() => {
+  if (window.watched) return;
+  const watched = (window.watched = { asked: 0, heard: 0, toasts: [] });
+  const sockets = new WeakSet();
+  const send = WebSocket.prototype.send;
+  WebSocket.prototype.send = function (...what) {
+    if (!sockets.has(this)) {
+      sockets.add(this);
+      this.addEventListener("message", () => { watched.heard = performance.now(); });
+    }
+    watched.asked = performance.now();
+    return send.apply(this, what);
+  };
+  new MutationObserver(() => {
+    for (const toast of document.querySelectorAll("[data-testid=stToast]")) {
+      const said = toast.textContent;
+      if (!watched.toasts.includes(said)) watched.toasts.push(said);
+    }
+  }).observe(document, { childList: true, subtree: true, characterData: true });
+})();
+"""
+#: Whether the page is at rest, three times in a row: what it asked is answered, no script runs, nothing loads. What
+#: was never answered within seconds was no question.
+_AT_REST = """
+async () => {
+  const resting = () => {
+    const app = document.querySelector("[data-testid=stApp]");
+    const { asked, heard } = window.watched || { asked: 0, heard: 0 };
+    return app !== null && app.dataset.testScriptState === "notRunning"
+      && (heard >= asked || performance.now() - asked > 5000)
+      && document.querySelector("[data-testid=stSkeleton]") === null;
+  };
+  for (let turn = 0, calm = 0; turn < 50; turn++) {
+    calm = resting() ? calm + 1 : 0;
+    if (calm === 3) return true;
+    await new Promise((wake) => setTimeout(wake, 20));
+  }
+  return false;
+}
+"""
+
+
+def watch(page: Page) -> None:
+    """Before its first address: lets `settle` and `told` know what the page asks and says."""
+    page.add_init_script(_WATCH)
 
 
 def enter(page: Page, app: RunningApp, email: str, path: str = "/") -> None:
     """Signs in on the screen at `path`, and returns when it is drawn."""
+    watch(page)
     page.goto(app.url + path)
     fill_sign_in(page, email)
     expect(page.get_by_role("button", name="Sign out")).to_be_attached(timeout=PATIENCE)
@@ -34,9 +83,16 @@ def show(page: Page, app: RunningApp, path: str) -> None:
 
 
 def settle(page: Page) -> None:
-    """Waits until no script runs and nothing loads any more."""
-    page.wait_for_selector(QUIET, timeout=PATIENCE)
-    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=PATIENCE)
+    """Waits until whatever was done so far has been answered, no script runs and nothing loads any more."""
+    deadline = time.monotonic() + PATIENCE / 1000
+    while time.monotonic() < deadline:
+        try:
+            if page.evaluate(_AT_REST):
+                return
+        except BrowserError:
+            # The page was left while it was asked.
+            page.wait_for_timeout(20)
+    raise AssertionError(f"{page.url} never came to rest")
 
 
 def choose(page: Page, scope: Page | Locator, label: str | re.Pattern[str], *names: str) -> None:
@@ -47,17 +103,17 @@ def choose(page: Page, scope: Page | Locator, label: str | re.Pattern[str], *nam
     box = scope.get_by_role("combobox", name=label, exact=isinstance(label, str)).first
     for name in names:
         for _ in range(TRIES):
+            settle(page)
             if _is_chosen(box, name):
                 break
-            box.click()
-            box.fill(name)
             with suppress(NotInTime):
+                box.click(timeout=PATIENCE / TRIES)
+                box.fill(name, timeout=PATIENCE / TRIES)
                 page.get_by_role("option").filter(has_text=name).first.click(timeout=PATIENCE / TRIES)
+            # What was typed and not chosen goes with the focus, so that it is not taken for chosen.
+            box.press("Tab")
             settle(page)
-        else:
-            raise AssertionError(f"{name} would not be chosen in {label}")
-    box.press("Tab")
-    settle(page)
+        assert _is_chosen(box, name), f"{name} would not be chosen in {label}"
 
 
 def _is_chosen(box: Locator, name: str) -> bool:
@@ -67,18 +123,79 @@ def _is_chosen(box: Locator, name: str) -> bool:
     return box.locator("xpath=ancestor::*[@data-testid='stMultiSelect']").get_by_text(name).count() > 0
 
 
+def write(field: Locator, text: str) -> None:
+    """Type into a field and leave it, and make sure that the text stands there once the page is at rest."""
+    for _ in range(TRIES):
+        settle(field.page)
+        field.fill(text)
+        field.press("Tab")
+        settle(field.page)
+        if field.input_value() == text:
+            return
+    raise AssertionError(f"{text!r} would not stay in a field")
+
+
+def press(button: Locator, then: Locator) -> Locator:
+    """Press what only opens something, until `then` is on the screen. Returns `then`, at rest.
+
+    For what changes anything, `settle` and click: once is enough there, and twice may be too much.
+    """
+    for _ in range(TRIES):
+        settle(button.page)
+        if then.first.is_visible():
+            return then
+        with suppress(NotInTime, AssertionError):
+            button.click(timeout=PATIENCE / TRIES)
+            expect(then.first).to_be_visible(timeout=PATIENCE / TRIES)
+    settle(button.page)
+    expect(then.first).to_be_visible()
+    return then
+
+
+def open_dialog(button: Locator) -> Locator:
+    """Press a button that opens a dialog. Returns the dialog, at rest."""
+    return press(button, button.page.get_by_role("dialog"))
+
+
+def pick(menu: Locator, entry: str) -> None:
+    """Open a menu and click on an entry of it, once."""
+    page = menu.page
+    found = page.get_by_role("menuitem", name=entry).or_(page.get_by_role("option", name=entry)).first
+    for _ in range(TRIES):
+        press(menu, found)
+        with suppress(NotInTime):
+            found.click(timeout=PATIENCE / TRIES)
+            settle(page)
+            return
+    raise AssertionError(f"{entry} could not be picked")
+
+
+def told(page: Page, words: str | re.Pattern[str]) -> None:
+    """Waits until a toast has said it, in this page and since it was opened; it may be gone again."""
+    deadline = time.monotonic() + PATIENCE / 1000
+    said: list[str] = []
+    while time.monotonic() < deadline:
+        with suppress(BrowserError):
+            said = page.evaluate("window.watched.toasts")
+        if any(re.search(words, one) if isinstance(words, re.Pattern) else words in one for one in said):
+            settle(page)
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"{words} was not told, but {said}; on the screen: {page.locator('body').inner_text()}")
+
+
 def choose_row(table: Locator, number: int, then: Locator) -> None:
     """Choose the row of a table drawn on a canvas by its first box, until `then` is on the screen; row 0 is all."""
-    page = table.page
     for _ in range(TRIES):
-        settle(page)
+        settle(table.page)
         if then.is_visible():
             return
-        table.locator("canvas").first.click(position={"x": 15, "y": ROW_HEIGHT * number + 15}, force=True)
-        with suppress(AssertionError):
+        with suppress(NotInTime, AssertionError):
+            place = {"x": 15, "y": ROW_HEIGHT * number + 15}
+            table.locator("canvas").first.click(position=place, force=True, timeout=PATIENCE / TRIES)
             expect(then).to_be_visible(timeout=PATIENCE / TRIES)
-            return
-    raise AssertionError(f"row {number} of the table would not be chosen")
+    settle(table.page)
+    expect(then).to_be_visible()
 
 
 def metric(page: Page, label: str) -> Locator:
@@ -100,6 +217,7 @@ def source_rows(page: Page) -> dict[str, tuple[str, str]]:
 
 def downloaded(page: Page, key: str) -> list[list[str]]:
     """The CSV behind a download button, parsed."""
+    settle(page)
     with page.expect_download() as waiting:
         page.locator(f".st-key-{key} button").click()
     path = waiting.value.path()

@@ -14,7 +14,7 @@ from store.opening import attach_store
 from store.tables import Application, AuditEntry, JobPosting
 from tests.launch import running_app
 from tests.people import ADMIN, MANAGER, seed_data_dir
-from tests.ui.screens import PATIENCE, choose, choose_row, downloaded, settle, show
+from tests.ui.screens import PATIENCE, choose, choose_row, downloaded, press, settle, show, told, write
 
 EVIL = "=1+1 <b>Eve</b> [x](javascript:alert(1)) :red[y] \u202egnp"
 NOW = datetime.now(UTC)
@@ -62,17 +62,17 @@ def test_pages_are_turned_and_a_search_finds_one_of_any_day(place, visit):
     page = visit(app, ADMIN, "/Applicants")
     expect(page.get_by_text("50 shown of 60.")).to_be_visible(timeout=PATIENCE)
     first = rows_of(page)
+    settle(page)
     page.get_by_role("button", name="Next").click()
     expect(page.get_by_text("10 shown of 60.")).to_be_visible(timeout=PATIENCE)
     settle(page)
     assert [*first, *rows_of(page)] == [f"A-{number}" for number in range(60)]
+    settle(page)
     page.get_by_role("button", name="Previous").click()
     expect(page.get_by_text("50 shown of 60.")).to_be_visible(timeout=PATIENCE)
     settle(page)
     assert rows_of(page) == first
-    search = page.get_by_role("textbox", name="Search")
-    search.fill("P7@mail.example")
-    search.press("Enter")
+    write(page.get_by_role("textbox", name="Search"), "P7@mail.example")
     expect(page.get_by_text("1 application of any day.")).to_be_visible(timeout=PATIENCE)
     settle(page)
     assert rows_of(page) == ["A-7"]
@@ -82,18 +82,16 @@ def test_all_that_match_are_set_back_by_hand_and_the_change_taken_back(place, vi
     app, store = place
     page = visit(app, ADMIN, "/Applicants?applicants_stage=Hired")
     expect(page.get_by_text("20 shown of 20.")).to_be_visible(timeout=PATIENCE)
-    page.get_by_text("Set their stage").click()
-    page.get_by_text("All that match the filters (20)").click()
-    page.get_by_role("button", name="Set 20 applicants to Reviewed").click()
-    expect(page.get_by_text("20 applicants set to Reviewed.")).to_be_visible(timeout=PATIENCE)
+    all_of_them = press(page.get_by_text("Set their stage"), page.get_by_text("All that match the filters (20)"))
+    press(all_of_them, page.get_by_role("button", name="Set 20 applicants to Reviewed")).click()
+    told(page, "20 applicants set to Reviewed.")
     assert one(store).stage == "reviewed"
     assert one(store).hired_at is None
-    page.get_by_role("tab", name="Changes by hand").click()
-    expect(page.get_by_text("Choose a change to take it back")).to_be_visible(timeout=PATIENCE)
+    press(page.get_by_role("tab", name="Changes by hand"), page.get_by_text("Choose a change to take it back"))
     take_back = page.get_by_role("button", name="Take it back from 20 applicants")
     choose_row(page.locator(".st-key-stage_changes [data-testid=stDataFrame]"), 1, take_back)
     take_back.click()
-    expect(page.get_by_text("Taken back from 20 applicants.")).to_be_visible(timeout=PATIENCE)
+    told(page, "Taken back from 20 applicants.")
     assert one(store).stage == "hired"
     assert ("applicants.undo_change", ADMIN) in deeds(store)
 
@@ -107,11 +105,10 @@ def test_one_applicant_is_shown_with_history_and_touches_and_set_by_hand(place, 
     expect(page.get_by_text("<b>Eve</b> [x](javascript:alert(1)) :red[y]")).to_be_visible(timeout=PATIENCE)
     assert page.locator('a[href^="javascript"]').count() == 0
     assert ("personal_data.read", ADMIN) in deeds(store)
-    settle(page)
-    page.get_by_text("Set the stage").click()
+    press(page.get_by_text("Set the stage"), page.get_by_role("combobox", name="Stage", exact=True))
     choose(page, page, "Stage", "Interviewed")
     page.get_by_role("button", name="Set to Interviewed").click()
-    expect(page.get_by_text("1 applicant set to Interviewed.")).to_be_visible(timeout=PATIENCE)
+    told(page, "1 applicant set to Interviewed.")
     assert (one(store).stage, one(store).hired_at) == ("interviewed", None)
     page.get_by_role("button", name="All applicants").click()
     expect(page.get_by_text("shown of 60.")).to_be_visible(timeout=PATIENCE)

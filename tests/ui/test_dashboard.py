@@ -14,7 +14,7 @@ from tests.launch import RunningApp
 from tests.people import ADMIN, MANAGER
 from tests.store.reports.seed import total
 from tests.ui.scene import Scene, raise_number
-from tests.ui.screens import PATIENCE, choose, downloaded, metric, query, runs, settle, show, source_rows
+from tests.ui.screens import PATIENCE, choose, downloaded, metric, press, query, runs, settle, show, source_rows, told
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
@@ -102,9 +102,7 @@ def test_a_failed_connection_says_why_and_keeps_its_last_good_numbers(app, scene
 def test_sync_all_asks_and_says_so_in_a_toast(app, scene, visit: Visit):
     page = visit(app, ADMIN)
     page.get_by_role("button", name="Sync all").click()
-    expect(
-        page.get_by_text(re.compile(r"All connections: \d syncs? asked for|a sync is already under way"))
-    ).to_be_visible()
+    told(page, re.compile(r"All connections: \d syncs? asked for|a sync is already under way"))
     expect(page.get_by_text("Indeed · Syncing").first).to_be_visible()
 
 
@@ -119,13 +117,11 @@ def test_a_hiring_manager_sees_no_admin_controls(app, scene, visit: Visit):
 
 def test_a_gap_and_the_rows_behind_are_in_view_details(app, scene, visit: Visit):
     page = visit(app, MANAGER)
-    page.get_by_text("View details").click()
-    expect(page.locator(".st-key-download_figures")).to_be_visible()
+    press(page.get_by_text("View details"), page.locator(".st-key-download_figures"))
     header, *rows = downloaded(page, "download_figures")
-    told = {row[0]: dict(zip(header[1:], row[1:], strict=True)) for row in rows}
+    shown = {row[0]: dict(zip(header[1:], row[1:], strict=True)) for row in rows}
     for platform, label in (("indeed", "Indeed"), ("company_website", "Company website")):
-        assert told[label]["Applications"] == str(total(scene.known, "applications", last(scene, 30), (platform,)))
-    assert told["Company website"]["Impressions"] == "", "it does not report them: missing is not zero"
-    page.get_by_role("tab", name="Why this number").click()
+        assert shown[label]["Applications"] == str(total(scene.known, "applications", last(scene, 30), (platform,)))
+    assert shown["Company website"]["Impressions"] == "", "it does not report them: missing is not zero"
     doubt = "Company website, at its last sync: small counts are withheld to protect visitors."
-    expect(page.get_by_text(doubt)).to_be_visible(timeout=PATIENCE)
+    press(page.get_by_role("tab", name="Why this number"), page.get_by_text(doubt))

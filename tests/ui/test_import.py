@@ -14,7 +14,7 @@ from store.tables import Application, RawFact
 from tests.actions.import_scenes import APPLICATIONS, METRICS, workbook
 from tests.launch import RunningApp, running_app
 from tests.people import ADMIN, MANAGER, seed_data_dir
-from tests.ui.screens import PATIENCE, choose, metric, settle
+from tests.ui.screens import PATIENCE, choose, metric, press, settle
 
 pytestmark = pytest.mark.browser
 # Only patience: a busy machine draws late, and nothing here waits for time to pass.
@@ -43,8 +43,9 @@ def drop(page: Page, name: str, content: bytes) -> None:
     settle(page)
 
 
-def press(page: Page, name: str) -> None:
+def go_on(page: Page, name: str) -> None:
     """Presses a button and waits for what it does."""
+    settle(page)
     page.get_by_role("button", name=name).click()
     settle(page)
 
@@ -62,19 +63,18 @@ def stored(app: RunningApp, table: type) -> int:
 def undo(page: Page, name: str) -> None:
     """Takes the newest import of a file back."""
     line = page.locator('[class*="st-key-import_"]').filter(has_text=name).filter(has_text="Undo").last
-    line.get_by_role("button", name="Undo").click()
-    page.get_by_role("button", name="Undo this import").click()
+    press(line.get_by_role("button", name="Undo"), page.get_by_role("button", name="Undo this import")).click()
     expect(page.get_by_text(f"{name} was undone")).to_be_visible()
     settle(page)
 
 
 def test_a_metrics_file_is_previewed_imported_and_undone(screen, import_app):
     drop(screen, "indeed.csv", METRICS.encode())
-    press(screen, "Preview")
+    go_on(screen, "Preview")
     expect(metric(screen, "New")).to_have_text("8")
     expect(metric(screen, "Rows rejected")).to_have_text("1")
     assert stored(import_app, RawFact) == 0
-    press(screen, "Import 8 numbers")
+    go_on(screen, "Import 8 numbers")
     expect(screen.get_by_text("8 new, 0 changed").first).to_be_visible()
     assert stored(import_app, RawFact) > 8
     undo(screen, "indeed.csv")
@@ -83,10 +83,10 @@ def test_a_metrics_file_is_previewed_imported_and_undone(screen, import_app):
 
 def test_an_export_of_applications_is_recognised_and_imported(screen, import_app):
     drop(screen, "ats.csv", APPLICATIONS.encode())
-    press(screen, "Preview")
+    go_on(screen, "Preview")
     expect(metric(screen, "New")).to_have_text("3")
     expect(screen.get_by_text("Postings we do not know yet.")).to_be_visible()
-    press(screen, "Import 3 applications")
+    go_on(screen, "Import 3 applications")
     expect(screen.get_by_text("3 new, 0 changed").first).to_be_visible()
     assert stored(import_app, Application) == 3
 
@@ -94,11 +94,11 @@ def test_an_export_of_applications_is_recognised_and_imported(screen, import_app
 def test_a_workbook_is_read_and_a_missing_platform_is_asked_for(screen, tmp_path: Path):
     rows = [["Date", "Clicks"], [date(2026, 2, 1), 12], [date(2026, 2, 2), "1,300"]]
     drop(screen, "board.xlsx", workbook(rows).content)
-    press(screen, "Preview")
+    go_on(screen, "Preview")
     expect(screen.get_by_text("Say which platform the numbers come from.")).to_be_visible()
     settle(screen)
     choose(screen, screen, "Platform", "Monster")
-    press(screen, "Preview")
+    go_on(screen, "Preview")
     expect(metric(screen, "New")).to_have_text("2")
 
 

@@ -9,20 +9,20 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from sandbox.launch import Sandbox, running
+from sandbox.launch import Sandbox
 from tests.launch import RunningApp, running_app
 from tests.people import ADMIN, MANAGER, seed_data_dir
-from tests.ui.screens import PATIENCE, downloaded, metric, show
+from tests.ui.screens import PATIENCE, downloaded, metric, open_dialog, pick, press, settle, show, told, write
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
+def sandbox(sandbox_process: Sandbox) -> Sandbox:
     """The platforms, imitated."""
-    with running() as found:
-        yield found
+    sandbox_process.reset()
+    return sandbox_process
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +43,13 @@ def keys(sandbox: Sandbox) -> dict[str, Any]:
 
 
 def fill(page: Page, label: str, text: str) -> None:
-    page.get_by_role("dialog").locator(f'input[aria-label^="{label}"]').fill(text)
+    write(page.get_by_role("dialog").locator(f'input[aria-label^="{label}"]'), text)
 
 
 def open_form(page: Page, platform: str) -> None:
-    page.get_by_role("button", name="Connect a platform").click()
-    page.get_by_role("menuitem", name=platform).or_(page.get_by_role("option", name=platform)).first.click()
+    pick(page.get_by_role("button", name="Connect a platform"), platform)
     expect(page.get_by_role("dialog")).to_be_visible()
+    settle(page)
 
 
 def save(page: Page) -> None:
@@ -59,8 +59,7 @@ def save(page: Page) -> None:
 def test_nothing_connected_says_what_to_do_next(working_app, visit: Visit):
     page = visit(working_app, ADMIN)
     expect(page.get_by_text("No platform is connected yet.")).to_be_visible()
-    page.get_by_role("link", name="Connect a platform").click()
-    expect(page.get_by_role("heading", name="Platforms")).to_be_visible(timeout=PATIENCE)
+    press(page.get_by_role("link", name="Connect a platform"), page.get_by_role("heading", name="Platforms"))
 
 
 def test_the_form_says_which_field_is_wrong_and_saves_nothing(working_app, keys, visit: Visit):
@@ -103,11 +102,12 @@ def test_connecting_syncing_and_the_numbers_of_the_truth(working_app, sandbox, k
     ):
         fill(page, f"Events: {event}", keys["ga4"]["events"][name])
     save(page)
-    expect(page.get_by_text("Company website is connected to")).to_be_visible(timeout=PATIENCE)
+    told(page, "Company website is connected to")
     card = page.locator('[class*="st-key-connection_card_"]').filter(has_text="Company website")
-    expect(card.get_by_text("Never synced").first).to_be_visible()
+    # Where an hour begins just now, its sync is under way by itself.
+    expect(card.get_by_text(re.compile("Never synced|Syncing|Completed")).first).to_be_visible()
     card.get_by_role("button", name="Sync now").click()
-    expect(page.get_by_text("Company website: 1 sync asked for.")).to_be_visible()
+    told(page, re.compile("Company website: (1 sync asked for|a sync is already under way)"))
     expect(card.get_by_text("Completed").first).to_be_visible(timeout=120_000)
     # days that the platform will not restate any more
     end = datetime.now(UTC).date() - timedelta(days=10)
@@ -122,52 +122,49 @@ def test_connecting_syncing_and_the_numbers_of_the_truth(working_app, sandbox, k
 def test_before_a_full_sync_its_calls_and_worst_cost_are_shown(working_app, visit: Visit):
     page = visit(working_app, ADMIN, "/Platforms")
     card = page.locator('[class*="st-key-connection_card_"]').filter(has_text="Company website")
-    card.get_by_role("button", name="More").click()
-    page.get_by_text("Full sync, 12 months").click()
+    pick(card.get_by_role("button", name="More"), "Full sync, 12 months")
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text("Calls at most")).to_be_visible(timeout=PATIENCE)
+    settle(page)
     assert int(dialog.get_by_test_id("stMetricValue").first.inner_text().replace(",", "")) > 0
     expect(dialog.get_by_role("button", name="Start the full sync")).to_be_visible()
 
 
 def test_the_history_counts_what_the_sync_did(working_app, visit: Visit):
     page = visit(working_app, ADMIN, "/Sync_jobs")
-    header, newest, *_ = downloaded(page, "download_sync_jobs")
-    told = dict(zip(header, newest, strict=True))
-    assert told["Connection"] == "Company website"
-    assert told["State"] == "Completed"
-    assert (
-        int(told["Facts"])
-        == int(told["New"]) + int(told["Changed"]) + int(told["Unchanged"]) + int(told["Rejected"])
-        > 0
-    )
-    assert int(told["Requests"]) > 0
+    header, *rows = downloaded(page, "download_sync_jobs")
+    jobs = [dict(zip(header, row, strict=True)) for row in rows]
+    job = next(job for job in jobs if job["State"] == "Completed")
+    assert job["Connection"] == "Company website"
+    counted = sum(int(job[name]) for name in ("New", "Changed", "Unchanged", "Rejected"))
+    assert int(job["Facts"]) == counted > 0
+    assert int(job["Requests"]) > 0
 
 
 def test_a_secret_is_never_filled_in_again(working_app, keys, visit: Visit):
     page = visit(working_app, ADMIN, "/Platforms")
     card = page.locator('[class*="st-key-connection_card_"]').filter(has_text="Company website")
-    card.get_by_role("button", name="More").click()
-    page.get_by_text("Edit", exact=True).click()
+    pick(card.get_by_role("button", name="More"), "Edit")
     dialog = page.get_by_role("dialog")
     expect(dialog).to_be_visible(timeout=PATIENCE)
+    settle(page)
     field = dialog.locator('input[aria-label^="Service account key"]')
     expect(field).to_have_value("")
     expect(field).to_have_attribute("type", "password")
     expect(dialog.locator('input[aria-label^="Property ID"]')).to_have_value(keys["ga4"]["property_id"])
     save(page)
-    expect(page.get_by_text("Company website is connected to")).to_be_visible(timeout=PATIENCE)
+    told(page, "Company website is connected to")
 
 
 def test_deleting_keeps_the_numbers_unless_asked(working_app, visit: Visit):
     page = visit(working_app, ADMIN, "/Platforms")
     card = page.locator('[class*="st-key-connection_card_"]').filter(has_text="Indeed")
-    card.get_by_role("button", name="More").click()
-    page.get_by_text("Delete", exact=True).click()
+    pick(card.get_by_role("button", name="More"), "Delete")
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text("The numbers it brought stay.")).to_be_visible(timeout=PATIENCE)
+    settle(page)
     dialog.get_by_role("button", name="Delete the connection").click()
-    expect(page.get_by_text("Indeed is deleted.")).to_be_visible(timeout=PATIENCE)
+    told(page, "Indeed is deleted.")
     expect(card).to_have_count(0, timeout=PATIENCE)
 
 
@@ -177,6 +174,7 @@ def grant(page: Page, app: RunningApp, platform: str) -> None:
     page.get_by_role("button", name="Allow").click(timeout=60_000)
     page.wait_for_url(re.compile(re.escape(app.url) + "/Platforms"), timeout=60_000)
     expect(page.get_by_text("Access was granted").first).to_be_visible(timeout=PATIENCE)
+    settle(page)
 
 
 def test_access_granted_in_the_browser_connects_the_employer_chosen_there(working_app, keys, visit: Visit):
@@ -189,7 +187,7 @@ def test_access_granted_in_the_browser_connects_the_employer_chosen_there(workin
         keys["indeed"]["employer_id"]
     )
     save(page)
-    expect(page.get_by_text("Indeed is connected to")).to_be_visible(timeout=PATIENCE)
+    told(page, "Indeed is connected to")
     card = page.locator('[class*="st-key-connection_card_"]').filter(has_text="Indeed")
     expect(card.get_by_text("Access was granted until")).to_be_visible()
     assert keys["indeed"]["client_secret"] not in page.content()
@@ -203,10 +201,10 @@ def test_a_grant_taken_back_says_so_and_reconnecting_goes_on(working_app, sandbo
     card.get_by_role("button", name="Sync now").click()
     expect(card.get_by_text("The platform does not let us in any more")).to_be_visible(timeout=120_000)
     sandbox.control("revoke", {"what": "indeed_grant", "restore": True})
-    card.get_by_role("button", name="Reconnect").click()
+    open_dialog(card.get_by_role("button", name="Reconnect"))
     grant(page, working_app, "Indeed")
     save(page)
-    expect(page.get_by_text("Indeed is connected to")).to_be_visible(timeout=PATIENCE)
+    told(page, "Indeed is connected to")
     expect(card.get_by_text("The platform does not let us in any more")).to_have_count(0, timeout=PATIENCE)
 
 
@@ -221,7 +219,7 @@ def test_google_offers_the_properties_that_were_granted(working_app, keys, visit
     expect(chosen).to_have_value(keys["ga4"]["property_id"])
     fill(page, "Name", "Second site")
     save(page)
-    expect(page.get_by_text("Second site is connected to")).to_be_visible(timeout=PATIENCE)
+    told(page, "Second site is connected to")
 
 
 def test_who_denies_access_reads_that_nothing_was_connected(working_app, keys, visit: Visit):
@@ -254,4 +252,4 @@ def test_what_may_break_terms_is_connected_only_by_who_answers_for_it(working_ap
     expect(dialog.get_by_text("Read the warning and agree to it")).to_be_visible(timeout=PATIENCE)
     dialog.get_by_text("I have read the warning and answer for it").first.click()
     save(page)
-    expect(page.get_by_text("is connected to Halden Robotics")).to_be_visible(timeout=PATIENCE)
+    told(page, "is connected to Halden Robotics")

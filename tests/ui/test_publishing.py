@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from sandbox.launch import Sandbox, running
+from sandbox.launch import Sandbox
 from settings import load
 from store.opening import open_store
 from store.tables import JobPosting
@@ -13,7 +13,7 @@ from tests.connectors.drafts import ADVERT, ads
 from tests.jobs.board_scenes import connect_board
 from tests.launch import RunningApp, running_app
 from tests.people import ADMIN, MANAGER, seed_people
-from tests.ui.screens import show
+from tests.ui.screens import choose_row, open_dialog, press, settle, show, told, write
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
@@ -22,10 +22,10 @@ LONG = 120_000
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
+def sandbox(sandbox_process: Sandbox) -> Sandbox:
     """The boards, imitated."""
-    with running() as found:
-        yield found
+    sandbox_process.reset()
+    return sandbox_process
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +60,7 @@ def open_posting(page: Page, app: RunningApp) -> None:
     show(page, app, "/Postings")
     table = page.get_by_test_id("stDataFrame").first
     expect(table).to_be_visible(timeout=LONG)
-    table.click(position={"x": 18, "y": 52})
-    expect(page.get_by_text("Published on")).to_be_visible(timeout=LONG)
+    choose_row(table, 1, page.get_by_text("Published on"))
 
 
 def line(page: Page, connection: str) -> Locator:
@@ -71,11 +70,10 @@ def line(page: Page, connection: str) -> Locator:
 
 def save_advert(page: Page, **values: str) -> None:
     """Fill in the form and save it."""
-    page.get_by_role("button", name="Advert").click()
-    dialog = page.get_by_role("dialog")
+    dialog = open_dialog(page.get_by_role("button", name="Advert"))
     expect(dialog.get_by_text("Questions to applicants")).to_be_visible(timeout=LONG)
     for label, text in values.items():
-        dialog.locator(f'input[aria-label="{label.replace("_", " ")}"]').fill(text)
+        write(dialog.locator(f'input[aria-label="{label.replace("_", " ")}"]'), text)
     dialog.get_by_role("button", name="Save").click()
 
 
@@ -93,21 +91,21 @@ def test_a_refusal_stands_next_to_its_field_and_a_correction_goes_live(working_a
     page = visit(working_app, ADMIN)
     open_posting(page, working_app)
     save_advert(page, City="Austin")
-    expect(page.get_by_text("The advert is saved.")).to_be_visible(timeout=LONG)
+    told(page, "The advert is saved.")
     zip_line = line(page, "ZipRecruiter")
     zip_line.get_by_role("button", name="Publish").click()
     expect(zip_line.get_by_text("postal_code is not one of this country")).to_be_visible(timeout=LONG)
     expect(zip_line.get_by_text("Refused").first).to_be_visible(timeout=LONG)
-    page.get_by_role("button", name="Advert").click()
-    dialog = page.get_by_role("dialog")
+    dialog = open_dialog(page.get_by_role("button", name="Advert"))
     expect(dialog.get_by_text("ZipRecruiter: postal_code is not one of this country")).to_be_visible(timeout=LONG)
-    dialog.locator('input[aria-label="Country"]').fill("Germany")
+    write(dialog.locator('input[aria-label="Country"]'), "Germany")
     dialog.get_by_role("button", name="Save").click()
     expect(dialog.get_by_text("A country is two letters")).to_be_visible(timeout=LONG)
-    dialog.locator('input[aria-label="Country"]').fill("US")
-    dialog.locator('input[aria-label="Postal code"]').fill("78701")
+    write(dialog.locator('input[aria-label="Country"]'), "US")
+    write(dialog.locator('input[aria-label="Postal code"]'), "78701")
     dialog.get_by_role("button", name="Save").click()
     expect(dialog).to_have_count(0, timeout=LONG)
+    settle(page)
     zip_line.get_by_role("button", name="Publish").click()
     expect(zip_line.get_by_text("Live").first).to_be_visible(timeout=LONG)
     (ad,) = ads(sandbox, "ziprecruiter").values()
@@ -120,6 +118,7 @@ def test_taking_it_off_closes_it_there(working_app, sandbox, visit: Visit):
     monster = line(page, "Monster")
     monster.get_by_role("button", name="Publish").click()
     expect(monster.get_by_text("Live").first).to_be_visible(timeout=LONG)
+    settle(page)
     monster.get_by_role("button", name="Take off").click()
     expect(monster.get_by_text("Closed").first).to_be_visible(timeout=LONG)
     assert [ad["is_open"] for ad in ads(sandbox, "monster").values()] == [False]
@@ -139,6 +138,5 @@ def test_a_connection_without_numbers_is_connected_and_has_nothing_to_sync(worki
     expect(card.get_by_text("Connected").first).to_be_visible(timeout=LONG)
     expect(card.get_by_text("ZipRecruiter has no endpoint for views")).to_be_visible(timeout=LONG)
     expect(card.get_by_role("button", name="Sync now")).to_have_count(0, timeout=LONG)
-    card.get_by_role("button", name="More").click()
-    expect(page.get_by_text("Switch on or off")).to_be_visible(timeout=LONG)
+    press(card.get_by_role("button", name="More"), page.get_by_text("Switch on or off"))
     expect(page.get_by_text("Full sync, 12 months")).to_have_count(0, timeout=LONG)

@@ -17,7 +17,7 @@ from store.tables import AuditEntry, JobPosting, Referral, TrackerSite
 from store.writes.applications_told import PostingIndex, StageTold, Teller, Told, TouchTold, tell_application
 from tests.launch import running_app
 from tests.people import ADMIN, MANAGER, seed_data_dir
-from tests.ui.screens import choose, choose_row, downloaded, settle, show
+from tests.ui.screens import choose, choose_row, downloaded, press, settle, show, write
 
 EVIL = "=1+1 <b>Eve</b> [x](javascript:alert(1)) :red[y]"
 NOW = datetime.now(UTC)
@@ -81,15 +81,11 @@ def desk(tmp_path_factory):
 
 def test_an_employee_refers_somebody_on_a_phone_and_reads_why_not_twice(desk, visit):
     page = visit(desk.app, MANAGER, f"/Refer_someone?posting={desk.nurse.id}", viewport={"width": 390, "height": 844})
-    for _ in range(2):
-        page.get_by_role("textbox", name="Their name").fill(EVIL)
-        page.get_by_role("textbox", name="Their e-mail address").fill("Eve+x@People.example")
-        page.get_by_role("textbox", name="Their e-mail address").press("Tab")
-        settle(page)
+    for words in ("Thank you for referring", "You have referred this person for this posting already"):
+        write(page.get_by_role("textbox", name="Their name"), EVIL)
+        write(page.get_by_role("textbox", name="Their e-mail address"), "Eve+x@People.example")
         page.get_by_role("button", name="Refer", exact=True).click()
-        settle(page)
-        expect(page.get_by_text(re.compile("Thank you for referring|already")).first).to_be_visible()
-    expect(page.get_by_text("You have referred this person for this posting already")).to_be_visible()
+        expect(page.get_by_text(words)).to_be_visible()
     with desk.store.reading() as session:
         (row,) = session.exec(select(Referral)).all()
     assert desk.store.vault.open("referrals", row.id, "candidate_email", row.candidate_email) == "eve+x@people.example"
@@ -97,16 +93,14 @@ def test_an_employee_refers_somebody_on_a_phone_and_reads_why_not_twice(desk, vi
     expect(page.get_by_text(EVIL)).to_be_visible()
     expect(page.get_by_text(re.compile("Waiting$")).filter(visible=True).first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    page.get_by_role("button", name="Withdraw").click()
-    page.get_by_role("button", name="Withdraw this referral").click()
+    withdraw = page.get_by_role("button", name="Withdraw this referral")
+    press(page.get_by_role("button", name="Withdraw"), withdraw).click()
     expect(page.get_by_text(re.compile("Withdrawn$")).filter(visible=True).first).to_be_visible()
 
 
 def test_an_own_link_is_made_once_and_who_applied_by_it_stands_under_my_referrals(desk, visit):
     page = visit(desk.app, MANAGER, "/Refer_someone?way=By+my+own+link")
-    page.get_by_role("button", name="Get my link").click()
-    address = page.locator("code", has_text="/r/")
-    expect(address).to_be_visible()
+    address = press(page.get_by_role("button", name="Get my link"), page.locator("code", has_text="/r/"))
     code = address.inner_text().strip().rpartition("/r/")[2]
     show(page, desk.app, "/Refer_someone?way=By+my+own+link")
     expect(page.locator("code", has_text=code)).to_be_visible()
@@ -133,9 +127,7 @@ def test_the_desk_masks_and_reveals_on_the_record_and_narrows_and_exports_safely
     assert "Eve" not in str(rows)
     choose(page, page, "State", "Hired")
     expect(page.get_by_text("1 to 1 of 1 referral.")).to_be_visible()
-    page.get_by_role("textbox", name="Find").fill("bo+2@people.example")
-    page.get_by_role("textbox", name="Find").press("Enter")
-    settle(page)
+    write(page.get_by_role("textbox", name="Find"), "bo+2@people.example")
     expect(page.get_by_text("1 to 1 of 1 referral.")).to_be_visible()
     assert "personal_data.read" not in desk.deeds()
     reveal = page.get_by_role("button", name="Show name")
@@ -143,6 +135,7 @@ def test_the_desk_masks_and_reveals_on_the_record_and_narrows_and_exports_safely
     reveal.click()
     expect(page.get_by_role("heading", name="Bo Bo, bo")).to_be_visible()
     assert "personal_data.read" in desk.deeds()
+    settle(page)
     for part in ("Rewards", "Rules", "Invitations", "Statistics"):
         page.get_by_test_id("stButtonGroup").first.get_by_text(part, exact=True).click()
         settle(page)

@@ -15,7 +15,7 @@ from store.tables import User
 from tests.launch import RunningApp
 from tests.people import ADMIN, MANAGER
 from tests.ui.scene import EVIL, Scene
-from tests.ui.screens import PATIENCE, downloaded, settle, show
+from tests.ui.screens import PATIENCE, downloaded, open_dialog, press, show, told, write
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
@@ -31,9 +31,8 @@ def test_a_title_is_text_and_never_a_link_a_script_or_a_directive(app: RunningAp
     for path in SCREENS:
         show(page, app, path)
     show(page, app, "/Postings?status=All")
-    page.get_by_role("tab", name="Waiting to be linked (2)").click()
-    expect(page.get_by_text("Platforms know these under names of their own.")).to_be_visible()
-    settle(page)
+    tab = page.get_by_role("tab", name="Waiting to be linked (2)")
+    press(tab, page.get_by_text("Platforms know these under names of their own."))
     assert dialogs == []
     assert [url for url in foreign if not url.startswith(("data:", "blob:"))] == []
     assert page.locator('a[href^="javascript"], a[href*="127.0.0.1:9"]').count() == 0
@@ -42,10 +41,10 @@ def test_a_title_is_text_and_never_a_link_a_script_or_a_directive(app: RunningAp
 def test_the_postings_file_equals_the_numbers_and_runs_no_formula(app: RunningApp, scene: Scene, visit: Visit):
     page = visit(app, MANAGER, "/Postings")
     header, *rows = downloaded(page, "download_postings")
-    told = {row[0]: dict(zip(header, row, strict=True)) for row in rows}
-    assert told["Staff nurse, night shift"]["Views"] == "40"
-    assert told["Staff nurse, night shift"]["Applications"] == "3"
-    assert told[f"'{EVIL}"]["Views"] == "80"
+    shown = {row[0]: dict(zip(header, row, strict=True)) for row in rows}
+    assert shown["Staff nurse, night shift"]["Views"] == "40"
+    assert shown["Staff nurse, night shift"]["Applications"] == "3"
+    assert shown[f"'{EVIL}"]["Views"] == "80"
 
 
 def test_a_hiring_manager_may_look_at_postings_and_change_none(app: RunningApp, scene: Scene, visit: Visit):
@@ -56,15 +55,13 @@ def test_a_hiring_manager_may_look_at_postings_and_change_none(app: RunningApp, 
 
 def test_a_posting_is_made_through_the_form(app: RunningApp, scene: Scene, visit: Visit):
     page = visit(app, ADMIN, "/Postings")
-    page.get_by_role("button", name="New posting").click()
-    dialog = page.get_by_role("dialog")
-    expect(dialog).to_be_visible()
+    dialog = open_dialog(page.get_by_role("button", name="New posting"))
     dialog.get_by_role("button", name="Save").click()
     expect(dialog.get_by_text("A posting needs a title")).to_be_visible(timeout=PATIENCE)
-    dialog.locator('input[aria-label="Title"]').fill("Night porter")
-    dialog.locator('input[aria-label="Requisition"]').fill("REQ-9")
+    write(dialog.locator('input[aria-label="Title"]'), "Night porter")
+    write(dialog.locator('input[aria-label="Requisition"]'), "REQ-9")
     dialog.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("Night porter is saved.")).to_be_visible(timeout=PATIENCE)
+    told(page, "Night porter is saved.")
     rows = downloaded(page, "download_postings")
     assert ["Night porter", "REQ-9", "Open"] in [row[:3] for row in rows]
 
@@ -74,12 +71,12 @@ def test_a_posting_is_archived_found_again_and_brought_back(app: RunningApp, sce
     page = visit(app, ADMIN, f"/Postings?department=Quay&posting={made}")
     assert [row[:3] for row in downloaded(page, "download_postings")[1:]] == [["Harbour pilot", "REQ-77", "Open"]]
     card = page.locator(".st-key-posting")
-    card.get_by_role("button", name="Archive").click()
-    page.get_by_role("button", name="Archive this posting").click()
-    expect(page.get_by_text("Harbour pilot is archived.")).to_be_visible()
+    archive = page.get_by_role("button", name="Archive this posting")
+    press(card.get_by_role("button", name="Archive"), archive).click()
+    told(page, "Harbour pilot is archived.")
     expect(page.get_by_text("No posting is like that.")).to_be_visible()
     expect(card.get_by_text("Archived")).to_be_visible()
-    card.get_by_text("History (3)").click()
+    expect(card.get_by_text("History (3)")).to_be_visible()
     card.get_by_role("button", name="Bring back").click()
     expect(card.get_by_role("button", name="Reopen")).to_be_visible()
 
@@ -104,8 +101,7 @@ def test_an_address_of_a_posting_that_is_not_ours_says_so(app: RunningApp, scene
 
 def test_a_note_is_written_below_the_trend_and_marked_in_it(app: RunningApp, scene: Scene, visit: Visit):
     page = visit(app, MANAGER, "/")
-    page.get_by_text("Notes (").click()
-    page.get_by_label("Note", exact=True).fill("Job fair <b>x</b>")
+    write(press(page.get_by_text("Notes ("), page.get_by_label("Note", exact=True)), "Job fair <b>x</b>")
     page.get_by_role("button", name="Add a note").click()
     expect(page.get_by_text("Job fair <b>x</b> (Mo)")).to_be_visible()
     expect(page.get_by_text("A diamond marks what happened then")).to_be_visible()
@@ -128,24 +124,19 @@ def add_posting(scene: Scene, values: dict[str, str]) -> uuid.UUID:
 def test_a_source_that_another_platform_owns_is_marked(app: RunningApp, scene: Scene, visit: Visit):
     page = visit(app, MANAGER, "/Sources")
     header, *rows = downloaded(page, "download_company_website_source")
-    told = {row[0]: dict(zip(header, row, strict=True)) for row in rows}
-    assert told["newsletter"]["Belongs to"] == ""
-    assert told["indeed"]["Belongs to"] == "Indeed"
-    assert (told["newsletter"]["Applications"], told["indeed"]["Applications"]) == ("70", "30")
+    shown = {row[0]: dict(zip(header, row, strict=True)) for row in rows}
+    assert shown["newsletter"]["Belongs to"] == ""
+    assert shown["indeed"]["Belongs to"] == "Indeed"
+    assert (shown["newsletter"]["Applications"], shown["indeed"]["Applications"]) == ("70", "30")
 
 
 def test_the_history_says_what_failed_and_counts_in_its_file(app: RunningApp, scene: Scene, visit: Visit):
     page = visit(app, ADMIN, "/Sync_jobs?state=Failed")
     header, *rows = downloaded(page, "download_sync_jobs")
-    told = dict(zip(header, rows[-1], strict=True))
-    assert (told["Connection"], told["State"], told["Error"]) == ("Indeed", "Failed", "The key or secret is wrong.")
-    assert (told["New"], told["Changed"], told["Unchanged"], told["Rejected"], told["Deleted"]) == (
-        "1000",
-        "200",
-        "30",
-        "4",
-        "3",
-    )
+    job = dict(zip(header, rows[-1], strict=True))
+    assert (job["Connection"], job["State"], job["Error"]) == ("Indeed", "Failed", "The key or secret is wrong.")
+    counts = [job[name] for name in ("New", "Changed", "Unchanged", "Rejected", "Deleted")]
+    assert counts == ["1000", "200", "30", "4", "3"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -15,7 +15,7 @@ from store.writes.webhooks import set_secret
 from tests.api.deliveries import admin, person, store_of
 from tests.launch import RunningApp, running_app
 from tests.people import ADMIN, seed_data_dir
-from tests.ui.screens import metric, settle
+from tests.ui.screens import metric, open_dialog, pick, press, settle, told, write
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
@@ -34,10 +34,8 @@ def working_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp
 
 
 def add(page: Page, label: str) -> None:
-    page.get_by_role("button", name="Add an address").click()
-    page.get_by_role("menuitem", name=label).or_(page.get_by_role("option", name=label)).first.click()
-    expect(page.get_by_text("The address is made.")).to_be_visible(timeout=PATIENCE)
-    settle(page)
+    pick(page.get_by_role("button", name="Add an address"), label)
+    told(page, "The address is made.")
 
 
 def addresses(page: Page) -> list[str]:
@@ -58,12 +56,10 @@ def test_an_address_is_made_and_what_is_delivered_there_is_shown(working_app, vi
     (address,) = addresses(page)
     assert address.startswith(f"{working_app.url}/api/webhooks/indeed/")
     assert deliver("indeed_apply", address, SECRET, person()) == 503
-    page.get_by_role("button", name="Set the secret").click()
-    dialog = page.get_by_role("dialog")
-    dialog.locator("input").first.fill(SECRET)
+    dialog = open_dialog(page.get_by_role("button", name="Set the secret"))
+    write(dialog.locator("input").first, SECRET)
     dialog.get_by_role("button", name="Save the secret").click()
-    expect(page.get_by_text("The secret is saved.")).to_be_visible(timeout=PATIENCE)
-    settle(page)
+    told(page, "The secret is saved.")
     deadline = PATIENCE // 1000
     while deliver("indeed_apply", address, SECRET, person("seen", title="<b>Welder</b>")) == 503 and deadline:
         deadline -= 1
@@ -87,17 +83,14 @@ def test_what_registering_means_and_why_it_cannot_work_is_said_before_anybody_is
     page = visit(working_app, ADMIN, "/Webhooks")
     add(page, "X account activity")
     card = page.locator('[class*="st-key-webhook_card_"]').filter(has=page.get_by_text("/api/webhooks/x/"))
-    card.get_by_text("How to register it by hand instead").click()
-    expect(card.get_by_text("Register the address with the app's bearer token", exact=False)).to_be_visible(
-        timeout=PATIENCE
-    )
-    dialog = page.get_by_role("dialog")
+    steps = card.get_by_text("Register the address with the app's bearer token", exact=False)
+    press(card.get_by_text("How to register it by hand instead"), steps)
     for problem in ("Set the secret first", "by https only"):
-        card.get_by_role("button", name="Register at X").click()
+        dialog = open_dialog(card.get_by_role("button", name="Register at X"))
         expect(dialog.get_by_text("No direct messages.", exact=False)).to_be_visible(timeout=PATIENCE)
         expect(dialog.get_by_text(problem, exact=False)).to_be_visible(timeout=PATIENCE)
         expect(dialog.get_by_role("button", name="Register", exact=True)).to_have_count(0)
-        page.keyboard.press("Escape")
+        dialog.get_by_role("button", name="Close").click()
         expect(dialog).to_have_count(0, timeout=PATIENCE)
         with store_of(working_app) as store, store.writing() as session:
             row = session.exec(select(WebhookEndpoint).where(WebhookEndpoint.config_id == config.id)).one()
@@ -110,13 +103,14 @@ def test_what_registering_means_and_why_it_cannot_work_is_said_before_anybody_is
 def test_a_secret_of_ours_is_shown_once(working_app, visit: Visit):
     page = visit(working_app, ADMIN, "/Webhooks")
     add(page, "Anything else (Standard Webhooks)")
-    page.get_by_role("button", name="Make the secret").click()
-    page.get_by_role("dialog").get_by_role("button", name="Make it").click()
-    shown = page.get_by_role("dialog").locator("code").first
+    dialog = open_dialog(page.get_by_role("button", name="Make the secret"))
+    dialog.get_by_role("button", name="Make it").click()
+    shown = dialog.locator("code").first
     expect(shown).to_contain_text("whsec_", timeout=PATIENCE)
     secret = shown.inner_text().strip()
+    settle(page)
     page.get_by_role("button", name="I have copied it").click()
-    expect(page.get_by_role("dialog")).to_have_count(0, timeout=PATIENCE)
+    expect(dialog).to_have_count(0, timeout=PATIENCE)
     page.reload()
     settle(page)
     assert secret not in page.content()
