@@ -141,8 +141,11 @@ def _hand_over(session: Session, change: ImportChange, later: list[tuple[uuid.UU
     """The next import that changed the same posting now replaces what was there before this one."""
     for key in later:
         follower = session.get(ImportChange, key)
-        if follower is None or follower.before is None:
+        if follower is None:
             continue
+        if follower.before is None:
+            # Handed over already, by a take-back that broke off later on.
+            return
         if change.before is None:
             follower.before, follower.after = None, {**change.after, **follower.after}
         else:
