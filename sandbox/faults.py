@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import format_datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -181,8 +182,12 @@ def _scripted(step: dict[str, Any]) -> Answer:
 
 def _bomb(megabytes: int) -> Answer:
     """A small body that unpacks to that many megabytes of spaces."""
-    packed = gzip.compress(b" " * (megabytes * 1024 * 1024), compresslevel=9)
-    return Answer(200, [("content-type", "application/json"), ("content-encoding", "gzip")], packed)
+    return Answer(200, [("content-type", "application/json"), ("content-encoding", "gzip")], _packed(megabytes))
+
+
+@lru_cache(maxsize=4)
+def _packed(megabytes: int) -> bytes:
+    return gzip.compress(b" " * (megabytes * 1024 * 1024), compresslevel=9)
 
 
 def mangled(step: dict[str, Any], answer: Answer) -> Answer:

@@ -38,13 +38,14 @@ asked = {
 often = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 
 
-@pytest.fixture
-def place(store: Store) -> Iterator[tuple[Store, People, httpx.Client]]:
+@pytest.fixture(scope="module")
+def place(kept_store: Store) -> Iterator[tuple[Store, People, httpx.Client]]:
     """A company with numbers, on both databases, and a client that may read them."""
-    people = seed_people(store)
-    seed_numbers(store, people, today=TODAY)
-    with serving(store) as url, speaking(url, key_of(store)) as client:
-        yield store, people, client
+    people = seed_people(kept_store)
+    seed_numbers(kept_store, people, today=TODAY)
+    # A place for a file is free a moment after the file has come.
+    with serving(kept_store, API_EXPORTS="8") as url, speaking(url, key_of(kept_store)) as client:
+        yield kept_store, people, client
 
 
 def params_of(start: int, days: int, platforms: list[str]) -> tuple[Period, dict[str, object]]:

@@ -25,14 +25,32 @@ PATIENCE = 60.0
 MANY_DAYS, MANY_POSTINGS = 400, 500
 
 
-@pytest.fixture
-def place(store: Store) -> Iterator[tuple[Store, People, httpx.Client]]:
+@pytest.fixture(scope="module")
+def place(kept_store: Store) -> Iterator[tuple[Store, People, httpx.Client]]:
     """A company with numbers, on both databases."""
-    people = seed_people(store)
-    seed_numbers(store, people, today=NOW.date())
-    seed_records(store, people, now=NOW)
-    with serving(store, API_EXPORTS="1") as url, speaking(url, key_of(store)) as client:
-        yield store, people, client
+    people = seed_people(kept_store)
+    seed_numbers(kept_store, people, today=NOW.date())
+    seed_records(kept_store, people, now=NOW)
+    _add_facts(kept_store, people)
+    with serving(kept_store, API_EXPORTS="1") as url, speaking(url, key_of(kept_store)) as client:
+        yield kept_store, people, client
+
+
+@pytest.fixture(scope="module")
+def filled(place: tuple[Store, People, httpx.Client]) -> tuple[Store, httpx.Client]:
+    """The same with numbers of so many postings that a file of them is not sent in one go."""
+    store, people, client = place
+    _fill(store, people)
+    return store, client
+
+
+def fetch(client: httpx.Client, **params: str) -> httpx.Response:
+    """A file, as soon as there is a place: that of the file before is free a moment after it has come."""
+    deadline = time.monotonic() + PATIENCE
+    while (answer := client.get("/api/export", params=params)).status_code == 503:
+        assert time.monotonic() < deadline, "the place of the file before was never freed"
+        time.sleep(0.05)
+    return answer
 
 
 def rows_of(answer: httpx.Response) -> list[dict[str, str]]:
@@ -42,14 +60,13 @@ def rows_of(answer: httpx.Response) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("dataset", ["days", "postings", "facts"])
 def test_csv_and_parquet_hold_the_same(place, dataset) -> None:
-    store, people, client = place
-    _add_facts(store, people)
+    _, _, client = place
     params = {"dataset": dataset, "dateRange": "90d"}
-    told = client.get("/api/export", params=params)
+    told = fetch(client, **params)
     assert told.headers["content-type"] == "text/csv; charset=utf-8"
     assert told.headers["content-disposition"].endswith('.csv"')
     rows = rows_of(told)
-    file = client.get("/api/export", params={**params, "format": "parquet"})
+    file = fetch(client, **params, format="parquet")
     table = pq.read_table(io.BytesIO(file.content))
     assert table.column_names == list(rows[0])
     same = [
@@ -73,7 +90,7 @@ def test_text_never_opens_as_a_formula_and_numbers_stay_numbers(place) -> None:
         session.connection().execute(
             text("UPDATE posting_analytics_aggregated SET value = -5 WHERE posting_no = 2 AND metric = 3")
         )
-    rows = rows_of(client.get("/api/export", params={"dataset": "postings", "dateRange": "1y"}))
+    rows = rows_of(fetch(client, dataset="postings", dateRange="1y"))
     suspects = [row for row in rows if "HYPERLINK" in row["posting"]]
     assert suspects
     assert {row["posting"] for row in suspects} == {"'=HYPERLINK(1)"}
@@ -83,16 +100,15 @@ def test_text_never_opens_as_a_formula_and_numbers_stay_numbers(place) -> None:
 def test_it_narrows_to_platforms_metrics_and_days(place) -> None:
     _, _, client = place
     params = {"dataset": "days", "dateRange": "7d", "platform": "indeed", "metric": "clicks,spend"}
-    rows = rows_of(client.get("/api/export", params=params))
+    rows = rows_of(fetch(client, **params))
     assert {row["platform"] for row in rows} == {"indeed"}
     assert {row["metric"] for row in rows} == {"clicks", "spend"}
     assert len({row["day"] for row in rows}) <= 7
-    assert rows_of(client.get("/api/export", params={"from": "2001-01-01", "to": "2001-02-01"})) == []
+    assert rows_of(fetch(client, **{"from": "2001-01-01", "to": "2001-02-01"})) == []
 
 
-def test_a_client_that_goes_away_ends_the_query_and_frees_the_place(place) -> None:
-    store, people, client = place
-    _fill(store, people)
+def test_a_client_that_goes_away_ends_the_query_and_frees_the_place(filled) -> None:
+    store, client = filled
     params = {"dataset": "postings", "dateRange": "1y"}
     with client.stream("GET", "/api/export", params=params) as answer:
         assert answer.status_code == 200
@@ -103,27 +119,20 @@ def test_a_client_that_goes_away_ends_the_query_and_frees_the_place(place) -> No
         busy = client.get("/api/export", params=params)
         assert busy.status_code == 503
         assert busy.headers["retry-after"]
+    assert fetch(client, dateRange="7d").status_code == 200
     deadline = time.monotonic() + PATIENCE
-    while (answer := client.get("/api/export", params={"dateRange": "7d"})).status_code == 503:
-        assert time.monotonic() < deadline, "the place of the client that went away was never freed"
-        time.sleep(0.05)
-    assert answer.status_code == 200
     while store.engine.pool.checkedout():  # type: ignore[attr-defined]
         assert time.monotonic() < deadline, "a query goes on that nobody waits for"
         time.sleep(0.05)
 
 
-def test_a_reader_that_stands_still_is_given_up(place, monkeypatch: pytest.MonkeyPatch) -> None:
-    store, people, client = place
+def test_a_reader_that_stands_still_is_given_up(filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, client = filled
     monkeypatch.setattr("api.exports.STALL_SECONDS", 0.2)
-    _fill(store, people)
     with client.stream("GET", "/api/export", params={"dataset": "postings", "dateRange": "1y"}) as answer:
         parts = answer.iter_raw(1024)
         next(parts)
-        deadline = time.monotonic() + PATIENCE
-        while client.get("/api/export", params={"dateRange": "7d"}).status_code == 503:
-            assert time.monotonic() < deadline, "the reader that stands still keeps its place"
-            time.sleep(0.05)
+        assert fetch(client, dateRange="7d").status_code == 200
         with pytest.raises(httpx.RemoteProtocolError):
             for _ in parts:
                 pass

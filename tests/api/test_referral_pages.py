@@ -1,92 +1,17 @@
-"""Pages of people who were recommended: what they show, where they lead, and what strangers cannot find out."""
+"""Pages of people who were recommended: what they show, where they lead, and when they are over."""
 
-import itertools
 import re
 from datetime import UTC, datetime, timedelta
 
-import httpx
 import pytest
-from sqlmodel import col, select
 
-from actions.invitations import invite
-from actions.opting_out import NOT_ME, STOP, token_of
-from actions.referrals import Wanted, refer, share_link
-from actions.tracker import save_tracker
-from actions.viewer import Viewer
-from api.guessing import MOST_BY_ONE
-from api.referral_pages import NOBODY
-from settings import Settings, load
-from store.opening import attach_store
-from store.reports.landing import find_landing
-from store.tables import AuditEntry, Company, JobPosting, LinkClick, Mail, MailSuppression, Referral, TrackingLink, User
+from actions.opting_out import NOT_ME
+from actions.referrals import share_link
+from store.tables import JobPosting, TrackingLink
 from store.tables.columns import new_id
-from tests.store.plans import watching
+from tests.api.referred import HOME, Desk
 
-HOME = "https://jobs.acme.example"
-CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 EVIL = '<b onclick="x">Nurse</b> \u202e {link}'
-MAILS = Settings(smtp_url="smtp://127.0.0.1:9", public_url="https://hiring.example")
-_addresses = (f"198.51.{third}.{fourth}" for third, fourth in itertools.product(range(100), range(1, 250)))
-
-
-class Desk:
-    """A company that refers people, in the running app."""
-
-    def __init__(self, app, number):
-        self.store = attach_store(load({"DATA_DIR": str(app.data_dir)}))
-        self.url = app.url
-        company = Company(number=number, name=f"Harbour & Sons {number}", time_zone="Europe/Berlin")
-        with self.store.writing() as session:
-            session.add(company)
-            session.flush()
-            self.nurse = JobPosting(
-                company_id=company.id,
-                number=1,
-                title="Nurse, <nights>",
-                department="Care",
-                location="Utrecht",
-                apply_url=f"{HOME}/jobs/nurse?a=1#f",
-                advert={"description": "You care.\n\n<script>alert(1)</script>"},
-            )
-            user = User(
-                company_id=company.id, email=f"ada{number}@acme.example", name="Ada <i>Lovelace</i>", role="admin"
-            )
-            session.add_all([self.nurse, user])
-        self.ada = Viewer(user.id, company.id, "admin", user.name, user.email)
-        save_tracker(self.store, self.ada, [HOME], "", now=datetime.now(UTC))
-        self.people = itertools.count(1)
-
-    def visitor(self, address=None, **headers):
-        """A browser at an address of its own, so that one test's guesses are not another's."""
-        told = {"User-Agent": CHROME, "X-Forwarded-For": address or next(_addresses), **headers}
-        return httpx.Client(base_url=self.url, trust_env=False, timeout=60, headers=told)
-
-    def refer(self, name="Sam Lind"):
-        """A new referral, made at an hour of its own: nobody refers many people in one."""
-        number = next(self.people)
-        wanted = Wanted(self.nurse.id, name, f"sam{number}+jobs@mail.example", by_mail=False)
-        return refer(self.store, self.ada, wanted, now=datetime.now(UTC) - timedelta(hours=900 - number))
-
-    def change(self, referral_id, **values):
-        with self.store.writing() as session:
-            row = session.get_one(Referral, referral_id)
-            for name, value in values.items():
-                setattr(row, name, value)
-            session.add(row)
-
-    def row(self, referral_id):
-        with self.store.reading() as session:
-            return session.get_one(Referral, referral_id)
-
-    def clicks(self, **where):
-        with self.store.reading() as session:
-            query = select(LinkClick)
-            for name, value in where.items():
-                query = query.where(getattr(LinkClick, name) == value)
-            return list(session.exec(query))
-
-    def token(self, purpose, referral_id):
-        return f"/r/{purpose}/{token_of(self.store.vault, purpose, referral_id)}"
 
 
 @pytest.fixture(scope="module")
@@ -259,130 +184,6 @@ def test_nobody_is_led_to_another_site_even_if_the_database_says_so(desk, target
         assert answer.status_code == 410
         assert "location" not in answer.headers
     assert desk.clicks(referral_id=made.id) == []
-
-
-@pytest.mark.parametrize("name", ["nosuchnot", "NOSUCH-NOT", "a", "a" * 5000, "%ff", "' OR 1=1 --", "b" * 65, "not-me"])
-def test_an_unknown_code_is_not_found(desk, name):
-    with desk.visitor() as visitor:
-        for path in (f"/r/{name}", f"/r/{name}/apply"):
-            answer = visitor.get(path)
-            # "not-me" before "apply" is that page, for a token nobody was sent.
-            assert answer.status_code == (200 if path == "/r/not-me/apply" else 404)
-
-
-def test_a_path_below_or_none_is_not_found(desk):
-    made = desk.refer()
-    with desk.visitor() as visitor:
-        for path in ("/r", "/r/", f"/r/{made.code}/more", f"/r/{made.code}/apply/x", f"/r/{made.code}/..%2f"):
-            assert visitor.get(path).status_code == 404, path
-        assert visitor.post(f"/r/{made.code}").status_code == 405
-
-
-def lock_out(guesser):
-    """Try codes until the answer is to wait; that answer, and how many came before it. A minute may end between."""
-    for tried in range(5 * MOST_BY_ONE):
-        answer = guesser.get(f"/r/bcdfg-hjkmn-prst{tried:x}")
-        if answer.status_code == 429:
-            return answer, tried
-        assert answer.status_code == 404
-    raise AssertionError("nobody is slowed down")
-
-
-def test_who_tries_codes_has_to_wait_and_others_do_not(desk):
-    made = desk.refer()
-    with desk.visitor() as guesser, desk.visitor() as honest:
-        for _ in range(5):
-            refused, tried = lock_out(guesser)
-            found = guesser.get(f"/r/{made.code}")
-            if found.status_code == 429:
-                break
-        assert (found.status_code, found.text) == (429, refused.text), "a code found on the way looks like a miss"
-        assert tried <= 2 * MOST_BY_ONE
-        assert 1 <= int(refused.headers["retry-after"]) <= 60
-        assert honest.get(f"/r/{made.code}").status_code == 200
-        assert honest.get("/r/bcdfg-hjkmn-prstv").status_code == 404
-
-
-def test_every_miss_looks_the_same_and_is_looked_up_in_the_same_way(desk):
-    shapes = ["bcdfg-hjkmn-prstv", "a" * 60, "zz", "x" * 500, "%01"]
-    bodies, asked = set(), set()
-    for shape in shapes:
-        with desk.visitor() as visitor:
-            answer = visitor.get(f"/r/{shape}")
-        bodies.add((answer.status_code, answer.text))
-    for code in ("bcdfg-hjkmn-prstv", "zz", NOBODY):
-        with desk.store.reading() as session, watching(session) as seen:
-            assert find_landing(session, code, now=datetime.now(UTC)) is None
-        asked.add(tuple(statement for statement, *_ in seen))
-    assert len(bodies) == 1
-    assert len(asked) == 1
-
-
-def test_not_me_ends_the_referral_and_forgets_who_it_was(desk):
-    made = desk.refer("Wrong Person")
-    with desk.store.writing() as session:
-        row = session.get_one(Referral, made.id)
-        invited = invite(session, desk.store, row, now=datetime.now(UTC), settings=MAILS)
-    path = desk.token(NOT_ME, made.id)
-    with desk.visitor() as visitor:
-        asked = visitor.get(path)
-        assert 'method="post"' in asked.text
-        assert desk.row(made.id).declined_at is None, "looking does nothing: programs look at all addresses in a mail"
-        done = [visitor.post(path), visitor.post(path)]
-        never = visitor.post(f"/r/{NOT_ME}/{'0' * 64}")
-    assert [answer.status_code for answer in (*done, never)] == [200, 200, 200]
-    assert done[0].text == done[1].text == never.text
-    row = desk.row(made.id)
-    assert row.declined_at is not None
-    assert (row.candidate_name, row.candidate_email, row.email_index, row.person_index) == ("", "", "", "")
-    with desk.store.reading() as session:
-        mail = session.get_one(Mail, invited.mail_id)
-        assert (mail.state, mail.cause_code, mail.recipient, mail.body) == ("refused", "forgotten", "", "")
-        reasons = session.exec(
-            select(MailSuppression.reason).where(MailSuppression.company_id == desk.ada.company_id)
-        ).all()
-        assert reasons.count("not_me") == 2, "the address and the mailbox behind it"
-        deeds = session.exec(select(AuditEntry).where(col(AuditEntry.target) == str(made.id))).all()
-    assert [deed.action for deed in deeds].count("referral.decline") == 1
-    with desk.visitor() as visitor:
-        assert visitor.get(f"/r/{made.code}").status_code == 410
-
-
-def test_one_click_of_a_mail_program_ends_all_messages(desk):
-    made = desk.refer()
-    path = desk.token(STOP, made.id)
-    with desk.visitor() as program:
-        assert program.get(path).status_code == 200
-        answer = program.post(path, data={"List-Unsubscribe": "One-Click"})
-        assert answer.status_code == 200
-        assert program.post(f"/r/{STOP}/{'f' * 64}", data={"List-Unsubscribe": "One-Click"}).text == answer.text
-    row = desk.row(made.id)
-    assert row.declined_at is None, "they may still apply"
-    with desk.store.writing() as session:
-        again = invite(session, desk.store, session.get_one(Referral, made.id), now=datetime.now(UTC), settings=MAILS)
-    assert (again.mail_id, again.reason) == (None, "suppressed")
-
-
-def test_a_token_is_good_for_one_thing_and_one_referral(desk):
-    one, two = desk.refer(), desk.refer()
-    mark = token_of(desk.store.vault, NOT_ME, one.id)[32:]
-    with desk.visitor() as visitor:
-        for path in (
-            f"/r/{NOT_ME}/{token_of(desk.store.vault, STOP, one.id)}",
-            f"/r/{NOT_ME}/{two.id.hex}{mark}",
-            f"/r/{NOT_ME}/{one.code}",
-            f"/r/{NOT_ME}/{one.id.hex}{mark.upper()}X",
-        ):
-            assert visitor.post(path).status_code == 200
-    assert desk.row(one.id).declined_at is desk.row(two.id).declined_at is None
-
-
-def test_another_site_cannot_press_the_button(desk):
-    made = desk.refer()
-    with desk.visitor() as visitor:
-        foreign = visitor.post(desk.token(NOT_ME, made.id), headers={"Origin": "https://evil.example"})
-    assert foreign.status_code == 403
-    assert desk.row(made.id).declined_at is None
 
 
 def test_a_code_of_another_company_shows_that_company_alone(desk, app):

@@ -37,7 +37,7 @@ from tests.launch import free_port
 from tests.people import seed_people
 
 SEED = int(os.environ.get("SCHEMATHESIS_SEED", "20261122"))
-EXAMPLES = 60
+EXAMPLES = 50
 DOCUMENT = document(ENDPOINTS)
 for _operation in (operation for methods in DOCUMENT["paths"].values() for operation in methods.values()):
     # Every request carries the key; what happens without one is told by test_access.

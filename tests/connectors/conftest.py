@@ -1,27 +1,19 @@
 """One sandbox for all tests of connectors, as new before each; and the table of what each connector passed."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from sandbox.launch import Sandbox, running
+from sandbox.launch import Sandbox
 from tests.connectors.rig import forget_tokens
 
 _RESULTS = pytest.StashKey[dict[tuple[str, str], str]]()
 
 
-@pytest.fixture(scope="session")
-def _sandbox_process() -> Iterator[Sandbox]:
-    with running() as sandbox:
-        yield sandbox
-
-
 @pytest.fixture
-def sandbox(_sandbox_process: Sandbox) -> Sandbox:
+def sandbox(sandbox_process: Sandbox) -> Sandbox:
     """The sandbox without faults, tokens and log of the test before."""
-    _sandbox_process.reset()
+    sandbox_process.reset()
     forget_tokens()
-    return _sandbox_process
+    return sandbox_process
 
 
 @pytest.hookimpl(wrapper=True)

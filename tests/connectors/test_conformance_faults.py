@@ -21,7 +21,8 @@ STORMS: dict[str, tuple[dict[str, Any], type[ConnectorError], set[str]]] = {
     "truncated": ({"kind": "truncated"}, Transient, {"truncated"}),
     "chunk missing": ({"kind": "chunked_cut"}, Transient, {"truncated"}),
     "reset": ({"kind": "reset"}, Transient, {"truncated", "unreachable"}),
-    "drip": ({"kind": "drip"}, Transient, {"timeout"}),
+    # Each byte comes in time, and the whole never.
+    "drip": ({"kind": "drip", "drip": {"bytes": 1, "interval_ms": 30}}, Transient, {"timeout"}),
     "hang": ({"kind": "hang"}, Transient, {"timeout"}),
     "swallowed": ({"kind": "swallowed"}, Transient, {"timeout"}),
     "500": ({"kind": "500"}, Transient, {"server_error"}),
@@ -83,7 +84,7 @@ def test_it_names_a_storm_and_writes_nothing_of_it(
     sandbox: Sandbox, key: str, storm: str, caplog: pytest.LogCaptureFixture
 ):
     step, kind, causes = STORMS[storm]
-    options = Options(request_seconds=0.4) if storm in {"drip", "hang", "swallowed"} else None
+    options = Options(request_seconds=0.15) if storm in {"drip", "hang", "swallowed"} else None
     caplog.set_level(logging.DEBUG)
     with reading(sandbox, key, options=options) as reader:
         sandbox.plan(traits_of(key).data, step, repeat="always")

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -72,6 +73,7 @@ class Traits:
     plain: dict[str, Any] = field(default_factory=lambda: {"kind": "429_plain"})
 
 
+@cache
 def traits_of(key: str) -> Traits:
     """The traits of a connector. A connector without a module of its own here fails the suite."""
     found: Traits = importlib.import_module(f"tests.connectors.platforms.{key}").TRAITS
