@@ -31,7 +31,12 @@ from store.vault import Vault
 from tests.order import begins
 
 #: What processes that tests start have imported before they are started.
-PRELOADED = ("tests.manage.commanded", "tests.jobs.doomed_outbox", "tests.jobs.mail_worker")
+PRELOADED = (
+    "tests.manage.commanded",
+    "tests.jobs.doomed_outbox",
+    "tests.jobs.mail_worker",
+    "tests.store.launch_prepare",
+)
 #: Keys for tests alone; k1 writes.
 TEST_KEYS = "k1:wvJbIVTsOEo3VZnq4uL4mJ0KV1Qm8Jxk2n3cC6ysU2E=,k2:8f3GMJw0d5sBqR1tYpVhXkT9o7uLzEa2iNc4QvDbW6Y="
 _numbers = itertools.count(1)

@@ -1,8 +1,7 @@
-"""A process of its own that prepares a database: prepare <url> <data_dir> [die before this many statements]."""
+"""A process that prepares a database, for test_migrate.py, or dies on the way."""
 
 import os
 import signal
-import sys
 from pathlib import Path
 
 from sqlalchemy import event
@@ -11,10 +10,10 @@ from store.engine import open_engine
 from store.migrate import prepare
 
 
-def main() -> None:
-    """Prepare, and print so; or die on the way."""
-    engine = open_engine(sys.argv[1])
-    left = int(sys.argv[3]) if len(sys.argv) > 3 else None
+def prepare_here(url: str, data_dir: Path, statements: int | None = None) -> None:
+    """Prepare the database; with `statements`, die before the one that comes after so many that change anything."""
+    engine = open_engine(url)
+    left = statements
 
     def die_in_time(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
         nonlocal left
@@ -24,10 +23,5 @@ def main() -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     event.listen(engine, "before_cursor_execute", die_in_time)
-    prepare(engine, Path(sys.argv[2]))
+    prepare(engine, data_dir)
     engine.dispose()
-    print("prepared")  # noqa: T201
-
-
-if __name__ == "__main__":
-    main()

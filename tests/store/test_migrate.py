@@ -3,11 +3,10 @@
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -22,8 +21,7 @@ from store.engine import open_engine, reading, writing
 from store.errors import DatabaseUnreachable, StartError
 from store.migrate import check_schema, find_revision, newest_revision, prepare
 from store.tables import AuditEntry
-
-ROOT = Path(__file__).parents[2]
+from tests.store.launch_prepare import prepare_here
 
 
 @pytest.fixture
@@ -45,10 +43,17 @@ def old(tmp_path: Path) -> Iterator[Engine]:
     engine.dispose()
 
 
-def launch(engine: Engine, data_dir: Path, *more: str) -> subprocess.Popen[str]:
-    url = engine.url.render_as_string(hide_password=False)
-    arguments = [sys.executable, "-m", "tests.store.launch_prepare", url, str(data_dir), *more]
-    return subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+@pytest.fixture
+def launch(nursery: Any) -> Callable[..., Any]:
+    """Call it with an engine, a folder and, for a death on the way, a number of statements: the process is running."""
+
+    def start(engine: Engine, data_dir: Path, statements: int | None = None) -> Any:
+        url = engine.url.render_as_string(hide_password=False)
+        process = nursery.Process(target=prepare_here, args=(url, data_dir, statements))
+        process.start()
+        return process
+
+    return start
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_models(engine: Engine) -> None:
@@ -84,32 +89,34 @@ def test_preparing_twice_changes_nothing(empty: Engine, tmp_path: Path) -> None:
     check_schema(empty)
 
 
-def test_processes_that_start_at_once_migrate_once(empty: Engine, tmp_path: Path) -> None:
+def test_processes_that_start_at_once_migrate_once(empty: Engine, tmp_path: Path, launch: Callable[..., Any]) -> None:
     starters = [launch(empty, tmp_path) for _ in range(3)]
     for starter in starters:
-        out, err = starter.communicate(timeout=120)
-        assert (out, starter.returncode) == ("prepared\n", 0), err
+        starter.join(120)
+        assert starter.exitcode == 0
     check_schema(empty)
 
 
 @pytest.mark.kill
 @pytest.mark.parametrize("statements", [1, 25, 60])
 def test_a_migration_that_is_killed_leaves_nothing_or_everything(
-    empty: Engine, tmp_path: Path, statements: int
+    empty: Engine, tmp_path: Path, statements: int, launch: Callable[..., Any]
 ) -> None:
-    killed = launch(empty, tmp_path, str(statements))
-    _, err = killed.communicate(timeout=120)
-    assert killed.returncode == -signal.SIGKILL, err
+    killed = launch(empty, tmp_path, statements)
+    killed.join(120)
+    assert killed.exitcode == -signal.SIGKILL
     assert find_revision(empty) is None
     prepare(empty, tmp_path)
     check_schema(empty)
 
 
 @pytest.mark.kill
-def test_an_upgrade_that_is_killed_leaves_the_old_schema(old: Engine, tmp_path: Path) -> None:
-    killed = launch(old, tmp_path, "2")
-    _, err = killed.communicate(timeout=120)
-    assert killed.returncode == -signal.SIGKILL, err
+def test_an_upgrade_that_is_killed_leaves_the_old_schema(
+    old: Engine, tmp_path: Path, launch: Callable[..., Any]
+) -> None:
+    killed = launch(old, tmp_path, 2)
+    killed.join(120)
+    assert killed.exitcode == -signal.SIGKILL
     assert find_revision(old) == "0001"
     prepare(old, tmp_path)
     check_schema(old)
