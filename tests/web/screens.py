@@ -5,13 +5,22 @@ from playwright.sync_api import Page, expect
 from tests.people import PASSWORD
 
 PATIENCE = 60_000
+_DRAWN = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
 def fill_sign_in(page: Page, email: str, password: str = PASSWORD) -> None:
     """Fills the form on screen and presses its button."""
-    page.get_by_label("E-mail", exact=True).fill(email)
-    page.get_by_label("Password", exact=True).fill(password)
-    page.get_by_role("button", name="Sign in").click()
+    fill(page, {"E-mail": email, "Password": password})
+    page.get_by_role("button", name="Sign in").click(timeout=PATIENCE)
+
+
+def fill(page: Page, values: dict[str, str]) -> None:
+    """Fills a form's fields, by their labels, once it is drawn: what is typed into a page that runs may be lost."""
+    page.wait_for_selector(_DRAWN, timeout=PATIENCE)
+    for label, value in values.items():
+        page.get_by_label(label, exact=True).fill(value, timeout=PATIENCE)
+    for label, value in values.items():
+        expect(page.get_by_label(label, exact=True)).to_have_value(value, timeout=PATIENCE)
 
 
 def sign_in(page: Page, url: str, email: str, password: str = PASSWORD) -> None:

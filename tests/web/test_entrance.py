@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.launch import RunningApp, running_app
 from tests.people import ADMIN, MANAGER
-from tests.web.screens import PATIENCE, fill_sign_in, sign_in
+from tests.web.screens import PATIENCE, fill, fill_sign_in, sign_in
 
 pytestmark = pytest.mark.browser
 PASSPHRASE = "paper boats on the canal 31"
@@ -23,15 +23,11 @@ def test_it_leads_from_the_first_start_to_a_signed_in_admin(tmp_path: Path, new_
         expect(page.get_by_text("not set up yet")).to_be_visible(timeout=PATIENCE)
         link = app.setup_url()
         page.goto(link)
-        page.get_by_label("Company").fill("Acme")
-        page.get_by_label("Your e-mail").fill("Ada@Acme.example")
-        page.get_by_label("Your name").fill("Ada")
-        page.get_by_label("Password", exact=True).fill("password12345!")
-        page.get_by_label("Password again").fill("password12345!")
+        fill(page, {"Company": "Acme", "Your e-mail": "Ada@Acme.example", "Your name": "Ada"})
+        fill(page, {"Password": "password12345!", "Password again": "password12345!"})
         page.get_by_role("button", name="Create").click()
         expect(page.get_by_text("attacker's list")).to_be_visible(timeout=PATIENCE)
-        page.get_by_label("Password", exact=True).fill(PASSPHRASE)
-        page.get_by_label("Password again").fill(PASSPHRASE)
+        fill(page, {"Password": PASSPHRASE, "Password again": PASSPHRASE})
         page.get_by_role("button", name="Create").click()
         expect(page.get_by_role("button", name="Sign out")).to_be_visible(timeout=PATIENCE)
         assert "setup" not in page.url
@@ -85,7 +81,10 @@ def test_a_copied_cookie_is_worth_nothing_after_signing_out(app: RunningApp, new
     thief.goto(app.url)
     expect(thief.get_by_role("button", name="Sign in")).to_be_visible(timeout=PATIENCE)
     answer = httpx.get(
-        f"{app.url}/api/analytics/dashboard?dateRange=7d", cookies={"sourceboard": copied["value"]}, trust_env=False
+        f"{app.url}/api/analytics/dashboard?dateRange=7d",
+        cookies={"sourceboard": copied["value"]},
+        trust_env=False,
+        timeout=120,
     )
     assert answer.status_code == 401
 
