@@ -5,14 +5,36 @@ from pathlib import Path
 
 import pytest
 
+from actions import passwords
 from actions.viewer import Viewer
 from connectors.registry import CONNECTORS
+from sandbox.launch import Sandbox
 from settings import Settings
 from store.opening import Store
 from store.tables import Company
 from store.tables.columns import new_id
 from tests.jobs.conftest import settings_for
 from tests.jobs.paced import Paced, PacedServer, paced_server
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That checking a password takes long is tried in test_passwords.py; elsewhere the least will do."""
+    monkeypatch.setattr(passwords, "COST", 4)
+    monkeypatch.setattr(passwords, "_NOBODY", passwords._NOBODY.replace("$12$", "$04$"))
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_between_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client's own short retries need not take real seconds here."""
+    monkeypatch.setattr("connectors.http._BACKOFF", lambda _state: 0.0)
+
+
+@pytest.fixture
+def sandbox(sandbox_process: Sandbox) -> Sandbox:
+    """The platforms, imitated: empty boards, no faults, today."""
+    sandbox_process.reset()
+    return sandbox_process
 
 
 @pytest.fixture

@@ -141,7 +141,11 @@ def test_saving_again_forgets_what_the_platform_refused(store: Store, settings: 
         assert row is None or row.refused_cause == ""
 
 
-def test_a_changed_form_begins_the_sync_under_way_anew(store: Store, settings: Settings, admin: Viewer) -> None:
+def test_a_changed_form_begins_the_sync_under_way_anew(
+    store: Store, settings: Settings, admin: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The sync is of a year: in one piece.
+    monkeypatch.setattr(Paced, "chunk_days", 400)
     saved = save(store, settings, admin)
     config = only(store)
     syncs.sync_now(store, admin, config.id, now=NOW)

@@ -1,6 +1,5 @@
 """The demo publishes a few postings, and starting it again publishes no second ones."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -8,7 +7,6 @@ import pytest
 from actions.demo import seed_postings
 from actions.demo_publishing import MOST, seed_publishing
 from jobs.outbox import send_next
-from sandbox.launch import Sandbox, running
 from tests.connectors.drafts import ads
 from tests.jobs.board_scenes import connect_board
 from tests.jobs.conftest import settings_for
@@ -18,13 +16,6 @@ from tests.jobs.conftest import settings_for
 def database_kind() -> str:
     """What differs between databases is tried with the outbox itself."""
     return "sqlite"
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    """Empty boards."""
-    with running() as found:
-        yield found
 
 
 def test_starting_the_demo_twice_publishes_once(store, company, admin, sandbox, database_url, tmp_path):

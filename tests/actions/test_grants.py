@@ -1,6 +1,5 @@
 """Access granted in the browser: bound to who asked, good once, and never lost to a refresh token that rotates."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from sqlmodel import select
 
 from actions import connections, grants
 from actions.viewer import ADMIN, HIRING_MANAGER, NotAllowed, NotFound, Viewer
-from sandbox.launch import Sandbox, running
+from sandbox.launch import Sandbox
 from settings import Settings
 from store.opening import Store
 from store.reports.access import list_access
@@ -21,18 +20,6 @@ from store.tables import AuditEntry, Company, OAuthRequest, PlatformConfig, User
 from tests.jobs.conftest import settings_for
 
 BACK = "http://127.0.0.1:8501" + grants.CALLBACK
-
-
-@pytest.fixture(scope="module")
-def platforms() -> Iterator[Sandbox]:
-    with running() as found:
-        yield found
-
-
-@pytest.fixture
-def sandbox(platforms: Sandbox) -> Sandbox:
-    platforms.reset()
-    return platforms
 
 
 @pytest.fixture
@@ -72,8 +59,9 @@ def consented(store: Store, viewer: Viewer, state: str, answer: str = "allow") -
     address = grants.consent_address(store, viewer, state, now=_now())
     query = dict(parse_qsl(urlsplit(address).query))
     place = address.partition("?")[0]
-    assert httpx.get(address).status_code == 200
-    back = httpx.post(place, data=query | {"answer": answer}).headers["location"]
+    with httpx.Client(trust_env=False, timeout=60) as browser:
+        assert browser.get(address).status_code == 200
+        back = browser.post(place, data=query | {"answer": answer}).headers["location"]
     assert back.startswith(BACK)
     return {name: values[0] for name, values in parse_qs(urlsplit(back).query).items()}
 

@@ -1,6 +1,5 @@
 """Facebook and X connected in the browser, synced, and read again with the tokens that came of it."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from actions.viewer import ADMIN, Viewer
 from jobs.enqueue import request_sync
 from jobs.windows import today_in
 from jobs.worker import run_once
-from sandbox.launch import Sandbox, running
+from sandbox.launch import Sandbox
 from settings import Settings
 from store.opening import Store
 from store.reports.access import list_access
@@ -23,12 +22,6 @@ from store.tables import Company, PlatformConfig, User
 from tests.jobs.conftest import settings_for
 
 BACK = "http://127.0.0.1:8501" + grants.CALLBACK
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with running() as sandbox:
-        yield sandbox
 
 
 @pytest.fixture
@@ -41,7 +34,6 @@ def admin(sqlite_store: Store, sqlite_company: Company) -> Viewer:
 
 @pytest.fixture
 def settings(sqlite_store: Store, tmp_path: Path, sandbox: Sandbox) -> Settings:
-    sandbox.reset()
     return settings_for(str(sqlite_store.engine.url), tmp_path, int(sandbox.url.rpartition(":")[2]))
 
 
@@ -57,7 +49,8 @@ def connected(
     state = grants.begin(store, settings, admin, connector, form, back_to=BACK, now=now())
     address = grants.consent_address(store, admin, state, now=now())
     query = dict(parse_qsl(urlsplit(address).query))
-    back = httpx.post(address.partition("?")[0], data=query | {"answer": "allow"}, trust_env=False).headers["location"]
+    place, answered = address.partition("?")[0], query | {"answer": "allow"}
+    back = httpx.post(place, data=answered, trust_env=False, timeout=60).headers["location"]
     answer = {name: values[0] for name, values in parse_qs(urlsplit(back).query).items()}
     grants.take_back(store, settings, admin, state, answer, now=now())
     waiting = grants.find_waiting(store, admin, state, now=now())

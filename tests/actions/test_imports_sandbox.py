@@ -3,12 +3,10 @@
 from collections import Counter
 from zoneinfo import ZoneInfo
 
-import httpx
 import pytest
 from sqlmodel import select
 
 from actions.imports import SourceFile
-from sandbox.launch import running
 from store.tables import Application
 from store.tables.columns import utc_now
 from tests.actions.import_scenes import admin_of, bring_in, plan_of
@@ -16,13 +14,10 @@ from tests.actions.import_scenes import admin_of, bring_in, plan_of
 STAGES = {"applied": "applied_at", "interviews": "interviewed_at", "offers": "offered_at", "hires": "hired_at"}
 
 
-@pytest.fixture(scope="module")
-def exports():
-    with running(seed=7) as sandbox:
-        csv = httpx.get(f"{sandbox.url}/_ctl/ats.csv", timeout=60).content
-        xlsx = httpx.get(f"{sandbox.url}/_ctl/ats.xlsx", timeout=60).content
-        truth = httpx.get(f"{sandbox.url}/_ctl/truth?from=2020-01-01&to=2100-01-01", timeout=60).json()
-    return csv, xlsx, truth
+@pytest.fixture
+def exports(sandbox):
+    truth = sandbox.control("truth?from=2020-01-01&to=2100-01-01")
+    return sandbox.control("ats.csv"), sandbox.control("ats.xlsx"), truth
 
 
 def test_the_export_imports_without_a_rejection_and_equals_the_truth(sqlite_store, sqlite_company, exports):

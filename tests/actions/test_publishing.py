@@ -1,7 +1,6 @@
 """Postings are published by admins of their company only, with our link, and every problem has its field."""
 
 import uuid
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +11,7 @@ from sqlmodel import select
 from actions import postings, publishing
 from actions.viewer import NotAllowed, NotFound, Viewer
 from jobs.outbox import send_next
-from sandbox.launch import Sandbox, running
+from sandbox.launch import Sandbox
 from settings import Settings
 from store.opening import Store
 from store.reports.outbox import list_backlogs, list_presences
@@ -29,19 +28,6 @@ NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 def database_kind() -> str:
     """What differs between databases is tried with the outbox itself."""
     return "sqlite"
-
-
-@pytest.fixture(scope="module")
-def _process() -> Iterator[Sandbox]:
-    with running() as found:
-        yield found
-
-
-@pytest.fixture
-def sandbox(_process: Sandbox) -> Sandbox:
-    """Empty boards, no faults."""
-    _process.reset()
-    return _process
 
 
 @pytest.fixture

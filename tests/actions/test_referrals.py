@@ -227,7 +227,7 @@ def test_of_two_who_refer_one_person_at_the_same_instant_one_does(firm: Firm) ->
     began, outcomes = threading.Barrier(2), []
 
     def go(by: Viewer, email: str) -> None:
-        began.wait(30)
+        began.wait(60)
         try:
             outcomes.append(firm.refer(by, email=email).status)
         except Refused as refused:
