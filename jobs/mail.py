@@ -83,7 +83,7 @@ def _record(
     session: Session, store: Store, due: Due, told: tuple[str, Mapping[str, object], Sent], now: datetime
 ) -> None:
     holder, values, outcome = told
-    if note(session, due.id, holder, values) and outcome.is_bounced and due.kind != "alert":
+    if note(session, due.id, holder, values) and outcome.is_bounced and due.kind == "invitation":
         suppress(session, due.company_id, indexes_of(store.vault, due.recipient), "bounced", now=now)
 
 

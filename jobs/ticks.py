@@ -1,11 +1,12 @@
 """What one tick of the clock does, as plain functions of store and time; and the same as tasks of a worker process."""
 
+import uuid
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
@@ -22,6 +23,7 @@ from jobs.posting_days import close_due_postings
 from jobs.project import project_due
 from jobs.registrations import settle_registrations
 from jobs.retention import tidy
+from jobs.reward_notices import is_time, tell_due
 from jobs.rewards import list_rewarding, settle_due, settle_new_rules
 from jobs.schedule import Slot, latest_slot
 from jobs.silence import watch_silence
@@ -108,6 +110,29 @@ def settle_rewards_daily(store: Store, now: datetime, worker: str = "") -> int:
     return done
 
 
+def tell_due_rewards(store: Store, settings: Settings, now: datetime, worker: str = "") -> int:
+    """Tell admins of rewards that fell due, once a day of each company; how many messages were written.
+
+    The day's slot and its messages are one transaction, so that nobody is told twice, and nobody misses it by a kill.
+    """
+    with store.reading() as session:
+        rewarding = list_rewarding(session)
+
+    def tell(session: Session, company_id: uuid.UUID, zone: str) -> int:
+        key = f"reward-notice:{company_id}"
+        told = select(func.max(ClockSlot.taken_at)).where(col(ClockSlot.job_key) == key)
+        since = session.execute(told).scalar_one()
+        if not take_slot(session, key, local_day(now, zone).isoformat(), worker, now):
+            return 0
+        return tell_due(session, store.vault, settings, company_id, since=since, now=now)
+
+    return sum(
+        run_writing(store.engine, partial(tell, company_id=company_id, zone=zone))
+        for company_id, zone in rewarding
+        if is_time(now, zone)
+    )
+
+
 def sync_task() -> None:
     """In a worker process: carry out due sync jobs until none is left."""
     supervise.in_child(_sync_all)
@@ -120,7 +145,7 @@ def settle_task() -> None:
 
 def schedule_task() -> None:
     """In a worker process: take due slots, take back imports whose process died, close postings and settle rewards
-    whose day it is, notice silent senders, keep house."""
+    whose day it is, tell of those that are due, notice silent senders, keep house."""
     supervise.in_child(_schedule)
 
 
@@ -172,7 +197,7 @@ def _settle(store: Store, _settings: Settings, _worker: str, is_stopping: Callab
         aggregate_due(store, utc_now())
 
 
-def _schedule(store: Store, _settings: Settings, worker: str, _is_stopping: Callable[[], bool]) -> None:
+def _schedule(store: Store, settings: Settings, worker: str, _is_stopping: Callable[[], bool]) -> None:
     now = utc_now()
     request_due_syncs(store, now, worker)
     undo_dead_imports(store, now=now)
@@ -180,6 +205,7 @@ def _schedule(store: Store, _settings: Settings, worker: str, _is_stopping: Call
     watch_silence(store, now)
     settle_new_rules(store, now)
     settle_rewards_daily(store, now, worker)
+    tell_due_rewards(store, settings, now, worker)
     tidy_daily(store, now, worker)
     try:
         with naming_errors():
