@@ -8,6 +8,8 @@ import httpx
 import pytest
 
 from sandbox.launch import Sandbox, running
+from sandbox.server import Options, build_world
+from sandbox.world import World
 
 TODAY = date(2026, 11, 18)
 SCOPES = "employer_access employer.advertising.campaign.read employer.advertising.campaign_report.read"
@@ -17,6 +19,12 @@ SCOPES = "employer_access employer.advertising.campaign.read employer.advertisin
 def started() -> Iterator[Sandbox]:
     with running(today=TODAY) as sandbox:
         yield sandbox
+
+
+@pytest.fixture(scope="session")
+def world() -> World:
+    """The same company in this process, for who needs no wire. Tests only look at it."""
+    return build_world(Options(today=TODAY), "http://127.0.0.1:1")
 
 
 @pytest.fixture
@@ -38,7 +46,7 @@ def credentials(sb: Sandbox) -> dict[str, Any]:
 @pytest.fixture
 def http(sb: Sandbox) -> Iterator[httpx.Client]:
     headers = {"user-agent": "sandbox-tests/1"}
-    with httpx.Client(base_url=sb.url, headers=headers, timeout=20, trust_env=False) as client:
+    with httpx.Client(base_url=sb.url, headers=headers, timeout=60, trust_env=False) as client:
         yield client
 
 

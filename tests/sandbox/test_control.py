@@ -1,12 +1,10 @@
 """The control API: what it tells and what it turns."""
 
-from datetime import date
-
 import httpx
 import pytest
 
 from sandbox.launch import SandboxFailedError
-from sandbox.server import Options, build_app, build_world
+from sandbox.server import build_app
 from tests.loops import run
 
 
@@ -125,8 +123,7 @@ def test_control_requests_are_not_in_the_log_and_meet_no_fault(sb):
 
 
 @pytest.mark.parametrize(("peer", "status"), [("203.0.113.9", 403), ("127.0.0.1", 200), ("::1", 200)])
-def test_it_answers_only_the_machine_it_runs_on(peer, status):
-    world = build_world(Options(today=date(2026, 11, 18)), "http://127.0.0.1:1")
+def test_it_answers_only_the_machine_it_runs_on(world, peer, status):
     transport = httpx.ASGITransport(build_app(world), client=(peer, 5000))
 
     async def ask():

@@ -7,7 +7,6 @@ import pytest
 from sandbox.control import ACCESS, GRANTS, routes
 from sandbox.faults import KINDS, STEP_FIELDS
 from sandbox.launch import ROOT
-from sandbox.server import Options, build_world
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +20,8 @@ def test_every_kind_and_part_of_a_fault_is_explained(text):
     assert set(re.findall(r"`([a-z0-9_]+)`", faults)) >= KINDS | (STEP_FIELDS - {"kind"})
 
 
-def test_every_control_call_is_listed(text):
-    mount = routes(build_world(Options(), "http://127.0.0.1:1"))[0]
+def test_every_control_call_is_listed(text, world):
+    mount = routes(world)[0]
     offered = {f"{method} {route.path}" for route in mount.routes for method in route.methods - {"HEAD"}}
     section = text.partition("## Control API")[2].partition("\n## ")[0]
 

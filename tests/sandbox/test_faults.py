@@ -37,14 +37,15 @@ def test_429_with_seconds(refused):
 @pytest.mark.parametrize("form", ["imf", "rfc850"])
 def test_429_with_a_date_counts_from_the_sandboxs_own_clock(sb, refused, form):
     sb.control("clock", {"offset": 90})
+    before = time.time()
 
     answer = refused({"kind": "429_date", "seconds": 5, "format": form})
 
     wait = parsedate_to_datetime(answer.headers["retry-after"]) - parsedate_to_datetime(answer.headers["date"])
     assert timedelta(seconds=3) <= wait <= timedelta(seconds=5)
     assert ("-" in answer.headers["retry-after"]) == (form == "rfc850")
-    ahead = parsedate_to_datetime(answer.headers["date"]).timestamp() - time.time()
-    assert 80 < ahead < 95
+    # A date has no fractions of a second.
+    assert before + 89 <= parsedate_to_datetime(answer.headers["date"]).timestamp() <= time.time() + 90
 
 
 def test_429_without_a_word_on_when(refused):
@@ -88,7 +89,7 @@ def test_a_body_is_cut_where_told(sb):
     sb.plan("/token", {"status": 200, "body": "0123456789", "truncate_at": 4})
     host, port = sb.url.removeprefix("http://").split(":")
 
-    with socket.create_connection((host, int(port)), timeout=10) as raw:
+    with socket.create_connection((host, int(port)), timeout=60) as raw:
         raw.sendall(b"POST /token HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
         received = b"".join(iter(lambda: raw.recv(4096), b""))
 

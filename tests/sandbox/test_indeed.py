@@ -118,7 +118,7 @@ def test_without_the_prefix_a_token_or_an_own_agent_it_forbids(indeed, sb):
         ("/ads/v1/campaigns", "python-requests/2"),
         ("/ads/v1/campaigns", ""),
     ):
-        answer = httpx.get(sb.url + path, headers=headers | {"user-agent": agent}, trust_env=False)
+        answer = httpx.get(sb.url + path, headers=headers | {"user-agent": agent}, trust_env=False, timeout=60)
         assert answer.status_code == 403
         assert answer.headers["content-type"].startswith("text/html")
 

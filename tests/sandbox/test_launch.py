@@ -47,7 +47,7 @@ def test_without_a_fixed_day_it_lives_today_and_latency_delays_every_answer():
         before = datetime.now(ZoneInfo("America/New_York")).date()
         told = slow.control("clock")["property_today"]
         after = datetime.now(ZoneInfo("America/New_York")).date()
-        answer = httpx.post(f"{slow.url}/token", data={}, trust_env=False)
+        answer = httpx.post(f"{slow.url}/token", data={}, trust_env=False, timeout=60)
 
         assert before.isoformat() <= told <= after.isoformat()
         assert answer.status_code == 400
@@ -64,7 +64,7 @@ def test_it_ends_when_the_process_that_started_it_dies():
         "sys.stdout.flush()\n"
         "os._exit(1)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=180)
 
     assert done.stdout.startswith("http://127.0.0.1:")
     port = int(done.stdout.rpartition(":")[2])

@@ -32,7 +32,7 @@ def client(sb, credentials, tmp_path, monkeypatch):
 
 def extracted(client, address, language="en-US"):
     params = {"render_js": False, "extract_rules": RULES}
-    answer = client.html_api(address, params=params, headers={"Accept-Language": language}, timeout=30)
+    answer = client.html_api(address, params=params, headers={"Accept-Language": language}, timeout=60)
     assert answer.status_code == 200, answer.text
     assert (answer.headers["Spb-cost"], answer.headers["Spb-initial-status-code"]) == ("1", "200")
     return answer.json()
@@ -62,21 +62,21 @@ def test_captions_follow_the_language_that_is_forwarded(client, credentials):
 
 def test_it_is_told_what_it_costs_and_what_is_left(client, credentials):
     address = credentials["scrapingbee"]["job_addresses"].splitlines()[0]
-    assert client.html_api(address, timeout=30).headers["Spb-cost"] == "5"
-    assert client.html_api(address, params={"premium_proxy": True}, timeout=30).headers["Spb-cost"] == "25"
-    told = client.usage(timeout=30).json()
+    assert client.html_api(address, timeout=60).headers["Spb-cost"] == "5"
+    assert client.html_api(address, params={"premium_proxy": True}, timeout=60).headers["Spb-cost"] == "25"
+    told = client.usage(timeout=60).json()
     assert told["used_api_credit"] < told["max_api_credit"]
 
 
 def test_it_meets_refusals_of_both_sides(sb, client, credentials):
     address = credentials["scrapingbee"]["job_addresses"].splitlines()[0]
     sb.plan("/api/v1/", {"kind": "blocked"}, {"kind": "credits_gone"}, {"kind": "authwall"}, {"kind": "429_plain"})
-    blocked = client.html_api(address, timeout=30)
+    blocked = client.html_api(address, timeout=60)
     assert (blocked.status_code, blocked.headers["Spb-initial-status-code"]) == (500, "999")
-    assert client.html_api(address, timeout=30).json() == {"message": "Monthly API calls limit reached: 1000"}
-    assert "/authwall" in client.html_api(address, timeout=30).headers["Spb-resolved-url"]
-    own = client.html_api(address, timeout=30)
+    assert client.html_api(address, timeout=60).json() == {"message": "Monthly API calls limit reached: 1000"}
+    assert "/authwall" in client.html_api(address, timeout=60).headers["Spb-resolved-url"]
+    own = client.html_api(address, timeout=60)
     assert own.status_code == 429
     assert "Spb-initial-status-code" not in own.headers
-    assert client.html_api(address, params={"render_js": "maybe"}, timeout=30).status_code == 400
-    assert ScrapingBeeClient(api_key="wrong").usage(timeout=30).status_code == 401
+    assert client.html_api(address, params={"render_js": "maybe"}, timeout=60).status_code == 400
+    assert ScrapingBeeClient(api_key="wrong").usage(timeout=60).status_code == 401

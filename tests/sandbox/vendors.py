@@ -29,7 +29,7 @@ def at_its_own_address(
         head, _, body = request.partition(b"\r\n\r\n")
         kept = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"connection:")]
         with socket.socket() as upstream:
-            upstream.settimeout(30)
+            upstream.settimeout(60)
             upstream.connect((str(inside.hostname), inside.port or 80))
             upstream.sendall(b"\r\n".join([*kept, b"connection: close", b"", b""]) + body)
             while chunk := upstream.recv(65536):
