@@ -129,13 +129,21 @@ def change_stage(
         moves_dates=wanted.moves_dates,
         now=now,
     )
-    run_writing(store.engine, partial(stages.begin_change, change=change, made_by=viewer.user_id), Urgency.EVENT)
+    run_writing(store.engine, partial(_begin, viewer=viewer, change=change, chosen=len(given)), Urgency.EVENT)
     counts = Counter[str]()
     for start in range(0, len(given), _SLICE):
         some = given[start : start + _SLICE]
         counts += run_writing(store.engine, partial(stages.change_some, change=change, ids=some))
         progress(min(1.0, (start + len(some)) / len(given)))
     return _finish(store, viewer, change, counts)
+
+
+def _begin(session: Session, *, viewer: Viewer, change: stages.ByHand, chosen: int) -> None:
+    """Enter the change, and write it down before anything is changed by it: also one that breaks off is known."""
+    stages.begin_change(session, change, viewer.user_id)
+    facts: dict[str, object] = {"stage": change.stage, "at": change.wanted, "chosen": chosen}
+    begun = replace(deed(viewer, "applicants.begin_change", change.change_id), facts=facts)
+    append_audit(session, begun, now=change.now)
 
 
 def _check(ids: Sequence[uuid.UUID], wanted: Wanted, zone: str, now: datetime) -> None:

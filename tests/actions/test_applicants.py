@@ -173,3 +173,21 @@ def test_an_import_that_names_unknown_postings_loses_nothing_and_is_linked_later
     with store.reading() as session:
         assert session.exec(select(Application)).first() is None
         assert session.exec(select(JobPosting.requisition_ref)).all() == ["REQ-9"]
+
+
+def test_a_change_that_breaks_off_stands_as_far_as_it_came_and_is_written_down(store, admin, ids, monkeypatch):
+    monkeypatch.setattr("actions.applicants._SLICE", 1)
+
+    def die(_share):
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        change_stage(store, admin, ids, Wanted("hired"), now=NOW, progress=die)
+    assert stages(store) == ["hired", "applied", "applied"]
+    with store.reading() as session:
+        (change,) = session.exec(select(StageChange))
+        entry = session.exec(select(AuditEntry).where(AuditEntry.action == "applicants.begin_change")).one()
+    assert (change.changed, entry.actor, entry.target) == (1, admin.email, str(change.id))
+    assert (entry.facts["stage"], entry.facts["chosen"]) == ("hired", 3)
+    assert undo_change(store, admin, change.id, now=NOW) == 1
+    assert stages(store) == ["applied"] * 3
