@@ -37,8 +37,9 @@ PROMPT_SECONDS = 0.0005
 #: The log is moved into the file when it reaches this many pages (of 4 kB), if `checkpoint` did not do it before.
 WAL_PAGES = 4_000
 WAL_BYTES = 64 * 2**20
-#: Of commits that do not wait for the disk, each at most a few megabytes: the log is moved after so many.
-LAZY_COMMITS = 8
+#: Of commits that do not wait for the disk, each at most a few megabytes: the log is moved after so many. Pages that
+#: several of them wrote are moved once, and the disk is waited for as often as it is moved.
+LAZY_COMMITS = 32
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
@@ -177,11 +178,16 @@ def checkpoint(engine: Engine) -> None:
         return
     raw = engine.raw_connection()
     try:
-        raw.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        cursor = raw.cursor()
+        cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         path = sqlite_path(engine)
         log = Path(f"{path}-wal")
         if path and log.exists() and log.stat().st_size > WAL_BYTES:
-            raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            # It keeps writers out while it waits for readers: so it waits for none.
+            patience = cursor.execute("PRAGMA busy_timeout").fetchone()[0]
+            cursor.execute("PRAGMA busy_timeout = 0")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            cursor.execute(f"PRAGMA busy_timeout = {patience}")
     finally:
         raw.close()
 

@@ -101,17 +101,17 @@ def find_applications(
     is_told = among(session, _TABLE.c.external_ref, {one.external_ref for one in told})
     rows = session.connection().execute(select(_TABLE).where(whose, is_told))
     found: dict[str, dict[str, Any]] = {row.external_ref: dict(row._mapping) for row in rows}
-    named = {("", one.external_ref): one.external_ref for one in told if one.external_ref not in found}
-    found |= _named(session, company_id, named)
-    people = {}
-    if _has_people(session, company_id):
+    if _has_names(session, company_id, ""):
+        named = {("", one.external_ref): one.external_ref for one in told if one.external_ref not in found}
+        found |= _named(session, company_id, named)
+    if _has_names(session, company_id, PERSON):
         people = {
             name: one.external_ref
             for one in reversed(list(told))
             if one.external_ref not in found
             for name in _people(vault, one)
         }
-    found |= {ref: row for ref, row in _named(session, company_id, people).items() if row["import_id"] is None}
+        found |= {ref: row for ref, row in _named(session, company_id, people).items() if row["import_id"] is None}
     reports = read_many(session, [row["id"] for row in found.values()]) if found else {}
     for row in found.values():
         if row["id"] in reports:
@@ -138,9 +138,9 @@ def _named(session: Session, company_id: uuid.UUID, names: Mapping[tuple[str, st
     return found
 
 
-def _has_people(session: Session, company_id: uuid.UUID) -> bool:
-    """Whether events have named any person: where none did, digests of addresses need not be made to look for them."""
-    named = select(_REFS.c.ref).where(_REFS.c.company_id == company_id, _REFS.c.scope == PERSON).limit(1)
+def _has_names(session: Session, company_id: uuid.UUID, scope: str) -> bool:
+    """Whether applications have names of this kind: most files come to a company that no event has told of any."""
+    named = select(_REFS.c.ref).where(_REFS.c.company_id == company_id, _REFS.c.scope == scope).limit(1)
     return session.connection().execute(named).first() is not None
 
 

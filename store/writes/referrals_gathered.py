@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Uuid, cast, null, or_, select, union_all
 from sqlmodel import Session
 
+from store.among import among
 from store.tables import Application, ApplicationTouch, Referral, TrackingLink
 
 _REFERRALS = Referral.__table__  # type: ignore[attr-defined]
@@ -38,11 +39,12 @@ def find_concerned(
     """(Referrals that these applications or persons may bear on, those of the applications that came by a link)."""
     referrals: set[uuid.UUID] = set()
     linked: set[uuid.UUID] = set()
-    for part in _chunks({person for person in persons if person}):
+    named = {person for person in persons if person}
+    if named:
         whose = _REFERRALS.c.company_id == company_id
         found = union_all(
-            select(_REFERRALS.c.id).where(whose, _REFERRALS.c.person_index.in_(part)),
-            select(_REFERRALS.c.id).where(whose, _REFERRALS.c.email_index.in_(part)),
+            select(_REFERRALS.c.id).where(whose, among(session, _REFERRALS.c.person_index, named)),
+            select(_REFERRALS.c.id).where(whose, among(session, _REFERRALS.c.email_index, named)),
         )
         referrals.update(session.connection().execute(found).scalars())
     for ids in _chunks(application_ids):

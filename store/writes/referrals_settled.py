@@ -89,7 +89,7 @@ def settle_applications(
 ) -> None:
     """The same for referrals that these applications bear on, and those of these persons (digests, "" for none).
 
-    What nobody referred costs two look-ups for five hundred of them.
+    What nobody referred costs two look-ups for all of them.
     """
     referrals, linked = find_concerned(session, company_id, *which)
     if referrals or linked:
