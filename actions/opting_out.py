@@ -17,7 +17,7 @@ from store.vault import Vault
 from store.writes.applications_locked import lock_applications
 from store.writes.audit import Deed, append_audit
 from store.writes.forgetting import forget_candidate
-from store.writes.referrals import settle_changed
+from store.writes.referrals import family_of, settle_changed
 from store.writes.suppressions import indexes_of, suppress
 
 NOT_ME = "not-me"
@@ -34,8 +34,8 @@ def token_of(vault: Vault, purpose: str, referral_id: uuid.UUID) -> str:
 
 
 def decline(store: Store, token: str, *, now: datetime) -> bool:
-    """Somebody says that a referral is not about them: it ends, and their name and address are forgotten and not
-    written to again. Whether the token was one of ours; repeating it does no harm."""
+    """Somebody says that a referral is not about them: it ends, with all that were made one with it, and their name and
+    address are forgotten and not written to again. Whether the token was one of ours; repeating it does no harm."""
     referral_id = _read(store.vault, NOT_ME, token)
     return referral_id is not None and run_writing(
         store.engine, lambda session: _decline(session, store.vault, referral_id, now), Urgency.EVENT
@@ -65,11 +65,15 @@ def _decline(session: Session, vault: Vault, referral_id: uuid.UUID, now: dateti
     # What it has come to is computed anew: in the company's turn, like everything that changes it.
     lock_applications(session, held.company_id)
     referral = session.get_one(Referral, referral_id, populate_existing=True)
-    suppress(session, referral.company_id, _indexes(vault, referral), "not_me", now=now)
+    family = family_of(session, referral)
+    indexes = {index for one in family for index in _indexes(vault, one)}
+    suppress(session, referral.company_id, indexes, "not_me", now=now)
     if referral.declined_at is None:
-        referral.declined_at = now
-        forget_candidate(session, referral)
-        settle_changed(session, vault, [referral], now=now)
+        # Of several made one, each holds the person's name: it is nobody's any more.
+        for one in family:
+            one.declined_at = now
+            forget_candidate(session, one)
+        settle_changed(session, vault, family, now=now)
         deed = Deed(_WHO, "referral.decline", str(referral.id), company_id=referral.company_id)
         append_audit(session, deed, now=now)
     return True

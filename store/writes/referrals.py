@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlmodel import Session, col
 
 from domain.referrals import WINDOW_DAYS, ends_on, is_expired, mailbox
@@ -188,6 +188,21 @@ def merge_referrals(session: Session, vault: Vault, keep: Referral, gone: Referr
         keep.expires_at = max(keep.expires_at, gone.expires_at)
     session.add_all([keep, gone])
     settle_changed(session, vault, [gone, keep], now=now)
+
+
+def family_of(session: Session, referral: Referral) -> list[Referral]:
+    """All referrals that were made one with this one, itself among them."""
+    kept = referral.merged_into or referral.id
+    found = session.execute(
+        select(Referral)
+        .where(
+            col(Referral.company_id) == referral.company_id,
+            or_(col(Referral.id) == kept, col(Referral.merged_into) == kept),
+        )
+        .order_by(col(Referral.id)),
+        execution_options={"populate_existing": True},
+    )
+    return list(found.scalars())
 
 
 def has_decided_rewards(session: Session, referral_id: uuid.UUID) -> bool:
