@@ -48,7 +48,7 @@ def shown_by_day(demo, period):
 
 def true_by_day(demo, period):
     """The same from the truth, zeros left out."""
-    truth = demo.sandbox.truth(period.start, period.end, CONNECTED)
+    truth = demo.truth(period.start, period.end, CONNECTED)
     return {
         (row["platform"], row["metric"], row["currency"] or "", date.fromisoformat(row["day"])): row["value"]
         for row in truth["days"]
@@ -77,7 +77,7 @@ def test_every_platform_metric_and_day_of_a_year_equals_the_truth(demo):
 def test_what_the_tracker_and_the_links_heard_is_part_of_these_numbers(demo):
     today = local_day(datetime.now(UTC), "Europe/Berlin")
     period = Period(today - timedelta(days=14), today - timedelta(days=1))
-    polled = demo.sandbox.truth(period.start, period.end, CONNECTED.removesuffix(",tracker,links,desk"))
+    polled = demo.truth(period.start, period.end, CONNECTED.removesuffix(",tracker,links,desk"))
     told = {(row["platform"], row["metric"], date.fromisoformat(row["day"])): row["value"] for row in polled["days"]}
     shown = shown_by_day(demo, period)
     changed = {
@@ -96,7 +96,7 @@ def test_cards_sources_and_funnel_of_every_named_period_equal_the_truth(demo):
         period = named_period(name, today)
         totals = defaultdict(int)
         by_source = defaultdict(int)
-        for row in demo.sandbox.truth(period.start, period.end, CONNECTED)["totals"]:
+        for row in demo.truth(period.start, period.end, CONNECTED)["totals"]:
             if (row["platform"], row["metric"]) in UNDATED:
                 continue
             totals[row["metric"]] += row["value"]
@@ -122,7 +122,7 @@ def test_postings_equal_the_truth_on_every_day_they_were_read_for(demo):
     today = local_day(datetime.now(UTC), "Europe/Berlin")
     period = Period(today - timedelta(days=360), today - timedelta(days=1))
     true = defaultdict(int)
-    for row in demo.sandbox.truth(period.start, period.end, CONNECTED)["postings"]:
+    for row in demo.truth(period.start, period.end, CONNECTED)["postings"]:
         true[row["platform"], row["metric"], row["requisition"], date.fromisoformat(row["day"])] += row["value"]
     with demo.store.reading() as session:
         names = {row.number: row.requisition_ref for row in session.exec(select(JobPosting))}

@@ -24,7 +24,7 @@ from store.tables import AggregatedFact, Company, JobPosting, Referral, RewardRu
 from tests.jobs.postbox import Postbox, mail_server
 from tests.launch import RunningApp, free_port, running_app
 from tests.people import ADMIN, MANAGER, seed_data_dir
-from tests.ui.screens import choose_row, downloaded, enter, settle, show
+from tests.ui.screens import choose_row, downloaded, enter, press, settle, show, write
 from tests.waiting import until
 from tests.web import screens
 
@@ -149,10 +149,8 @@ def test_a_referral_goes_from_an_invitation_over_the_career_site_to_payroll(
     mo, sam, ada = person(), person(user_agent=PERSON), person()
 
     enter(mo, journey.app, MANAGER, f"/Refer_someone?posting={journey.posting.id}")
-    mo.get_by_role("textbox", name="Their name").fill("Sam Lind")
-    mo.get_by_role("textbox", name="Their e-mail address").fill(CANDIDATE)
-    mo.get_by_role("textbox", name="Their e-mail address").press("Tab")
-    settle(mo)
+    write(mo.get_by_role("textbox", name="Their name"), "Sam Lind")
+    write(mo.get_by_role("textbox", name="Their e-mail address"), CANDIDATE)
     mo.get_by_role("button", name="Refer", exact=True).click()
     expect(mo.get_by_text("Thank you for referring Sam Lind.")).to_be_visible()
 
@@ -195,9 +193,8 @@ def test_a_referral_goes_from_an_invitation_over_the_career_site_to_payroll(
     approve.click()
     expect(approve).to_have_count(0)
     settle(ada)
-    ada.get_by_test_id("stButtonGroup").get_by_text("Approved", exact=True).click()
-    settle(ada)
-    ada.get_by_role("button", name="Put all approved into a payout").click()
+    put = ada.get_by_role("button", name="Put all approved into a payout")
+    press(ada.get_by_test_id("stButtonGroup").get_by_text("Approved", exact=True), put).click()
     pay = ada.locator('[class*="st-key-pay_P"] button')
     expect(pay).to_be_visible()
     key = re.search(r"st-key-(payout_P\S+_csv)", ada.locator('[class*="_csv"]').first.get_attribute("class") or "")
