@@ -77,7 +77,7 @@ class Usage:
 @dataclass(frozen=True)
 class Ask:
     """One request. `safe`: repeating it does no harm. `spends`: it counts against the connection's budget. `seconds`:
-    what one try may take in all."""
+    what one try may take in all. `may_be_missing`: that there is no such thing is an answer, and no failure."""
 
     method: Literal["GET", "POST", "PUT", "DELETE"]
     url: str
@@ -90,6 +90,7 @@ class Ask:
     spends: bool = True
     classify: Classify | None = None
     seconds: float = REQUEST_SECONDS
+    may_be_missing: bool = False
 
 
 @dataclass(frozen=True)
@@ -259,7 +260,8 @@ class Http:
         classify = ask.classify or self._connector.classify
         error = classify(answer, self.now()) or error_for(answer, self.now())
         if error is not None:
-            self.usage.measured.failures += not isinstance(error, RateLimited)
+            is_answer = ask.may_be_missing and error.cause == "account_unknown"
+            self.usage.measured.failures += not (is_answer or isinstance(error, RateLimited))
             raise error
         check_kind(answer, ask.accept)
         return answer

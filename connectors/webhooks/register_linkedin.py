@@ -95,7 +95,7 @@ class LinkedInRegistrar(Registrar):
 
     def _found(self, key: str) -> Subscription | None:
         try:
-            return self._send("GET", key).decode(Subscription)
+            return self._send("GET", key, may_be_missing=True).decode(Subscription)
         except ConfigError as error:
             if error.cause != "account_unknown":
                 raise
@@ -121,11 +121,15 @@ class LinkedInRegistrar(Registrar):
                 return role.roleAssignee
         raise ConfigError("Who granted the access does not administer this Page.", cause="no_permission")
 
-    def _send(self, method: Literal["GET", "PUT", "DELETE"], url: str, content: bytes = b"") -> Answer:
+    def _send(
+        self, method: Literal["GET", "PUT", "DELETE"], url: str, content: bytes = b"", *, may_be_missing: bool = False
+    ) -> Answer:
         headers = {"linkedin-version": self.speaker.config.api_version, "x-restli-protocol-version": "2.0.0"}
         headers |= {"content-type": "application/json"} if content else {}
         bearer = self.speaker.bearer()  # type: ignore[attr-defined]  # of a LinkedInPage: see `connector`
-        return self.http.send(Ask(method, url, {}, content, headers, bearer, classify=_classify))
+        return self.http.send(
+            Ask(method, url, {}, content, headers, bearer, classify=_classify, may_be_missing=may_be_missing)
+        )
 
 
 def _classify(answer: Answer, now: datetime) -> ConnectorError | None:

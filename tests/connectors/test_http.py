@@ -216,6 +216,14 @@ def test_it_names_a_status_by_what_happens_next(status, kind, cause, requests):
     assert rig.http.usage.requests == requests
 
 
+@pytest.mark.parametrize(("may_be_missing", "failures"), [(False, 1), (True, 0)])
+def test_that_there_is_no_such_thing_is_a_failure_only_where_it_should_be_there(may_be_missing, failures):
+    with serving(saying(answer(b"{}", status="404 Not Found"))) as server, client(server.url) as rig:
+        with pytest.raises(ConfigError):
+            rig.http.send(Ask("GET", URL, may_be_missing=may_be_missing))
+        assert (rig.http.usage.requests, rig.http.usage.measured.failures) == (1, failures)
+
+
 def test_it_recovers_from_a_server_that_flaps():
     rig, error, _ = asked(saying(answer(b"{}", "500 x"), answer(b"{}", "502 x"), GOOD))
     assert error is None
