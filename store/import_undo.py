@@ -308,6 +308,8 @@ def _later_changes(store: Store, record: Import, name: str, mark: str) -> Iterat
         select(*place, _CHANGES.c.row_key, _CHANGES.c.before)
         .where(_CHANGES.c.company_id == record.company_id, _CHANGES.c.import_id != record.id)
         .where(_CHANGES.c.before[name].as_string() == mark)
+        # One that was taken back itself replaces nothing any more.
+        .where(_CHANGES.c.import_id.in_(select(col(Import.id)).where(col(Import.state).in_(("running", "imported")))))
         .order_by(*place)
         .limit(_BATCH)
     )

@@ -88,7 +88,8 @@ def test_a_file_and_a_correction_of_what_it_said_taken_back_leave_what_the_file_
     assert scene.stand() == [("applied", "indeed", False)]
     assert str(second) not in scene.files()
     assert [row.import_id for row in scene.rows()] == [first]
-    assert scene.undo(first).removed == 1
+    undone = scene.undo(first)
+    assert (undone.removed, undone.kept) == (1, 0), "a file that was taken back itself keeps nothing"
     assert scene.rows() == []
 
 
