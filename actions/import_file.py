@@ -245,12 +245,12 @@ class _References:
     def first_only(self, told: list[ApplicationTold], lines: list[int], book: Rejections) -> list[ApplicationTold]:
         """Those of a batch whose reference is new; the others are rejected, by their rows in `lines`."""
         self._batch += 1
-        new = [(one.external_ref, self._batch) for one in told]
-        before = self._database.total_changes
-        self._database.execute("BEGIN")
-        self._database.executemany("INSERT OR IGNORE INTO met VALUES (?, ?)", new)
-        self._database.execute("COMMIT")
-        if self._database.total_changes - before == len(told):
+        new = json.dumps([one.external_ref for one in told])
+        # One statement: the driver gives the interpreter away, and waits for it again, at every row of executemany.
+        entered = self._database.execute(
+            "INSERT OR IGNORE INTO met SELECT value, ? FROM json_each(?)", (self._batch, new)
+        )
+        if entered.rowcount == len(told):
             return told
         met, kept = self._met_earlier(told), []
         for line, one in zip(lines, told, strict=True):

@@ -106,7 +106,9 @@ class _Reader:
         self._places = {field: at[header] for field, header in reading.mapping.columns.items()}
         self._reading, self._book, self._notes, self._epoch = reading, book, notes, table.epoch
         self._zone, self._orders = reading.zone, reading.survey.orders
-        self._dates = [(field, field.removesuffix("_at")) for field in STAGE_FIELDS if field in self._places]
+        self._dates = [
+            (field, field.removesuffix("_at"), self._places[field]) for field in STAGE_FIELDS if field in self._places
+        ]
         self._latest = reading.today + timedelta(days=1)
         self._platforms: dict[str, str] = {}
         self._stages: dict[str, str] = {}
@@ -135,9 +137,9 @@ class _Reader:
 
     def _moments(self, record: Record, word: str) -> dict[str, datetime]:
         told: dict[str, _Reached] = {}
-        for field, stage in self._dates:
-            reached = self._reached(record, field)
-            if reached is not None:
+        cells = record.cells
+        for field, stage, place in self._dates:
+            if cells[place] != "" and (reached := self._reached(record, field)) is not None:
                 told[stage] = reached
         if "applied" not in told:
             self._stop(record, "applied_at", "is missing")
@@ -234,8 +236,10 @@ class _Reader:
 
 def _furthest(word: str, moments: dict[str, datetime]) -> str:
     """The stage the file tells: the ladder's highest step, unless an end came after it. `word` is the current one's."""
-    highest = next(stage for stage in reversed(LADDER) if stage in moments or stage == word)
     if word in ENDS:
         return word
+    for highest in reversed(LADDER):
+        if highest in moments or highest == word:
+            break
     ends = [stage for stage in ENDS if stage in moments]
     return max(ends, key=moments.__getitem__) if ends and highest != "hired" else highest

@@ -103,7 +103,7 @@ def cell_text(cell: Cell) -> str:
     """
     if isinstance(cell, str):
         text = cell.strip()
-        return "" if len(text) <= LONGEST_BLANK and text.casefold() in BLANKS else text
+        return text if len(text) > LONGEST_BLANK or text.casefold() not in BLANKS else ""
     if cell is None:
         return ""
     if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:

@@ -86,7 +86,7 @@ def seal_applications(writer: "Writer", told: Sequence["ApplicationTold"]) -> di
 
 def _instant(at: datetime) -> str:
     """As UtcInstant stores it on SQLite, and PostgreSQL reads it."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
+    return (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat(timespec="microseconds")
 
 
 def _new_ids(count: int) -> Iterator[tuple[str, str]]:

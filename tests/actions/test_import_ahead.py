@@ -1,6 +1,7 @@
 """Reading ahead in a thread: order, errors, and an end that leaves nothing running."""
 
 import gc
+import sys
 import threading
 from contextlib import closing
 
@@ -55,6 +56,20 @@ def test_who_stops_early_leaves_no_thread_and_the_items_are_closed_by_their_make
     assert not maker.closed_by.is_alive()
     # Six were taken, and no more than three are made before they are asked for.
     assert len(maker.made) <= 6 + 3
+
+
+def test_threads_give_way_sooner_until_the_last_reader_is_done():
+    before = sys.getswitchinterval()
+    with closing(ahead(Maker(9).items())) as one, closing(ahead(Maker(9).items())) as other:
+        next(one)
+        next(other)
+        assert sys.getswitchinterval() == pytest.approx(0.0005)
+        one.close()
+        assert sys.getswitchinterval() == pytest.approx(0.0005)
+    assert sys.getswitchinterval() == pytest.approx(before)
+    with closing(ahead(Maker(1, breaks=True).items())) as coming, pytest.raises(LookupError):
+        list(coming)
+    assert sys.getswitchinterval() == pytest.approx(before)
 
 
 def test_garbage_is_collected_as_before_once_the_last_reader_is_done():
