@@ -17,6 +17,14 @@ HIRED = COLUMNS + "A-1,Ines Albrecht,ines@example.com,Welder,REQ-1,LinkedIn,Hire
 AGAIN = COLUMNS + "A-1,Ines Albrecht,ines@example.com,Welder,REQ-1,Monster,Hired,2026-01-10,2026-01-20,2026-02-01\n"
 
 
+both = pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"])
+
+
+@pytest.fixture
+def database_kind() -> str:
+    return "sqlite"
+
+
 class Scene:
     """One application and everything that is said of it, a minute after each other."""
 
@@ -70,6 +78,7 @@ def scene(store, company):
     return Scene(store, company)
 
 
+@both
 @pytest.mark.parametrize("is_hand_first", [True, False])
 def test_a_file_and_a_correction_of_what_it_said_taken_back_leave_what_the_file_before_said(scene, is_hand_first):
     first = scene.file(APPLIED)

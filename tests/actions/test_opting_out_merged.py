@@ -15,6 +15,11 @@ from tests.store.writes.referral_scenes import Desk, at
 ADDRESSES = ("ann@people.example", "ann+2@home.example")
 
 
+@pytest.fixture
+def database_kind() -> str:
+    return "sqlite"
+
+
 @pytest.mark.parametrize("answered", [0, 1], ids=["by the kept one", "by the other one"])
 def test_not_me_ends_and_forgets_all_that_were_made_one(store, answered):
     desk = Desk(store)

@@ -13,6 +13,14 @@ from tests.store.reward_scenes import Desk, at
 SETTINGS = mail_settings(9)
 
 
+both = pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"])
+
+
+@pytest.fixture
+def database_kind() -> str:
+    return "sqlite"
+
+
 @pytest.fixture
 def desk(store):
     return Desk(store)
@@ -42,6 +50,7 @@ def tell(desk, day):
     return tell_due_rewards(desk.store, SETTINGS, at(day))
 
 
+@both
 def test_every_admin_is_told_once_of_what_fell_due_and_again_only_of_what_is_new(desk):
     desk.rule(days_after=0)
     with desk.store.writing() as session:
