@@ -209,4 +209,5 @@ def test_a_referral_goes_from_an_invitation_over_the_career_site_to_payroll(
     until(lambda: journey.total("spend") == 150_000, "what was paid is spend of referrals", PATIENCE)
     show(mo, journey.app, "/My_referrals")
     expect(mo.get_by_text(re.compile("^Paid .*:$"))).to_be_visible()
-    assert len(journey.box.taken) == 1
+    # Admins may have been told of the reward, once a day; whoever was referred got one message.
+    assert journey.box.recipients().count(CANDIDATE) == 1
