@@ -128,10 +128,11 @@ def test_a_requested_sync_becomes_aggregates_equal_to_the_truth(
 def test_a_killed_worker_is_replaced_and_its_sync_resumed(
     store: Store, indeed: PlatformConfig, sandbox: Sandbox, ticking: clock.Clock
 ) -> None:
-    # Longer than anybody needs to see it run: the request dies with the worker that made it.
+    # The request that hangs dies with the worker that made it; whoever resumes gets an answer.
     sandbox.plan("/ads", {"kind": "hang"}, repeat=1)
     ask(store, indeed, days=20)
-    until(lambda: job(store).state == "running")
+    until(lambda: [script["left"] for script in sandbox.control("plan")] == [0], "the worker hangs in the middle")
+    assert job(store).state == "running"
     os.kill(int(job(store).worker.rpartition(":")[2]), signal.SIGKILL)
     with store.writing() as session:
         session.execute(update(PlatformSyncJob).values(lease_until=datetime(2020, 1, 1, tzinfo=UTC)))
