@@ -36,10 +36,11 @@ class Asked:
 
 @dataclass(slots=True)
 class Turns:
-    """What came of all turns of one route, and the CPU seconds its server used for it."""
+    """What came of all turns of one route, and the seconds of CPU its server used: for it, and for pages meanwhile."""
 
     driven: Driven = field(default_factory=Driven)
     cpu: float = 0.0
+    drawing: float = 0.0
 
     @property
     def cost(self) -> float:
@@ -61,12 +62,10 @@ class Scene:
         """Both in turns, so that whatever else the machine does hits both."""
         return self._in_turns(Turns(), Turns(), lambda: 0.0)
 
-    def at_work(self, clicks: Clicks) -> tuple[Turns, Turns, float]:
-        """The same while pages are drawn; what these cost is taken off the server's CPU, and told too (seconds)."""
+    def at_work(self, clicks: Clicks) -> tuple[Turns, Turns]:
+        """The same while pages are drawn; what these cost is taken off the server's CPU, and told by itself."""
         each = self._cost_of_click(clicks)
-        drawn = clicks.done
-        plain, ours = self._in_turns(Turns(), Turns(), lambda: clicks.done * each)
-        return plain, ours, (clicks.done - drawn) * each
+        return self._in_turns(Turns(), Turns(), lambda: clicks.done * each)
 
     def _in_turns(self, plain: Turns, ours: Turns, other: Callable[[], float]) -> tuple[Turns, Turns]:
         stored = self.asked.count_stored()
@@ -83,9 +82,11 @@ class Scene:
         self, turns: Turns, at: tuple[int, int], requests: Sequence[bytes], other: Callable[[], float]
     ) -> None:
         port, pid = at
-        before = _cpu(pid) - other()
+        drawn, before = other(), _cpu(pid)
         driven = drive(port, requests, self.seconds, again=at == self.bare)
-        turns.cpu += _cpu(pid) - other() - before
+        drawing = other() - drawn
+        turns.cpu += _cpu(pid) - before - drawing
+        turns.drawing += drawing
         if not driven.answers:
             raise RuntimeError(f"nothing was answered in {self.seconds} s")
         if driven.refused:
@@ -123,9 +124,9 @@ def compare(
         stack.enter_context(syncing(store, settings, viewer))
         clicks = stack.enter_context(Clicks(store, settings, app, viewer))
         facts, started = facts_synced(store), time.monotonic()
-        plain, ours, drawing = scene.at_work(clicks)
+        plain, ours = scene.at_work(clicks)
         beside = (facts_synced(store) - facts) / (time.monotonic() - started)
-        gross = (ours.cpu + drawing) / ours.driven.answers * 1e6 / plain.cost
+        gross = (ours.cpu + ours.drawing) / ours.driven.answers * 1e6 / plain.cost
         note = f"{driver()}; beside {beside:,.0f} facts/s".replace(",", " ")
         cpu_note = f"{gross:.2f} × with the pages drawn meanwhile"
         yield from _told(LABELS[kind], asked.what, (plain, ours), note=note, cpu_note=cpu_note, is_judged=True)
