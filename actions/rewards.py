@@ -2,7 +2,8 @@
 
 import re
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -42,6 +43,15 @@ class _Step:
     reward_ids: Collection[uuid.UUID]
     work: Callable[[Session, Decider, Collection[uuid.UUID]], Decided]
     facts: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutMade:
+    """A new payout: its reference, the rewards in it, and those left out with the reason."""
+
+    ref: str
+    done: Sequence[uuid.UUID]
+    left: Mapping[uuid.UUID, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,18 +146,31 @@ def unpay(store: Store, viewer: Viewer, reward_ids: Collection[uuid.UUID], *, no
 
 def make_payout(
     store: Store, viewer: Viewer, reward_ids: Collection[uuid.UUID] | None = None, *, now: datetime
-) -> tuple[str, int]:
-    """(Reference, rewards): put approved rewards that are in no payout, these or all, into a new one.
+) -> PayoutMade:
+    """Put approved rewards that are in no payout into a new one: these, or all that nothing speaks against.
 
     Raises NotAllowed, and ValueError where there is nothing to pay.
     """
     require_admin(store, viewer, "payout.make", now=now)
+    _check_number(reward_ids)
     with _writing(store) as session:
-        ref, count = decisions.put_into_payout(session, _decider(viewer, now), reward_ids)
-        if not count:
-            raise ValueError("No approved reward waits for a payout.")
-        append_audit(session, deed(viewer, "payout.make", ref, rewards=count), now=now)
-    return ref, count
+        ref, decided = decisions.put_into_payout(session, _decider(viewer, now), reward_ids)
+        left = Counter(decided.refused.values())
+        if not decided.done:
+            raise ValueError(" ".join(["No approved reward waits for a payout.", *_left_out(left)]))
+        told = deed(viewer, "payout.make", ref, rewards=len(decided.done), left_out=sum(left.values()))
+        append_audit(session, told, now=now)
+    return PayoutMade(ref, decided.done, decided.refused)
+
+
+def _left_out(reasons: Mapping[str, int]) -> list[str]:
+    """How many were left out of a payout, in a sentence with the reasons; none where none was.
+
+    >>> _left_out({"It is paid already.": 2})
+    ['2 were left out. It is paid already.']
+    """
+    number = sum(reasons.values())
+    return [f"{number:,} {'was' if number == 1 else 'were'} left out. {' '.join(sorted(reasons)[:5])}"] * bool(reasons)
 
 
 def set_budget(store: Store, viewer: Viewer, budget: Money | None, *, now: datetime) -> None:
@@ -181,11 +204,17 @@ def set_on_board(store: Store, viewer: Viewer, *, is_on_board: bool, now: dateti
 
 def _decide(store: Store, viewer: Viewer, step: _Step, *, now: datetime) -> Decided:
     require_admin(store, viewer, step.action, now=now)
-    if not step.reward_ids:
-        raise ValueError("Choose at least one reward.")
-    if len(step.reward_ids) > MOST_AT_ONCE:
-        raise ValueError(f"At most {MOST_AT_ONCE:,} rewards can be decided on at a time.")
+    _check_number(step.reward_ids)
     return _carry_out(store, viewer, step, now=now)
+
+
+def _check_number(reward_ids: Collection[uuid.UUID] | None) -> None:
+    if reward_ids is None:
+        return
+    if not reward_ids:
+        raise ValueError("Choose at least one reward.")
+    if len(reward_ids) > MOST_AT_ONCE:
+        raise ValueError(f"At most {MOST_AT_ONCE:,} rewards can be decided on at a time.")
 
 
 def _carry_out(store: Store, viewer: Viewer, step: _Step, *, now: datetime) -> Decided:

@@ -39,9 +39,26 @@ class Eligibility(BaseModel):
     """The most a person is given by this rule for what falls due in one calendar year."""
 
 
+#: Where a rule's settings keep the zone of its days, beside who earns it.
+ZONE = "zone"
+
+
+def read_settings(settings: Mapping[str, object]) -> tuple[Eligibility, str]:
+    """(Who may earn, zone of the rule's days) as a rule's settings keep them; "" for the company's zone.
+
+    >>> read_settings({"admins": False, "zone": "Asia/Tokyo"})[1], read_settings({})[0].admins
+    ('Asia/Tokyo', True)
+    """
+    who = {name: value for name, value in settings.items() if name != ZONE}
+    return Eligibility.model_validate(who), str(settings.get(ZONE, ""))
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule's terms. `posting_id` None is the company's; `starts_on` None is the moment it was made."""
+    """A rule's terms. `posting_id` None is the company's; `starts_on` None is the moment it was made.
+
+    `zone` is that of its days, "" for the company's: they stay where they were when the company's zone changes.
+    """
 
     id: uuid.UUID
     posting_id: uuid.UUID | None
@@ -54,11 +71,19 @@ class Rule:
     starts_on: date | None = None
     ends_on: date | None = None
     disabled_at: datetime | None = None
+    zone: str = ""
+
+    def days_of(self, company: ZoneInfo) -> ZoneInfo:
+        """The zone in which the days of this rule, and of what it promises, are counted."""
+        return ZoneInfo(self.zone) if self.zone else company
 
 
 @dataclass(frozen=True, slots=True)
 class Referrer:
-    """Who referred, as far as it decides what they may earn. `names` are their name and address."""
+    """Who referred, as far as it decides what they may earn. `names` are their name and address.
+
+    `is_admin` as they were when they referred: another role later neither gives nor takes.
+    """
 
     is_admin: bool
     names: tuple[str, ...]
@@ -167,12 +192,12 @@ def promised(rules: Iterable[Rule], posting_id: uuid.UUID | None, sent_at: datet
 
     Those in force on the day it was sent, at the first moment there were any: what comes later changes no promise, and
     a rule made for days past promises only to who had been promised nothing. A posting's rules take the place of the
-    company's.
+    company's. `zone` is the company's, for rules that keep none.
     """
-    day = sent_at.astimezone(zone).date()
     offers: list[tuple[datetime, Rule]] = []
     for rule in rules:
         moment = max(sent_at, rule.created_at)
+        day = sent_at.astimezone(rule.days_of(zone)).date()
         # Without a first day it holds from the moment it was made.
         begins = rule.starts_on <= day if rule.starts_on else rule.created_at <= sent_at
         is_for_it = rule.posting_id in (None, posting_id)

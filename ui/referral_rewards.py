@@ -134,8 +134,8 @@ def _list(view: View, which: str, rows: list[RewardRow]) -> None:
     conflicts = sum(bool(row.conflict) for row in rows)
     if conflicts:
         st.warning(
-            f"{words.counted(conflicts, 'reward no longer fits', 'rewards no longer fit')} what happened. What was"
-            " approved or paid is never changed by itself: choose the row and decide.",
+            f"{words.counted(conflicts, 'reward needs', 'rewards need')} a look: see why in the table. Nothing is"
+            " taken away by itself: choose the row and decide.",
             icon=":material/report:",
         )
     table = rewards_table(rows, which)
@@ -173,6 +173,14 @@ def _buttons(view: View, which: str, chosen: Sequence[RewardRow]) -> None:
             pay = st.button("Note as paid", key="pay_rewards", icon=":material/payments:", disabled=none)
             if pay:
                 st.dialog("Note as paid", icon=":material/payments:")(_pay)(view, chosen)
+            st.button(
+                "Put into a payout",
+                key="payout_rewards",
+                icon=":material/request_quote:",
+                on_click=reward_payouts.make,
+                args=(view, [row.id for row in chosen]),
+                disabled=none,
+            )
         if which in ("due", "approved") and st.button(
             "Turn down", key="refuse_rewards", icon=":material/block:", disabled=none
         ):

@@ -1,5 +1,8 @@
 """Payouts: approved rewards put together for payroll, their files, and noting them as paid."""
 
+import uuid
+from collections import Counter
+from collections.abc import Collection
 from datetime import UTC, datetime
 from functools import partial
 
@@ -23,12 +26,13 @@ def draw(view: View) -> None:
             "Put all approved into a payout",
             key="make_payout",
             icon=":material/request_quote:",
-            on_click=_make,
+            on_click=make,
             args=(view,),
         )
     st.caption(
         "A payout is a list for payroll. Each reward is in one payout only, so that nobody is paid twice however often"
-        " its file is downloaded."
+        " its file is downloaded. What should be looked at first is left out of a payout of all: choose its row to"
+        " put it into one."
     )
     for payout in payouts[:_MOST_SHOWN]:
         _one(view, payout)
@@ -39,6 +43,7 @@ def draw(view: View) -> None:
 
 
 _MOST_SHOWN = 20
+_MOST_REASONS = 5
 
 
 def _one(view: View, payout: Payout) -> None:
@@ -81,14 +86,17 @@ def _file(view: View, ref: str, form: str) -> bytes:
     return payroll.export_payout(running_store(), view.viewer, ref, form, now=datetime.now(UTC))[0]
 
 
-def _make(view: View) -> None:
+def make(view: View, reward_ids: Collection[uuid.UUID] | None = None) -> None:
+    """Put these approved rewards, or all that nothing speaks against, into a payout; says how many were left out."""
     try:
-        ref, count = rewards.make_payout(running_store(), view.viewer, now=datetime.now(UTC))
+        made = rewards.make_payout(running_store(), view.viewer, reward_ids, now=datetime.now(UTC))
     except (NotAllowed, ValueError) as error:
         toasts.later(words.plain(str(error)), icon=":material/error:")
         return
-    said = f"{words.counted(count, 'reward')} in payout {words.plain(ref)}."
+    said = f"{words.counted(len(made.done), 'reward')} in payout {words.plain(made.ref)}."
     toasts.later(said, icon=":material/request_quote:")
+    for reason, number in Counter(made.left.values()).most_common(_MOST_REASONS):
+        toasts.later(f"{words.counted(number, 'reward')} left out: {words.plain(reason)}", icon=":material/report:")
 
 
 def _pay(view: View, payout: Payout) -> None:

@@ -56,6 +56,7 @@ def list_rules(session: Session, company: CompanyScope, today: date) -> list[Rul
     for row in rows:
         rule = rule_of(row)
         money = Money(rule.amount_minor, rule.currency)
+        elsewhere = [f"days of {rule.zone}"] if rule.zone not in ("", company.time_zone) else []
         found.append(
             RuleRow(
                 id=rule.id,
@@ -63,7 +64,7 @@ def list_rules(session: Session, company: CompanyScope, today: date) -> list[Rul
                 posting_id=rule.posting_id,
                 posting=(row.title or "Untitled") if rule.posting_id else "",
                 words=promise(money, rule.milestone, rule.days_after),
-                limits=tuple(limits(rule.who)),
+                limits=(*limits(rule.who), *elsewhere),
                 milestone=rule.milestone,
                 days_after=rule.days_after,
                 amount=money,

@@ -12,15 +12,14 @@ from sqlalchemy import Row, and_, or_, select
 from sqlmodel import Session
 
 from domain.money import Money
-from domain.rewards import condition, conflict, promise
+from domain.rewards import condition, promise
 from store.reports.applicants import Opener
 from store.reports.scope import CompanyScope
-from store.tables import Application, JobPosting, Referral, ReferralReward, User
-from store.writes.rewards import course_columns, course_of
+from store.tables import JobPosting, Referral, ReferralReward, User
+from store.writes.rewards import flag_columns, flag_of, flagged_from
 
 _REWARDS = ReferralReward.__table__  # type: ignore[attr-defined]
 _REFERRALS = Referral.__table__  # type: ignore[attr-defined]
-_APPLICATIONS = Application.__table__  # type: ignore[attr-defined]
 _POSTINGS = JobPosting.__table__  # type: ignore[attr-defined]
 _USERS = User.__table__  # type: ignore[attr-defined]
 _APPROVER = _USERS.alias("approver")
@@ -41,7 +40,8 @@ After = tuple[Any, uuid.UUID]
 
 @dataclass(frozen=True, slots=True)
 class RewardRow:
-    """One reward as the desk shows it. The candidate is masked. `conflict` says what no longer fits, "" for nothing."""
+    """One reward as the desk shows it. The candidate is masked. `conflict` says why an admin should look at one that is
+    due, approved or paid, "" for nothing."""
 
     id: uuid.UUID
     referral_id: uuid.UUID
@@ -114,7 +114,8 @@ def list_rewards(
     chosen = keys.order_by(*order).limit(limit).subquery()
     rows = session.execute(_full().join(chosen, chosen.c.id == _REWARDS.c.id).order_by(*order))
     zone = ZoneInfo(company.time_zone)
-    return [_row(row, opener, zone) for row in rows]
+    flags = wanted.which != "promised"
+    return [_row(row, opener, flag_of(row, zone) if flags else "") for row in rows]
 
 
 def key_of(row: RewardRow, which: str) -> After:
@@ -182,23 +183,19 @@ def _full() -> Any:
         select(
             _REWARDS,
             *named,
-            *course_columns(),
+            *flag_columns(),
             _POSTINGS.c.title.label("posting_title"),
             _USERS.c.name.label("user_name"),
             _USERS.c.email.label("user_email"),
             _APPROVER.c.name.label("approver"),
         )
-        .select_from(_REWARDS)
-        .join(_REFERRALS, _REFERRALS.c.id == _REWARDS.c.referral_id)
-        .outerjoin(_APPLICATIONS, _APPLICATIONS.c.id == _REFERRALS.c.application_id)
+        .select_from(flagged_from())
         .outerjoin(_POSTINGS, _POSTINGS.c.id == _REFERRALS.c.posting_id)
-        .outerjoin(_USERS, _USERS.c.id == _REFERRALS.c.referrer_id)
         .outerjoin(_APPROVER, _APPROVER.c.id == _REWARDS.c.approved_by)
     )
 
 
-def _row(row: Row[Any], opener: Opener, zone: ZoneInfo) -> RewardRow:
-    decided = row.state in ("approved", "paid")
+def _row(row: Row[Any], opener: Opener, flag: str) -> RewardRow:
     return RewardRow(
         id=row.id,
         referral_id=row.referral_id,
@@ -218,5 +215,5 @@ def _row(row: Row[Any], opener: Opener, zone: ZoneInfo) -> RewardRow:
         paid_at=row.paid_at,
         payout_ref=row.payout_ref,
         note=row.note,
-        conflict=conflict(row.milestone, row.days_after, course_of(row, None), zone) if decided else "",
+        conflict=flag,
     )

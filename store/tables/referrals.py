@@ -28,7 +28,7 @@ class Referral(SQLModel, table=True):
 
     Status, application and conversion follow from the applications that belong to it. `link_id` is the personal link
     that made it, where nobody was named. `person_index` is the digest of the address without its plus part. `reached`
-    is the furthest milestone, also of who was rejected since.
+    is the furthest milestone, also of who was rejected since. `referrer_role` is the referrer's when they referred.
     """
 
     __tablename__ = "referrals"
@@ -92,6 +92,7 @@ class Referral(SQLModel, table=True):
     posting_id: uuid.UUID | None = Field(default=None, foreign_key="job_postings.id")
     referrer_id: uuid.UUID | None = Field(default=None, foreign_key="users.id")
     referrer_name: str = text()
+    referrer_role: str = text(sa_column_kwargs={"server_default": ""})
     candidate_name: str = text()
     candidate_email: str = text()
     email_index: str = text()

@@ -16,11 +16,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, func, select, update
 from sqlmodel import Session
 
-from domain.rewards import Eligibility
+from domain.rewards import read_settings
 from store.tables import Company, Referral, ReferralReward, RewardRule
 from store.writes.applications_locked import lock_applications
 from store.writes.projections import mark_applications_dirty
-from store.writes.rewards import settle_rewards
+from store.writes.rewards import flag_columns, flag_of, flagged_from, settle_rewards
 
 _REFERRALS = Referral.__table__  # type: ignore[attr-defined]
 _REWARDS = ReferralReward.__table__  # type: ignore[attr-defined]
@@ -105,21 +105,31 @@ def reopen_rewards(session: Session, by: Decider, reward_ids: Collection[uuid.UU
     return _change(session, by, decided, states=("approved", "refused"), values=values)
 
 
-def put_into_payout(session: Session, by: Decider, reward_ids: Collection[uuid.UUID] | None = None) -> tuple[str, int]:
-    """(Reference of a new payout, rewards in it): of approved rewards in no payout yet, these or all.
+def put_into_payout(
+    session: Session, by: Decider, reward_ids: Collection[uuid.UUID] | None = None
+) -> tuple[str, Decided]:
+    """(Reference of a new payout, what is in it): approved rewards in no payout yet.
 
-    No reward is in two payouts, so that paying both pays nobody twice. ("", 0) where there is none to pay.
+    Without ids all of them but those that an admin should look at first, which come back with the reason; an admin who
+    has looked names them. No reward is in two payouts, so that paying both pays nobody twice. The reference is "" where
+    nothing was put into one.
     """
     lock_applications(session, by.company_id)
-    day = by.now.astimezone(_zone(session, by)).date()
-    ref = f"P{day:%Y%m%d}-{''.join(secrets.choice(_REF_LETTERS) for _ in range(6))}"
-    open_ones = (_REWARDS.c.company_id == by.company_id, _REWARDS.c.state == "approved", _REWARDS.c.payout_ref == "")
-    count = 0
-    for part in [None] if reward_ids is None else _parts(reward_ids):
-        wanted = open_ones if part is None else (*open_ones, _REWARDS.c.id.in_(part))
-        done = session.execute(update(_REWARDS).where(*wanted).values(payout_ref=ref, updated_at=by.now))
-        count += done.rowcount  # type: ignore[attr-defined]
-    return (ref, count) if count else ("", 0)
+    zone = _zone(session, by)
+    if reward_ids is None:
+        decided = Decided()
+        for row in _waiting(session, by):
+            decided.sort(row.id, flag_of(row, zone))
+    else:
+        rows = _locked(session, by, reward_ids)
+        decided = _unknown(reward_ids, rows)
+        for row in rows:
+            wrong = "" if row.state == "approved" else _STATES.get(row.state, "It is not approved yet.")
+            decided.sort(row.id, wrong or f"It is in payout {row.payout_ref}." * bool(row.payout_ref))
+    ref = f"P{by.now.astimezone(zone):%Y%m%d}-{''.join(secrets.choice(_REF_LETTERS) for _ in range(6))}"
+    for part in _parts(decided.done):
+        session.execute(update(_REWARDS).where(_REWARDS.c.id.in_(part)).values(payout_ref=ref, updated_at=by.now))
+    return (ref if decided.done else ""), decided
 
 
 def pay_rewards(session: Session, by: Decider, reward_ids: Collection[uuid.UUID], payout_ref: str = "") -> Decided:
@@ -165,6 +175,17 @@ _STATES = {
 }
 
 
+def _waiting(session: Session, by: Decider) -> Iterable[Row[Any]]:
+    """All approved rewards of the company that are in no payout, with what may speak against them."""
+    columns = [_REWARDS.c[name] for name in ("id", "state", "milestone", "days_after")]
+    return session.execute(
+        select(*columns, *flag_columns())
+        .select_from(flagged_from())
+        .where(_REWARDS.c.company_id == by.company_id, _REWARDS.c.state == "approved", _REWARDS.c.payout_ref == "")
+        .order_by(_REWARDS.c.id)
+    )
+
+
 def _zone(session: Session, by: Decider) -> ZoneInfo:
     found = session.execute(select(Company.time_zone).where(Company.id == by.company_id))  # type: ignore[call-overload]
     return ZoneInfo(found.scalar_one())
@@ -195,7 +216,7 @@ def _locked(session: Session, by: Decider, reward_ids: Collection[uuid.UUID]) ->
 
 def _given(session: Session, rows: Iterable[Row[Any]]) -> Counter[tuple[uuid.UUID, uuid.UUID, int]]:
     """How many rewards of these rules these people have been given already, by (rule, person, year)."""
-    limited = [row for row in rows if Eligibility.model_validate(row.settings).most_a_year is not None]
+    limited = [row for row in rows if read_settings(row.settings)[0].most_a_year is not None]
     people = sorted({row.referrer_id for row in limited}, key=str)
     rules = sorted({row.rule_id for row in limited}, key=str)
     given: Counter[tuple[uuid.UUID, uuid.UUID, int]] = Counter()
@@ -224,7 +245,7 @@ def _against(row: Row[Any], by: Decider, today: date, given: Counter[tuple[uuid.
         return "What it is promised for has not happened yet."
     if row.due_on > today:
         return f"It is due on {row.due_on.isoformat()}."
-    most = Eligibility.model_validate(row.settings).most_a_year
+    most = read_settings(row.settings)[0].most_a_year
     if most is not None and given[row.rule_id, row.referrer_id, row.due_on.year] >= most:
         return f"This person has had {most} by this rule for {row.due_on.year}, the most it gives a year."
     return ""

@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import and_, or_, select, update
 from sqlmodel import Session, col
 
+from domain.rewards import ZONE
 from store.errors import StoreError
 from store.tables import Company, JobPosting, Referral, RewardRule
-from store.writes.rewards import AT_ONCE, settle_rewards
+from store.writes.rewards import AT_ONCE, rule_of, settle_rewards
 
 _REFERRALS = Referral.__table__  # type: ignore[attr-defined]
 _RULES = RewardRule.__table__  # type: ignore[attr-defined]
@@ -26,13 +27,17 @@ class RulePostingUnknown(StoreError):
 
 
 def make_rule(session: Session, company_id: uuid.UUID, values: Mapping[str, Any], *, now: datetime) -> RewardRule:
-    """A new rule. Referrals sent before, where its first day is past, are looked through later: see `settle_rules`."""
+    """A new rule; its days stay those of the company's present zone.
+
+    Referrals sent before, where its first day is past, are looked through later: see `settle_rule`.
+    """
     posting_id = values.get("posting_id")
     if posting_id is not None:
         posting = session.get(JobPosting, posting_id)
         if posting is None or posting.company_id != company_id:
             raise RulePostingUnknown("There is no such posting.")
-    rule = RewardRule(company_id=company_id, created_at=now, **values)
+    settings = {**values.get("settings", {}), ZONE: _company_zone(session, company_id)}
+    rule = RewardRule(company_id=company_id, created_at=now, **{**values, "settings": settings})
     session.add(rule)
     session.flush()
     return rule
@@ -72,7 +77,7 @@ def settle_rule(
 
 
 def _earlier(session: Session, rule: RewardRule, after: tuple[datetime, uuid.UUID] | None) -> Any:
-    zone = session.execute(select(Company.time_zone).where(Company.id == rule.company_id)).scalar_one()  # type: ignore[call-overload]
+    zone = rule_of(rule).zone or _company_zone(session, rule.company_id)
     assert rule.starts_on is not None
     begin = datetime.combine(rule.starts_on, time.min, ZoneInfo(zone))
     sent_at, key = _REFERRALS.c.sent_at, _REFERRALS.c.id
@@ -84,3 +89,8 @@ def _earlier(session: Session, rule: RewardRule, after: tuple[datetime, uuid.UUI
     if after is not None:
         query = query.where(or_(sent_at > after[0], and_(sent_at == after[0], key > after[1])))
     return query.order_by(sent_at, key)
+
+
+def _company_zone(session: Session, company_id: uuid.UUID) -> str:
+    found = session.execute(select(Company.time_zone).where(Company.id == company_id))  # type: ignore[call-overload]
+    return str(found.scalar_one())

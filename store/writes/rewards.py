@@ -20,14 +20,15 @@ from domain.money import Money
 from domain.rewards import (
     FOLLOWING,
     Course,
-    Eligibility,
     Referrer,
     Rule,
     Standing,
+    conflict,
     furthest,
     may_earn,
     milestones,
     promised,
+    read_settings,
     standing,
     summary,
 )
@@ -45,7 +46,9 @@ _USERS = User.__table__  # type: ignore[attr-defined]
 AT_ONCE = 500
 _TIMES = ("applied_at", "interviewed_at", "offered_at", "hired_at")
 _ENDS = ("rejected_at", "withdrawn_at")
-_SUMMARY = ("reward_status", "reward_minor", "reward_currency", "reached")
+#: What a settling writes into a referral: its rewards together, and, once, in which role it was sent.
+_SUMMARY = ("reward_status", "reward_minor", "reward_currency", "reached", "referrer_role")
+_LEFT = "Whoever referred has left since: they cannot sign in any more."
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ def read_rules(session: Session, company_id: uuid.UUID) -> list[Rule]:
 
 def rule_of(row: Any) -> Rule:
     """A stored rule's terms, from its row."""
+    who, zone = read_settings(row.settings)
     return Rule(
         id=row.id,
         posting_id=row.posting_id,
@@ -99,10 +103,11 @@ def rule_of(row: Any) -> Rule:
         amount_minor=row.amount_minor,
         currency=row.currency,
         created_at=row.created_at,
-        who=Eligibility.model_validate(row.settings),
+        who=who,
         starts_on=row.starts_on,
         ends_on=row.ends_on,
         disabled_at=row.disabled_at,
+        zone=zone,
     )
 
 
@@ -127,6 +132,37 @@ def course_columns() -> list[Any]:
     named = [_APPLICATIONS.c[name].label(f"application_{name}") for name in _ENDS]
     whose = [_REFERRALS.c[name] for name in ("expires_at", "withdrawn_at", "declined_at", "merged_into")]
     return [*whose, *(_APPLICATIONS.c[name] for name in (*_TIMES, "stage")), *named]
+
+
+def flag_of(row: Any, company: ZoneInfo) -> str:
+    """Why an admin should look at a reward that is due, approved or paid; "" where nothing speaks against it.
+
+    From the reward's columns with those of `flag_columns`; `company` is the company's zone. Nothing is taken away by
+    itself: a person decides.
+    """
+    if row.state in ("approved", "paid"):
+        zone = read_settings(row.rule_settings)[1]
+        days = ZoneInfo(zone) if zone else company
+        wrong = conflict(row.milestone, row.days_after, course_of(row, None), days)
+        if wrong:
+            return wrong
+    # Who was paid may leave.
+    return _LEFT if row.is_here is False and row.state in ("pending", "approved") else ""
+
+
+def flag_columns() -> list[Any]:
+    """The columns that `flag_of` reads besides the reward's own; select them from `flagged_from`."""
+    return [*course_columns(), _RULES.c.settings.label("rule_settings"), _USERS.c.is_active.label("is_here")]
+
+
+def flagged_from() -> Any:
+    """Rewards with their referrals, applications, rules and referrers."""
+    return (
+        _REWARDS.join(_REFERRALS, _REFERRALS.c.id == _REWARDS.c.referral_id)
+        .join(_RULES, _RULES.c.id == _REWARDS.c.rule_id)
+        .outerjoin(_APPLICATIONS, _APPLICATIONS.c.id == _REFERRALS.c.application_id)
+        .outerjoin(_USERS, _USERS.c.id == _REFERRALS.c.referrer_id)
+    )
 
 
 def _settle(session: Session, moment: _Moment, ids: Sequence[uuid.UUID]) -> None:
@@ -196,15 +232,20 @@ def _compare(row: Row[Any], held: Mapping[uuid.UUID, Row[Any]], moment: _Moment,
 def _wanted(row: Row[Any], moment: _Moment) -> Iterable[_Wanted]:
     course = course_of(row, moment.now)
     for rule in promised(moment.rules, row.posting_id, row.sent_at, moment.zone):
-        yield _Wanted(rule, standing(rule.milestone, rule.days_after, course, moment.zone))
+        yield _Wanted(rule, standing(rule.milestone, rule.days_after, course, rule.days_of(moment.zone)))
 
 
 def _earns(row: Row[Any], rule: Rule) -> bool:
     if row.referrer_id is None:
         return False
-    referrer = Referrer(row.role == "admin", (row.referrer, row.referrer_email))
+    referrer = Referrer(_role(row) == "admin", (row.referrer, row.referrer_email))
     team = [row.recruiter or "", row.hiring_manager or ""]
     return may_earn(rule.who, referrer, is_named=row.link_id is None, team=team)
+
+
+def _role(row: Row[Any]) -> str:
+    """The referrer's role when the referral was first settled, which is as soon as it is made; "" for nobody."""
+    return str(row.referrer_role or row.role or "")
 
 
 def _row(row: Row[Any], one: _Wanted, moment: _Moment) -> dict[str, Any]:
@@ -250,7 +291,7 @@ def _summarise(
     for row in rows:
         held = rewards.get(row.id, {}).values()
         told = summary((one.state, Money(one.amount_minor, one.currency)) for one in held)
-        values = (*told, furthest(course_of(row, now).reached))
+        values = (*told, furthest(course_of(row, now).reached), _role(row))
         if values != tuple(getattr(row, name) for name in _SUMMARY):
             by_values[values].append(row.id)
     for values, ids in by_values.items():

@@ -14,6 +14,7 @@ from store.reports.rewards import WantedRewards, key_of, list_earned, list_rewar
 from store.tables import Application, ApplicationTouch
 from store.writes.referrals_settled import settle_applications
 from store.writes.reward_decisions import (
+    Decided,
     approve_rewards,
     pay_rewards,
     put_into_payout,
@@ -233,12 +234,12 @@ def test_two_payouts_hold_nobody_twice_and_paying_twice_pays_once(desk):
     desk.rule(days_after=0)
     first, second = hired(desk)[1], hired(desk, hired_on=6)[1]
     desk.decide(approve_rewards, first)
-    ref, count = desk.decide(lambda session, by, _: put_into_payout(session, by))
-    assert (count, ref[:9]) == (1, "P20260917")
+    ref, held = desk.decide(lambda session, by, _: put_into_payout(session, by))
+    assert (held.done, ref[:9]) == ([first.id], "P20260917")
     desk.decide(approve_rewards, second)
     later, _ = desk.decide(lambda session, by, _: put_into_payout(session, by))
     nothing = desk.decide(lambda session, by, _: put_into_payout(session, by))
-    assert nothing == ("", 0)
+    assert nothing == ("", Decided())
     with desk.store.reading() as session:
         lines = {one: list_payout_lines(session, desk.company.id, one) for one in (ref, later)}
     assert {one: [line.reward_id for line in held] for one, held in lines.items()} == {
