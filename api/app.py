@@ -11,7 +11,7 @@ from api.annotations import ANNOTATIONS
 from api.applicants import APPLICANTS
 from api.configs import CONFIGS
 from api.docs import docs_routes
-from api.endpoints import Endpoint
+from api.endpoints import Endpoint, routes_of
 from api.exports import EXPORTS
 from api.intake import INTAKE
 from api.mcp import mcp_routes
@@ -53,7 +53,7 @@ def api(cors_origins: Sequence[str] = ()) -> Starlette:
         max_age=600,
     )
     app = Starlette(
-        routes=[*(endpoint.route() for endpoint in ENDPOINTS), *docs_routes(ENDPOINTS), *mcp_routes(ENDPOINTS)],
+        routes=[*routes_of(ENDPOINTS), *docs_routes(ENDPOINTS), *mcp_routes(ENDPOINTS)],
         middleware=[others] if cors_origins else [],
         exception_handlers=HANDLERS,
     )

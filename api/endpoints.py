@@ -4,7 +4,7 @@ An endpoint is declared once; routing, checks, OpenAPI and docs/api.md are made 
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -102,10 +102,10 @@ class Endpoint:
     is_tool: bool = False
     other_statuses: tuple[int, ...] = ()
 
-    def route(self) -> Route:
-        """The route that carries it."""
-        carried = self.handle or (self._get if self.method == "GET" else self._post)
-        return Route(self.path, carried, methods=[self.method], name=self.name)
+    @property
+    def carried(self) -> Handler:
+        """What answers a request for it."""
+        return self.handle or (self._get if self.method == "GET" else self._post)
 
     async def _get(self, request: Request) -> Response:
         return await anyio.to_thread.run_sync(self._read, request)
@@ -153,9 +153,26 @@ class Endpoint:
             answered = found if isinstance(found, Answered) else Answered(found, self.status)
             return answered.status, msgspec.json.encode(answered.body)
 
-        status, body, more = once(request, asking.store, asking.viewer, self.name, question, carry_out)
+        # What stands in the path is asked too: the same body for another application is another request.
+        operation = " ".join((self.name, *asking.path.values()))
+        status, body, more = once(request, asking.store, asking.viewer, operation, question, carry_out)
         kind = "application/problem+json" if status >= 400 else "application/json"
         return Response(body, status, {**request.state.limits, **more}, media_type=kind)
+
+
+def routes_of(endpoints: Iterable[Endpoint]) -> list[Route]:
+    """One route for each path, so that who comes with another method is told of all there are."""
+    by_path: dict[str, dict[str, Handler]] = {}
+    for endpoint in endpoints:
+        by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint.carried
+    return [Route(path, _chosen(handlers), methods=list(handlers)) for path, handlers in by_path.items()]
+
+
+def _chosen(handlers: Mapping[str, Handler]) -> Handler:
+    async def answer(request: Request) -> Response:
+        return await handlers["GET" if request.method == "HEAD" else request.method](request)
+
+    return answer
 
 
 def open_reading(session: Session, caller: Caller, path: Mapping[str, str]) -> Reading:

@@ -124,6 +124,20 @@ def test_what_cannot_be_is_refused_in_words_and_changes_nothing(place, body, sta
     assert client.get(f"/api/applications/{one}").json()["application"]["stage"] == "applied"
 
 
+def test_a_key_for_repeats_belongs_to_the_address_it_was_sent_to(place):
+    _, client = place
+    key = {"Idempotency-Key": "one-key-two-applications"}
+    first, second = told(place, "K-1", APPLIED), told(place, "K-2", APPLIED)
+    done = client.post(f"/api/applications/{first}/stage", json=HIRED, headers=key)
+    assert (done.status_code, done.json()["changed"]) == (200, 1)
+    other = client.post(f"/api/applications/{second}/stage", json=HIRED, headers=key)
+    assert other.status_code == 422
+    assert other.json()["errors"][0]["parameter"] == "Idempotency-Key"
+    again = client.post(f"/api/applications/{first}/stage", json=HIRED, headers=key)
+    assert (again.json(), again.headers["idempotency-replayed"]) == (done.json(), "true")
+    assert client.get(f"/api/applications/{second}").json()["application"]["stage"] == "applied"
+
+
 def test_another_company_s_application_is_one_that_does_not_exist(place):
     store, client = place
     one = told(place, "A-5", APPLIED)
