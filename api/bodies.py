@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import math
+import re
 import time
 from collections.abc import Awaitable, Generator
 from typing import Any, cast
@@ -17,6 +19,7 @@ MAX_BYTES = 64 * 1024
 MAX_SECONDS = 10.0
 MAX_SECONDS_LARGE = 30.0
 MAX_DEPTH = 20
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def bounded(receive: Receive, scope: Scope) -> Receive:
@@ -81,11 +84,18 @@ class _Begun:
 
 
 async def read_json(request: Request) -> dict[str, Any]:
-    """The body as a JSON object. Raises 415 for another content type, 400 for anything but a plain object."""
+    """The body as a JSON object. Raises 415 for another content type, 400 for anything but a plain object, 422 for text
+    that is none: half a surrogate pair, which no database and no answer can hold.
+    """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise HTTPException(415, "Send JSON with Content-Type: application/json.")
-    return parse_object(await request.body())
+    body = await request.body()
+    parsed = parse_object(body)
+    # Bytes cannot spell one, only an escape can: most bodies need no second look.
+    if b"\\u" in body and _SURROGATE.search(json.dumps(parsed, ensure_ascii=False)):
+        raise HTTPException(422, "A text holds half a surrogate pair.")
+    return parsed
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
@@ -125,4 +135,11 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_without_repeats)
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is too large a number")
+    return number
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_without_repeats)

@@ -192,12 +192,47 @@ def test_a_connection_that_fails_changes_the_tag_of_the_dashboard(client, store)
         ('{"platform":"all\\u0000"}', "application/json", 422),
         ('{"platform":"\\ud800"}', "application/json", 422),
         ('{"\\ud800":1,"platform":"all"}', "application/json", 422),
+        ('{"platform":1e999}', "application/json", 400),
     ],
 )
 def test_bodies_that_are_not_the_question_are_refused(client, content, kind, status) -> None:
     answer = client.post("/api/analytics/sync", content=content.encode(), headers={"Content-Type": kind})
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "half-a-pair"}])
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("/api/platform-configs", '{"connector":"indeed","settings":{"clientId":"\\ud800"}}'),
+        ("/api/platform-configs", '{"connector":"indeed","settings":{"\\udfff":[{"deep":"x"}]}}'),
+        ("/api/mcp", '{"jsonrpc":"2.0","id":"\\ud800","method":"ping"}'),
+    ],
+)
+def test_half_a_surrogate_pair_is_refused_wherever_it_stands(client, path, content, headers) -> None:
+    answer = client.post(path, content=content, headers={"Content-Type": "application/json", **headers})
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+
+
+def test_a_whole_pair_is_text(client) -> None:
+    content = '{"jsonrpc":"2.0","id":"\\ud83d\\ude92","method":"ping"}'
+    answer = client.post("/api/mcp", content=content, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["id"]) == (200, "\U0001f692")
+
+
+@pytest.mark.parametrize("told", ["1e999", "-1e999", "Infinity"])
+def test_a_number_without_end_is_no_json(client, told) -> None:
+    content = f'{{"jsonrpc":"2.0","id":{told},"method":"ping"}}'
+    answer = client.post("/api/mcp", content=content, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+
+
+def test_another_method_is_told_of_all_there_are(client) -> None:
+    answer = client.patch("/api/platform-configs", json={})
+    assert (answer.status_code, answer.headers["content-type"]) == (405, "application/problem+json")
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "POST"}
+    assert client.head("/api/platform-configs").status_code == 200
 
 
 def test_a_repeated_post_gets_the_first_answer_and_does_nothing_twice(client, store) -> None:
