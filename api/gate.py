@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.addressed import Names, cookie, header, headers, without
 from api.bodies import bounded
+from api.problems import problem
 from api.sessions import VISIT_HOURS, cookie_line, new_visit, signed_in, visit_cookie_name
 from api.sockets import SESSION_HEADER, guard_socket
 from domain.addresses import client_address
@@ -167,7 +168,7 @@ class Gate:
 
     def _is_known(self, path: str) -> bool:
         """Streamlit answers unknown paths with its page and 200; we say that there is nothing."""
-        if _is_below(path, _CLOSED) or "\\" in path or ".." in path:
+        if _is_below(path, _CLOSED) or any(part in path for part in ("\\", "..", "\x00")):
             return False
         if path in _ON_THE_WAY or path.startswith("/track.js/"):
             return False
@@ -206,9 +207,11 @@ class _Answer:
         await self._send(message)
 
     async def refuse(self, status: int, words: str) -> None:
-        """Answers by itself, in plain text."""
-        body = words.encode()
-        kind = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
+        """Answers by itself: to programs with a problem document, to anybody else in plain text."""
+        told, body = b"text/plain; charset=utf-8", words.encode()
+        if _is_below(self._scope["path"], ("/api",)):
+            told, body = b"application/problem+json", bytes(problem(status, words).body)
+        kind = [(b"content-type", told), (b"content-length", str(len(body)).encode())]
         await self.send({"type": "http.response.start", "status": status, "headers": kind})
         await self._send({"type": "http.response.body", "body": b"" if self._scope["method"] == "HEAD" else body})
 

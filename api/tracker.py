@@ -15,7 +15,7 @@ import anyio.to_thread
 import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from actions.gathering import RETRY_SECONDS, NotStored
@@ -108,7 +108,7 @@ class Track:
         if scope["method"] == "OPTIONS":
             return None
         if scope["method"] != "POST":
-            return PlainTextResponse("Method not allowed", 405, {"Allow": "POST, OPTIONS"})
+            return problem(405, "Events are POSTed.", {"Allow": "POST, OPTIONS"})
         if told.get(b"content-type", "").partition(";")[0].strip().lower() not in _BEACONS:
             raise HTTPException(415, "Send JSON, as text/plain or application/json.")
         headers = sender_of(scope, told)

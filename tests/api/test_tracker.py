@@ -222,7 +222,9 @@ def test_a_form_is_no_event(site, kind):
 
 
 def test_other_methods_are_not_allowed(site):
-    assert site.client.get("/api/track").status_code == 405
+    answer = site.client.get("/api/track")
+    assert (answer.status_code, answer.headers["content-type"]) == (405, "application/problem+json")
+    assert answer.headers["allow"] == "POST, OPTIONS"
     assert site.client.put("/api/track", content=b"{}").status_code == 405
 
 

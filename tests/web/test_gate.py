@@ -131,6 +131,23 @@ def test_other_sites_cannot_post(client: httpx.Client, path: str, headers: dict[
     assert "access-control-allow-origin" not in answer.headers
 
 
+def test_programs_are_refused_in_their_own_form(client: httpx.Client) -> None:
+    refused = [
+        client.get("/api/metrics", headers={"Host": "attacker.example"}),
+        client.post("/api/analytics/sync", json={}, headers={"Origin": "https://evil.example"}),
+        client.get("/api/..%2fmetrics"),
+        client.get("/api/applications/%00"),
+        client.request("TRACE", "/api/metrics"),
+        client.post("/api/track", content=b"{}", headers={"Host": "attacker.example"}),
+        client.request("TRACE", "/api/webhooks/indeed/x"),
+    ]
+    assert [answer.status_code for answer in refused] == [400, 403, 404, 404, 405, 400, 405]
+    for answer in refused:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["status"] == answer.status_code
+        assert answer.json()["detail"]
+
+
 def test_a_ticket_cannot_be_brought_in_from_another_site(client: httpx.Client) -> None:
     answer = client.get("/auth/enter?ticket=x", headers={"Sec-Fetch-Site": "cross-site"})
     assert answer.status_code == 403
