@@ -146,7 +146,7 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     if _tells(endpoint, "ETag"):
         found["304"] = {"description": WORDS[304]}
     for status in endpoint.other_statuses:
-        found[str(status)] = found[str(endpoint.status)]
+        found[str(status)] = found[str(endpoint.status)] | {"description": HTTPStatus(status).phrase}
     for status in sorted(words):
         found[str(status)] = {"description": words[status], "content": _PROBLEM}
     return found
