@@ -15,6 +15,7 @@ from api.endpoints import Endpoint, routes_of
 from api.exports import EXPORTS
 from api.intake import INTAKE
 from api.mcp import mcp_routes
+from api.payouts import PAYOUTS
 from api.problems import HANDLERS
 from api.queries import QUERIES
 from api.records import RECORDS
@@ -31,6 +32,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *APPLICANTS,
     *REFERRALS,
     *REWARDS,
+    *PAYOUTS,
     *INTAKE,
     *SYNCS,
     *CONFIGS,

@@ -20,6 +20,9 @@ SCOPES: tuple[Scope, ...] = (
     Scope("applications:personal", "Personal data", "See the names and addresses of applicants in full.", True),
     Scope("applications:write", "Tell of applications", "Enter applications and the stages they reached.", True),
     Scope("rewards:read", "Rewards", "Read what referrals earn, and what is owed and was paid for them.", True),
+    Scope(
+        "rewards:write", "Pay rewards", "Approve and turn down rewards, put them into payouts, note them as paid.", True
+    ),
     Scope("referrals:write", "Refer people", "Refer candidates for postings, in any colleague's name.", True),
     Scope("syncs:read", "Sync jobs", "Read how syncs stand and what they brought."),
     Scope("syncs:write", "Ask for syncs", "Ask for syncs.", True),
