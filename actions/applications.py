@@ -100,7 +100,8 @@ def _touches(session: Session, viewer: Viewer, given: Given, at: datetime) -> li
     if given.link:
         link = session.exec(
             select(TrackingLink).where(
-                col(TrackingLink.slug) == plain_code(given.link), col(TrackingLink.company_id) == viewer.company_id
+                col(TrackingLink.slug) == plain_code(clean_text(given.link)),
+                col(TrackingLink.company_id) == viewer.company_id,
             )
         ).first()
         if link is not None:

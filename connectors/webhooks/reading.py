@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.webhooks.contract import Refused
+from domain.text import clean_text
 
 MOST_DEEP = 40
 #: What a number may have for digits; nothing that platforms send has more.
@@ -86,13 +87,15 @@ def body_ref(body: bytes) -> str:
 
 
 def text(document: Mapping[str, Any], *path: str) -> str:
-    """The text (or whole number) at a path; "" where there is none, or something else."""
+    """The text (or whole number) at a path, as a database takes it; "" where there is none, or something else."""
     found: Any = document  # a dict: the check for any Mapping costs more than the look-up
     for name in path:
         found = found.get(name) if isinstance(found, dict) else None
     if isinstance(found, bool) or not isinstance(found, str | int):
         return ""
-    return str(found).strip()[:_LONGEST_TEXT]
+    told = str(found)
+    # Most texts are plain, and to see that costs least.
+    return told.strip()[:_LONGEST_TEXT] if told.isprintable() else clean_text(told, _LONGEST_TEXT)
 
 
 def first_texts(*texts: str) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlmodel import Session
 
 from domain.referrals import plain_code
+from domain.text import clean_text
 from store.tables import Referral, TrackingLink
 
 _LINKS = TrackingLink.__table__  # type: ignore[attr-defined]
@@ -28,8 +29,8 @@ class Named(NamedTuple):
 
 def find_code(session: Session, company_id: uuid.UUID, code: str) -> Named | None:
     """What a referral code of the company names; None for another company's, and for nobody's."""
-    key, whose = plain_code(code), (company_id, plain_code(code))
-    referral = _found(session, _REFERRALS, _REFERRALS.c.code, [key]).get(whose)
+    key = plain_code(clean_text(code))
+    referral = _found(session, _REFERRALS, _REFERRALS.c.code, [key]).get((company_id, key))
     if referral is not None:
         return Named(referral_id=referral)
     own = select(_LINKS.c.id).where(

@@ -1,6 +1,7 @@
 """Applications told by API: entered once whatever the order, their source resolved, nothing half-done."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import httpx
 import pytest
 from sqlmodel import select
 
+import actions.applications
+from actions.applications import Given
 from store.engine import open_engine
 from store.keyring import Keyring
 from store.opening import Store
@@ -17,6 +20,7 @@ from tests.conftest import copy_of, unlocked
 from tests.people import ADMIN, seed_people
 
 PATH = "/api/applications"
+NOW = datetime(2026, 6, 2, tzinfo=UTC)
 APPLIED = {"stage": "applied", "at": "2026-06-01T10:00:00Z"}
 HIRED = {"stage": "hired", "at": "2026-07-01T10:00:00+02:00"}
 
@@ -93,6 +97,15 @@ def test_one_bad_application_refuses_the_request_and_nothing_is_half_done(
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
     assert told(store) == []
+
+
+@pytest.mark.parametrize("code", ["\x00", "ab3de\x005gh7", "' OR 1=1 --", "\u202e", "x" * 300])
+def test_a_code_that_is_none_says_nothing(store: Store, code: str) -> None:
+    seed_people(store)
+    given = Given("A-1", [("applied", NOW)], posting=code, title=code, campaign=code, link=code, referral=code)
+    assert actions.applications.tell(store, viewer_of(store, ADMIN), [given], now=NOW).inserted == 1
+    with store.reading() as session:
+        assert session.exec(select(ApplicationTouch)).all() == []
 
 
 def test_the_same_request_again_gets_the_same_answer(place: tuple[Store, httpx.Client]) -> None:

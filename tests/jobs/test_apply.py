@@ -242,6 +242,14 @@ def test_a_referral_code_and_utm_are_kept_as_touches(desk):
     assert {row.source_platform for row in desk.applications()} == {"linkedin", "other"}
 
 
+def test_what_no_database_takes_is_no_part_of_a_name(desk):
+    odd = "\x00\ud83d"
+    desk.deliver("indeed_apply", Applied("r-4\x00", "RE\x00Q-1", f"Welder{odd}", f"Bo{odd}", "bo@x.example", NOW))
+    desk.deliver("standard", Applied("r-5", odd, "", f"Cy{odd}", f"cy{odd}@x.example", NOW, {"referralCode": odd}))
+    assert apply_due(desk.store, NOW) == {"applied": 2}
+    assert {row.posting_id for row in desk.applications()} == {desk.posting.id, None}
+
+
 def test_what_waits_outlives_a_change_of_the_key(desk, keyring):
     desk.deliver("indeed_apply")
     vault = Vault(Keyring({"k3": bytes(range(100, 132)), **keyring.masters}))
