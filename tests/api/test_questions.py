@@ -129,6 +129,41 @@ def test_pages_are_the_whole_and_hold_nothing_twice(client, path, params, rows, 
     assert pages > 1
 
 
+def _apply(client, store) -> None:
+    told = {"ref": f"later-{uuid.uuid4()}", "stages": [{"stage": "applied", "at": NOW.isoformat()}]}
+    assert client.post("/api/applications", json={"applications": [told]}).status_code == 200
+
+
+def _advertise(client, store) -> None:
+    for title in ("Aardvark keeper", "Zookeeper"):
+        save_posting(store, viewer_of(store, ADMIN), {"title": title}, now=NOW)
+
+
+def _sync(client, store) -> None:
+    assert client.post("/api/analytics/sync", json={"platform": "indeed"}).status_code == 202
+    _finish_syncs(store)
+
+
+@pytest.mark.parametrize(
+    ("path", "rows", "key", "add"),
+    [
+        ("/api/applications", "applications", "id", _apply),
+        ("/api/postings", "postings", "id", _advertise),
+        ("/api/sync-jobs", "syncJobs", "jobId", _sync),
+    ],
+)
+def test_what_is_added_between_two_pages_moves_no_row_to_another(client, store, path, rows, key, add) -> None:
+    before = [row[key] for row in client.get(path, params={"limit": 1000}).json()[rows]]
+    found, cursor = [], None
+    while cursor or not found:
+        page = client.get(path, params={"limit": 2, **({"cursor": cursor} if cursor else {})}).json()
+        found, cursor = [*found, *(row[key] for row in page[rows])], page["nextCursor"]
+        if len(found) <= 4:
+            add(client, store)
+    assert [one for one in found if one in before] == before
+    assert len(set(found)) == len(found)
+
+
 def test_a_cursor_is_good_for_its_own_question_only(client) -> None:
     cursor = client.get(QUERY, params={"metric": "clicks", "grain": "day", "limit": 3}).json()["nextCursor"]
     again = client.get(QUERY, params={"metric": "clicks", "grain": "day", "limit": 9, "cursor": cursor})
