@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Literal, TypeVar
 
 import anyio.to_thread
@@ -13,15 +14,12 @@ from starlette.responses import Response
 from actions import payroll
 from actions import rewards as deeds
 from actions.running import running_store
-from actions.viewer import Viewer
 from api.answers import Answer
 from api.endpoints import Asking, Endpoint, Reading
 from api.identity import Caller, admit
 from api.problems import Unprocessable
 from api.questions import Plain, Ref, Strict, from_query
-from store.opening import Store
 from store.reports.payouts import Payout, list_payouts
-from store.writes.reward_decisions import Decided
 
 GROUP = "Rewards"
 #: As many as fit a body.
@@ -107,7 +105,15 @@ def decide(asking: Asking, question: DecisionQuestion) -> DecisionAnswer:
     if question.rewards is None and (question.decision != "pay" or question.payout is None):
         raise Unprocessable([{"parameter": "rewards", "reason": "say which rewards"}])
     parameter = "reason" if question.decision == "refuse" else "rewards"
-    decided = _worded(parameter, lambda: _decided(asking, question))
+    who, ids, ref = (asking.store, asking.viewer), _ids(question.rewards or ()), question.payout or ""
+    acts = {
+        "approve": partial(deeds.approve, *who, ids),
+        "refuse": partial(deeds.refuse, *who, ids, question.reason),
+        "reopen": partial(deeds.reopen, *who, ids),
+        "pay": partial(deeds.pay, *who, ids, ref) if ids else partial(deeds.pay_payout, *who, ref),
+        "unpay": partial(deeds.unpay, *who, ids),
+    }
+    decided = _worded(parameter, lambda: acts[question.decision](now=asking.now))
     return DecisionAnswer(done=sorted(decided.done, key=str), refused=_left(decided.refused))
 
 
@@ -134,19 +140,6 @@ async def export(request: Request) -> Response:
 
 def _file(caller: Caller, question: PayoutFileQuestion) -> tuple[bytes, str]:
     return payroll.export_payout(running_store(), caller.viewer, question.payout, question.format, now=caller.now)
-
-
-def _decided(asking: Asking, question: DecisionQuestion) -> Decided:
-    who: tuple[Store, Viewer] = asking.store, asking.viewer
-    ids, ref = _ids(question.rewards or ()), question.payout or ""
-    if question.decision == "pay":
-        if not ids:
-            return deeds.pay_payout(*who, ref, now=asking.now)
-        return deeds.pay(*who, ids, ref, now=asking.now)
-    if question.decision == "refuse":
-        return deeds.refuse(*who, ids, question.reason, now=asking.now)
-    plain = {"approve": deeds.approve, "reopen": deeds.reopen, "unpay": deeds.unpay}
-    return plain[question.decision](*who, ids, now=asking.now)
 
 
 def _ids(told: tuple[str, ...]) -> list[uuid.UUID]:
