@@ -93,6 +93,7 @@ FLAGS = {
     "gap": "growth of days without a sync stands on the day it was read",
     "inexact": "some postings show only a bound, such as “over 200”, which gives no growth",
 }
+#: Before the platform's own name of a figure that it does not know any more.
 _GONE = "gone:"
 #: Flags that somebody has to do something about.
 ALARMS = {
@@ -106,10 +107,8 @@ def flag_words(flag: str) -> str:
     >>> flag_words("gone:post_clicks")
     'the platform no longer reports post\\\\_clicks'
     """
-    if flag.startswith("gone:"):
-        return f"the platform no longer reports {plain(flag.removeprefix('gone:'))}"
     if flag.startswith(_GONE):
-        return f"the platform no longer offers {plain(flag.removeprefix(_GONE).replace('_', ' '))}"
+        return f"the platform no longer reports {plain(flag.removeprefix(_GONE))}"
     return FLAGS.get(flag) or plain(flag.replace("_", " "))
 
 
