@@ -1,21 +1,24 @@
 """What did each posting bring, from which platform? And which external postings wait to be linked?"""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, text, tuple_
 from sqlmodel import Session, col, or_, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from domain.facts import day_number
 from domain.filters import Filters
 from domain.metrics import BY_NUMBER as METRICS
+from domain.metrics import FROM_APPLICATIONS
 from domain.periods import Period
 from domain.platforms import BY_NUMBER as PLATFORMS
 from domain.postings import NARROWING
 from store.reports.scope import CompanyScope
-from store.tables import ExternalPosting, JobPosting, PlatformConfig
+from store.tables import Application, ExternalPosting, JobPosting, PlatformConfig
 
 MOST_ROWS = 500
 
@@ -24,7 +27,8 @@ MOST_ROWS = 500
 class PostingRow:
     """A posting with its numbers in the period: `values` by metric, `by_platform` by platform and metric.
 
-    A metric that is absent was not reported for this posting; it is not zero. Money is by currency in `spend`.
+    A metric that is absent was not reported for this posting; it is not zero. What applications reached is known, and
+    may be zero, of a posting that anybody has applied for as we know. Money is by currency in `spend`.
     """
 
     id: uuid.UUID
@@ -204,3 +208,15 @@ def _fill(
             continue
         row.values[metric.name] = row.values.get(metric.name, 0) + int(value)
         row.by_platform.setdefault(PLATFORMS[platform].key, {})[metric.name] = int(value)
+    for posting_no in session.exec(_applied_for(company, period, rows)):
+        for values in (rows[posting_no].values, *rows[posting_no].by_platform.values()):
+            values |= {name: values.get(name, 0) for name in FROM_APPLICATIONS}
+
+
+def _applied_for(company: CompanyScope, period: Period, rows: Iterable[int]) -> SelectOfScalar[int]:
+    """Numbers of these postings for which there are applications of ours: what became of them is known."""
+    end = datetime.combine(period.end, time.min, ZoneInfo(company.time_zone))
+    ours = select(Application.id).where(Application.posting_id == JobPosting.id, col(Application.applied_at) < end)
+    return select(JobPosting.number).where(
+        JobPosting.company_id == company.id, col(JobPosting.number).in_(list(rows)), ours.exists()
+    )

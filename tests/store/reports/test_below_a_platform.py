@@ -1,7 +1,7 @@
 """Breakdowns, postings, sync history and explanations: each from facts written as they are told."""
 
 import uuid
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
@@ -17,6 +17,7 @@ from store.reports.sources import list_breakdowns
 from store.reports.sync_jobs import find_sync_job, list_sync_jobs
 from store.tables import (
     AggregatedFact,
+    Application,
     BreakdownRow,
     ExternalPosting,
     JobPosting,
@@ -186,6 +187,23 @@ def test_a_posting_has_its_numbers_by_platform_and_currencies_apart(store, compa
     assert rows[2].values == {}
     assert only.values == {"clicks": 7}
     assert earlier.values == {}
+
+
+def test_hires_are_zero_where_somebody_applied_and_unknown_where_nobody_is_known_to(store, company, postings):
+    begin = datetime.combine(MARCH.start, time(12), UTC)
+    applied = Application(company_id=company.id, posting_id=postings[0].id, external_ref="A", applied_at=begin)
+    with store.writing() as session:
+        session.add(applied)
+    with store.reading() as session:
+        scope = find_company(session, company.id)
+        rows = {row.number: row for row in list_postings(session, scope, MARCH, Filters())}
+        before = Period(MARCH.start - timedelta(days=9), MARCH.start)
+        earlier = find_posting(session, scope, before, Filters(), postings[0].id)
+    reached = {"interviews": 0, "offers": 0, "hires": 0}
+    assert rows[1].values == {"clicks": 11, **reached}
+    assert rows[1].by_platform["indeed"] == {"clicks": 7, **reached}
+    assert rows[2].values == {}
+    assert earlier.values == {}, "nobody had applied yet"
 
 
 @pytest.mark.parametrize(
