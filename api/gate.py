@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.addressed import Names, cookie, header, headers, without
 from api.bodies import bounded
+from api.plain_pages import lost
 from api.problems import problem
 from api.sessions import VISIT_HOURS, cookie_line, new_visit, signed_in, visit_cookie_name
 from api.sockets import SESSION_HEADER, guard_socket
@@ -39,6 +40,9 @@ _CLOSED = ("/_stcore/agent",)
 _STREAMLIT = ("/_stcore/", "/static/", "/media/", "/component/")
 
 
+#: What a browser is shown in place of a page; programs get a line.
+_LOST = {404: ("There is nothing here", "The address may be mistyped, or its page is gone.")}
+_BROKEN = "That did not work"
 #: How an answer without content says so.
 _NOTHING = (b"content-length", b"0")
 
@@ -198,6 +202,7 @@ class _Answer:
         self.is_started = False
         self._house, self._scope, self._send, self._has_visit = house, scope, send, has_visit
         self._is_direct = is_direct
+        self._is_lost = False
 
     async def send(self, message: Message) -> None:
         """Passes a message on, the first one with our headers."""
@@ -207,13 +212,23 @@ class _Answer:
         await self._send(message)
 
     async def refuse(self, status: int, words: str) -> None:
-        """Answers by itself: to programs with a problem document, to anybody else in plain text."""
-        told, body = b"text/plain; charset=utf-8", words.encode()
+        """Answers by itself: to programs with a problem document, to browsers with a page, else in plain text."""
+        told, body, more = b"text/plain; charset=utf-8", words.encode(), []
         if _is_below(self._scope["path"], ("/api",)):
             told, body = b"application/problem+json", bytes(problem(status, words).body)
+        elif status in {404, 500} and self._is_for_a_browser():
+            self._is_lost = True
+            found = lost(*_LOST.get(status, (_BROKEN, words)), status)
+            told, body, more = b"text/html; charset=utf-8", bytes(found.body), found.raw_headers
         kind = [(b"content-type", told), (b"content-length", str(len(body)).encode())]
+        kind += [pair for pair in more if pair[0] not in {key for key, _ in kind}]
         await self.send({"type": "http.response.start", "status": status, "headers": kind})
         await self._send({"type": "http.response.body", "body": b"" if self._scope["method"] == "HEAD" else body})
+
+    def _is_for_a_browser(self) -> bool:
+        """Whether somebody went to this address: their browser asks for a page, and not for a part of one."""
+        is_part = self._scope["path"].startswith(_STREAMLIT) or _is_below(self._scope["path"], _FOR_OTHERS)
+        return "text/html" in header(self._scope, b"accept") and not is_part
 
     def _with_ours(self, given: list[tuple[bytes, bytes]], status: int) -> list[tuple[bytes, bytes]]:
         if self._is_direct and (status == 204 or _NOTHING in given):
@@ -227,14 +242,14 @@ class _Answer:
         is_private = is_page or is_own or path.startswith(_SIGNED_IN_ONLY)
         if _is_below(path, _FOR_OTHERS):
             ours = [pair for pair in ours if pair[0] != b"cross-origin-resource-policy"]
-        if _is_below(path, _ON_THE_WAY):
+        if self._is_lost or _is_below(path, _ON_THE_WAY):
             theirs = {key.lower() for key, _ in given} & _OWN_WORDS
             ours = [pair for pair in ours if pair[0] not in theirs]
         set_by_us = {key for key, _ in ours} | {b"server"}
         if is_private and not any(key.lower() == b"cache-control" and b"no-store" in value for key, value in given):
             ours.append((b"cache-control", b"no-store"))
             set_by_us.add(b"cache-control")
-        if is_page and not self._has_visit and not _is_below(path, _ON_THE_WAY):
+        if is_page and not self._has_visit and not self._is_lost and not _is_below(path, _ON_THE_WAY):
             settings = self._house.settings
             line = cookie_line(settings, visit_cookie_name(settings), new_visit(), seconds=VISIT_HOURS * 3600)
             ours.append((b"set-cookie", line.encode()))

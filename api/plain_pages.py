@@ -46,6 +46,12 @@ def page(title: str, inner: str, status: int = 200, more: dict[str, str] | None 
     return HTMLResponse(document, status, _HEADERS | (more or {}))
 
 
+def lost(title: str, words: str, status: int) -> HTMLResponse:
+    """A page for who is somewhere where there is nothing, the same for everybody, with the way home."""
+    inner = f"<h1>{escape(title)}</h1><p>{escape(words)}</p>"
+    return page(title, f'{inner}<a class="go" href="/">Go to Sourceboard</a>', status)
+
+
 def notice(title: str, words: str, status: int = 200, more: dict[str, str] | None = None) -> HTMLResponse:
     """A page that says one thing."""
     return page(title, f"<h1>{escape(title)}</h1><p>{escape(words)}</p>", status, more)

@@ -90,6 +90,24 @@ def test_what_is_not_there_says_so(client: httpx.Client, path: str) -> None:
     assert "<html" not in answer.text
 
 
+def test_a_browser_that_is_lost_is_shown_the_way_home_and_nothing_else(client: httpx.Client, app: RunningApp) -> None:
+    asking = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    answers = [client.get(path, headers=asking) for path in ("/Nowhere", "/Nowhere/else?x=<b>", "/r")]
+    inside = {**asking, "Cookie": session_cookie(app, ADMIN)}
+    for answer in (*answers, client.get("/Nowhere", headers=inside)):
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+        assert '<a class="go" href="/">' in answer.text
+        assert answer.text == answers[0].text, "a stranger and an admin read the same"
+        for rule in ("default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"):
+            assert rule in answer.headers["content-security-policy"]
+        told = [answer.headers[name] for name in ("cache-control", "x-content-type-options", "x-robots-tag")]
+        assert told == ["no-store", "nosniff", "noindex, nofollow"]
+        assert "set-cookie" not in answer.headers
+    for path in ("/api/Nowhere", "/_stcore/metrics"):
+        answer = client.get(path, headers={**asking, "X-Forwarded-For": "203.0.113.9"})
+        assert (answer.status_code, "<html" in answer.text) == (404, False)
+
+
 @pytest.mark.parametrize("path", ["/_stcore/metrics", "/metrics"])
 def test_metrics_are_closed_from_outside(client: httpx.Client, path: str) -> None:
     assert client.get(path).status_code == 200
