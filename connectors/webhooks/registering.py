@@ -103,7 +103,7 @@ def problem_with(address: str, kind: type[Registrar], *, is_sandbox: bool) -> st
     parts = urlsplit(address)
     host = (parts.hostname or "").rstrip(".")
     if is_sandbox:
-        return "" if parts.scheme == "http" and _is_here(host) else "The sandbox calls 127.0.0.1 only, by http."
+        return "" if parts.scheme == "http" and _is_here(host) else "The sandbox calls this machine only, by http."
     if parts.scheme != "https":
         return "The platform calls by https only. Set PUBLIC_URL to the https address that visitors use."
     if "." not in host or host.endswith(_INSIDE) or (_is_number(host) and not is_public(host)):

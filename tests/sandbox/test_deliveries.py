@@ -54,8 +54,20 @@ def test_the_latest_applications_are_delivered_as_often_as_asked(sb, receiver):
     assert times == sorted(times)
 
 
+def test_this_machine_may_be_called_by_its_name(sb, receiver):
+    url = f"http://localhost:{receiver.server_port}/hook"
+    assert sb.control("deliver", order(receiver, url=url, limit=1)) == {"statuses": {"204": 1}}
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"sender": "nobody"}, {"url": "http://192.0.2.1/hook"}, {"url": "https://127.0.0.1/"}, {"limit": 0}]
+    "wrong",
+    [
+        {"sender": "nobody"},
+        {"url": "http://192.0.2.1/hook"},
+        {"url": "http://localhost.example/"},
+        {"url": "https://127.0.0.1/"},
+        {"limit": 0},
+    ],
 )
 def test_an_order_that_cannot_be_followed_is_refused(sb, receiver, wrong):
     with pytest.raises(SandboxFailedError):
