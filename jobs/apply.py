@@ -1,6 +1,8 @@
 """Apply deliveries that were acknowledged: what they tell of applications is entered, in whatever order they came."""
 
 import json
+import math
+import time
 import uuid
 from collections import Counter
 from dataclasses import dataclass
@@ -40,8 +42,9 @@ class _Scene:
     now: datetime
 
 
-def apply_due(store: Store, now: datetime, *, most: int = 2_000) -> Counter[str]:
-    """Apply what waits, at most `most` deliveries; how many became what (applied, unknown, dead, waiting).
+def apply_due(store: Store, now: datetime, *, most: int = 2_000, seconds: float = math.inf) -> Counter[str]:
+    """Apply what waits, at most `most` deliveries and about `seconds` long; how many became what (applied, unknown,
+    dead, waiting).
 
     1. A few at a time are taken, the oldest first, each under a savepoint of its own.
     2. What cannot be applied stays and is tried again by the next call, and is dead after MOST_ATTEMPTS.
@@ -50,12 +53,15 @@ def apply_due(store: Store, now: datetime, *, most: int = 2_000) -> Counter[str]
     fates: Counter[str] = Counter()
     # What failed is left for the next call.
     tried: set[uuid.UUID] = set()
+    started = time.monotonic()
     while sum(fates.values()) < most:
         done = run_writing(store.engine, partial(_apply_some, vault=store.vault, now=now, tried=tried), Urgency.PAGE)
         if not done:
             break
         tried |= {row_id for row_id, fate in done.items() if fate == "waiting"}
         fates.update(done.values())
+        if time.monotonic() - started >= seconds:
+            break
     if fates["dead"]:
         log.error("deliveries cannot be applied", dead=fates["dead"])
     return fates

@@ -39,6 +39,8 @@ from store.tables import ClockSlot, Company, PlatformConfig
 from store.tables.columns import utc_now
 
 log = structlog.get_logger("jobs.ticks")
+#: A burst of deliveries is applied so long at a time: what it has told so far is to be on screen within seconds.
+_APPLYING_SECONDS = 2.0
 
 
 def request_due_syncs(store: Store, now: datetime, worker: str = "") -> int:
@@ -190,7 +192,7 @@ def _sync_all(store: Store, settings: Settings, worker: str, is_stopping: Callab
 
 def _settle(store: Store, _settings: Settings, _worker: str, is_stopping: Callable[[], bool]) -> None:
     # Before the projection: applications that deliveries and the site name become facts with the others.
-    apply_due(store, utc_now())
+    apply_due(store, utc_now(), seconds=_APPLYING_SECONDS)
     track_due(store, utc_now())
     project_due(store, utc_now())
     if not is_stopping():

@@ -18,7 +18,7 @@ from domain.metrics import BY_NAME
 from domain.platforms import BY_KEY
 from jobs import apply
 from jobs.aggregate import aggregate_due
-from jobs.apply import MOST_ATTEMPTS, apply_due
+from jobs.apply import AT_ONCE, MOST_ATTEMPTS, apply_due
 from jobs.project import project_due
 from sandbox.senders import SENDERS, Applied
 from store.keyring import Keyring
@@ -173,6 +173,14 @@ def test_one_bad_delivery_does_not_hold_up_a_thousand(sqlite_desk):
     assert apply_due(sqlite_desk.store, NOW) == {}
     (dead,) = [row for row in sqlite_desk.inbox() if row.state == "dead"]
     assert (dead.attempts, dead.cause_code, dead.detail) == (5, "not_understood", "the time is not believable")
+
+
+def test_a_burst_is_applied_in_turns_that_let_the_numbers_follow(sqlite_desk):
+    for number in range(AT_ONCE + 1):
+        sqlite_desk.deliver("indeed_apply", Applied(f"r-{number}", "REQ-1", "", "", f"p{number}@x.example", NOW))
+    assert apply_due(sqlite_desk.store, NOW, seconds=0) == {"applied": AT_ONCE}
+    assert sqlite_desk.counted() == {"indeed": AT_ONCE}
+    assert apply_due(sqlite_desk.store, NOW, seconds=0) == {"applied": 1}
 
 
 def test_the_dead_run_again_are_applied_once(desk, monkeypatch):
