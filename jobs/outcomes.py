@@ -1,9 +1,11 @@
 """Finds what became of applicants a platform sent us, and puts it into the outbox for that platform."""
 
 import uuid
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -13,9 +15,9 @@ from connectors.publishing import Outcomes
 from connectors.registry import find_connector
 from store.engine import is_sqlite, run_writing
 from store.opening import Store
-from store.tables import Application, ApplicationRef, AppMeta, PlatformConfig
+from store.tables import Application, ApplicationRef, AppMeta, OutboxEntry, PlatformConfig
 from store.tables.applicants import STAGES
-from store.writes.outbox import Wish, put
+from store.writes.outbox import ACTIVE, Wish, put
 
 #: Applications changed this long ago are looked at again: a transaction may have been open when we last looked.
 OVERLAP = timedelta(minutes=10)
@@ -25,6 +27,9 @@ _STAGE_COLUMNS = {stage: f"{stage}_at" for stage in STAGES}
 
 def collect_outcomes(store: Store, now: datetime) -> int:
     """Put every stage reached since a connection was made into the outbox, once; how many were new.
+
+    Where the last that a platform was told is a stage that was taken back since (a hire, say), the stage at which the
+    application stands is told again, as of the change: no platform has a word for taking back, all believe the newest.
 
     Only applications that the platform itself told of, by the name it gave them, and only for the platform's oldest
     active connection that is set up to tell.
@@ -73,7 +78,7 @@ def _key(config: PlatformConfig) -> str:
 
 
 def _wishes(store: Store, config: PlatformConfig, since: datetime) -> Iterator[Wish]:
-    columns = [getattr(Application, name) for name in _STAGE_COLUMNS.values()]
+    columns = [getattr(Application, name) for name in ("stage", "updated_at", *_STAGE_COLUMNS.values())]
     changed = (
         select(col(ApplicationRef.ref), col(Application.id), *columns)
         .join(ApplicationRef, col(ApplicationRef.application_id) == col(Application.id))
@@ -87,10 +92,44 @@ def _wishes(store: Store, config: PlatformConfig, since: datetime) -> Iterator[W
     )
     with store.reading() as session:
         rows = session.execute(changed).all()
-    for ref, application_id, *instants in rows:
-        for stage, at in zip(_STAGE_COLUMNS, instants, strict=True):
-            if at is not None and at >= config.created_at:
-                yield _wish(config, application_id, (ref, stage), at)
+    for start in range(0, len(rows), _SLICE):
+        part = rows[start : start + _SLICE]
+        told = _told(store, config, [row.id for row in part])
+        for row in part:
+            reached = {stage: at for stage, name in _STAGE_COLUMNS.items() if (at := getattr(row, name)) is not None}
+            fresh = {stage: at for stage, at in reached.items() if at >= config.created_at}
+            for stage, at in fresh.items():
+                yield _wish(config, row.id, (row.ref, stage), at)
+            again = _told_again(row, reached, {*told.get(row.id, ()), *((at, stage) for stage, at in fresh.items())})
+            if again is not None:
+                yield _wish(config, row.id, (row.ref, row.stage), again)
+
+
+def _told(store: Store, config: PlatformConfig, ids: list[uuid.UUID]) -> dict[uuid.UUID, set[tuple[datetime, str]]]:
+    """(Instant, stage) of everything that a platform was told of these applications, or is about to be."""
+    entries = select(col(OutboxEntry.application_id), col(OutboxEntry.payload)).where(
+        col(OutboxEntry.config_id) == config.id,
+        col(OutboxEntry.kind) == "outcome",
+        col(OutboxEntry.application_id).in_(ids),
+        col(OutboxEntry.state).in_((*ACTIVE, "done")),
+    )
+    found: dict[uuid.UUID, set[tuple[datetime, str]]] = defaultdict(set)
+    with store.reading() as session:
+        for row in session.execute(entries):
+            found[row.application_id].add((datetime.fromisoformat(row.payload["at"]), str(row.payload["stage"])))
+    return found
+
+
+def _told_again(row: Any, reached: Mapping[str, datetime], told: set[tuple[datetime, str]]) -> datetime | None:
+    """As of when the stage of an application is told again; None where the platform's last word still holds."""
+    if not told:
+        return None
+    at, stage = max(told)
+    if stage == row.stage or reached.get(stage) == at:
+        return None
+    changed_at: datetime = row.updated_at
+    # Platforms are told whole seconds.
+    return max(changed_at, at + timedelta(seconds=1))
 
 
 def _wish(config: PlatformConfig, application_id: uuid.UUID, what: tuple[str, str], at: datetime) -> Wish:

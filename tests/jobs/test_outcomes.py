@@ -35,9 +35,9 @@ def tell(store: Store, company: Company, scope: str, ref: str, *stages: tuple[st
         tell_application(session, teller, Told("webhook", told_stages, refs=((scope, ref),)), now=now)
 
 
-def send_all(store: Store, settings: Settings) -> list[str]:
+def send_all(store: Store, settings: Settings, now: datetime = NOW) -> list[str]:
     states = []
-    while (state := send_next(store, settings, "w1", now=lambda: NOW)) is not None:
+    while (state := send_next(store, settings, "w1", now=lambda: now)) is not None:
         states.append(state)
     return states
 
@@ -71,6 +71,53 @@ def test_each_stage_is_told_once_however_often_it_is_looked_for(store, settings,
     with store.reading() as session:
         entries = session.exec(select(OutboxEntry).order_by(col(OutboxEntry.id))).all()
     assert [(entry.kind, entry.payload["stage"]) for entry in entries] == [("outcome", "applied"), ("outcome", "hired")]
+
+
+def set_stage(store: Store, stage: str, *, now: datetime, **instants: datetime | None) -> None:
+    """As a person's change or its undoing leaves the one application."""
+    with store.writing() as session:
+        session.execute(update(Application).values(stage=stage, updated_at=now, **instants))
+
+
+def test_a_hire_that_is_taken_back_is_followed_by_where_the_application_stands(store, settings, sandbox, company):
+    connect_board(store, sandbox, company, "indeed_job_sync", 1)
+    interviewed, hired = APPLIED + timedelta(days=3), APPLIED + timedelta(days=9)
+    tell(store, company, "indeed", REF, ("applied", APPLIED), ("interviewed", interviewed), ("hired", hired))
+    assert collect_outcomes(store, NOW) == 3
+    send_all(store, settings)
+    minute = timedelta(minutes=1)
+    set_stage(store, "interviewed", hired_at=None, now=NOW + minute)
+    assert [collect_outcomes(store, NOW + count * minute) for count in (2, 3)] == [1, 0]
+    # The taking back was a mistake: the hire stands again, as of the day it was.
+    set_stage(store, "hired", hired_at=hired, now=NOW + 4 * minute)
+    assert [collect_outcomes(store, NOW + count * minute) for count in (5, 6)] == [1, 0]
+    send_all(store, settings, NOW + 7 * minute)
+    assert [(each["dispositionStatus"], each["statusChangeDateTime"]) for each in told(sandbox, "indeed_job_sync")] == [
+        ("NEW", "2026-06-01T09:00:00Z"),
+        ("INTERVIEW", "2026-06-04T09:00:00Z"),
+        ("HIRED", "2026-06-10T09:00:00Z"),
+        ("INTERVIEW", "2026-06-15T12:01:00Z"),
+        ("HIRED", "2026-06-15T12:04:00Z"),
+    ]
+
+
+def test_a_stage_that_follows_what_was_taken_back_is_told_and_nothing_twice(store, settings, sandbox, company):
+    connect_board(store, sandbox, company, "ziprecruiter")
+    tell(store, company, "ziprecruiter", "zr-1", ("applied", APPLIED), ("hired", APPLIED + timedelta(days=9)))
+    assert collect_outcomes(store, NOW) == 2
+    rejected, minute = APPLIED + timedelta(days=10), timedelta(minutes=1)
+    set_stage(store, "rejected", hired_at=None, rejected_at=rejected, now=NOW + minute)
+    assert [collect_outcomes(store, NOW + count * minute) for count in (2, 3)] == [1, 0]
+    send_all(store, settings, NOW + 4 * minute)
+    assert stages_told(sandbox, "ziprecruiter") == ["received", "hired", "rejected"]
+
+
+def test_another_day_of_the_same_hire_is_no_taking_back(store, settings, sandbox, company):
+    connect_board(store, sandbox, company, "ziprecruiter")
+    tell(store, company, "ziprecruiter", "zr-1", ("applied", APPLIED), ("hired", APPLIED + timedelta(days=9)))
+    assert collect_outcomes(store, NOW) == 2
+    set_stage(store, "hired", hired_at=APPLIED + timedelta(days=8), now=NOW + timedelta(minutes=1))
+    assert [collect_outcomes(store, NOW + timedelta(minutes=minute)) for minute in (2, 3)] == [1, 0]
 
 
 def test_what_happened_before_the_connection_was_made_stays_here(store, settings, sandbox, company):
