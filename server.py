@@ -5,7 +5,6 @@ import gc
 import importlib
 import logging
 import secrets
-import socket
 import sys
 import threading
 from collections.abc import AsyncIterator
@@ -43,6 +42,7 @@ from api.referral_pages import REFERRAL_ROUTES
 from api.sockets import SESSION_HEADER
 from api.tracker import track, track_script
 from api.webhooks import webhooks
+from api.wire import careful
 from settings import Settings, SettingsError, current
 from store.errors import DatabaseUnreachable, StartError
 from store.opening import Store
@@ -255,25 +255,8 @@ def _put_uvicorn_right(receive: Receive, gate: ASGIApp) -> Config | None:
         server_config.loaded_app = server_config.loaded_app.app
     if isinstance(gate, Gate):
         server_config.loaded_app = Front(gate, server_config.loaded_app)
-    server_config.http_protocol_class = _without_delay(server_config.http_protocol_class)
+    server_config.http_protocol_class = careful(server_config.http_protocol_class)
     return server_config
-
-
-def _without_delay(protocol: Any) -> Any:
-    """The protocol, sending small packets at once.
-
-    Streamlit listens on a socket that asyncio does not take for TCP, so that nobody sets TCP_NODELAY: every answer on
-    a connection that is kept open then waits 40 ms for the visitor's acknowledgement of its first packet.
-    """
-
-    class Prompt(protocol):  # type: ignore[misc]
-        def connection_made(self, transport: asyncio.Transport) -> None:
-            connection = transport.get_extra_info("socket")
-            if connection is not None and connection.family in {socket.AF_INET, socket.AF_INET6}:
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            super().connection_made(transport)
-
-    return Prompt
 
 
 def _settings_or_exit() -> Settings:

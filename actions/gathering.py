@@ -32,7 +32,7 @@ MOST_WAITING = 4_000
 MOST_AT_ONCE = 400
 #: So many are worth a commit: they go while the next ones are being read. Fewer wait for company, but not for long:
 #: a commit costs as much as dozens of requests, and its thread and the event loop's take the interpreter in turns.
-ENOUGH = 64
+ENOUGH = 36
 LINGER_SECONDS = 0.004
 RETRY_SECONDS = 5
 

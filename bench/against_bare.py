@@ -48,42 +48,53 @@ class Turns:
         return self.cpu / self.driven.answers * 1e6
 
 
+@dataclass(slots=True)
+class Sides:
+    """The bare route as uvicorn alone serves it, the same with the product's parser, and the product."""
+
+    plain: Turns = field(default_factory=Turns)
+    alike: Turns = field(default_factory=Turns)
+    ours: Turns = field(default_factory=Turns)
+
+
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """The two servers, their processes, and for how long each is driven."""
+    """The three servers, their processes, and for how long each is driven."""
 
     app: RunningApp
     bare: tuple[int, int]
+    alike: tuple[int, int]
     asked: Asked
     seconds: float
     turns: int
 
-    def alone(self) -> tuple[Turns, Turns]:
-        """Both in turns, so that whatever else the machine does hits both."""
-        return self._in_turns(Turns(), Turns(), lambda: 0.0)
+    def alone(self) -> Sides:
+        """All in turns, so that whatever else the machine does hits all."""
+        return self._in_turns(lambda: 0.0)
 
-    def at_work(self, clicks: Clicks) -> tuple[Turns, Turns]:
+    def at_work(self, clicks: Clicks) -> Sides:
         """The same while pages are drawn; what these cost is taken off the server's CPU, and told by itself."""
         each = self._cost_of_click(clicks)
-        return self._in_turns(Turns(), Turns(), lambda: clicks.done * each)
+        return self._in_turns(lambda: clicks.done * each)
 
-    def _in_turns(self, plain: Turns, ours: Turns, other: Callable[[], float]) -> tuple[Turns, Turns]:
-        stored = self.asked.count_stored()
+    def _in_turns(self, other: Callable[[], float]) -> Sides:
+        stored, sides = self.asked.count_stored(), Sides()
         for _ in range(self.turns):
             made = self.asked.make(needed(self.seconds))
             # The same bytes to the bare route: what reading their headers costs is the server's, not ours.
             bare = [one.replace(self.asked.path.encode(), b"/take", 1) for one in made]
-            self._measure(plain, self.bare, bare, lambda: 0.0)
-            self._measure(ours, (_port_of(self.app), self.app.process.pid), made, other)
-        self._must_be_stored(ours.driven, self.asked.count_stored() - stored)
-        return plain, ours
+            self._measure(sides.plain, self.bare, bare, lambda: 0.0)
+            self._measure(sides.alike, self.alike, bare, lambda: 0.0)
+            self._measure(sides.ours, (_port_of(self.app), self.app.process.pid), made, other)
+        self._must_be_stored(sides.ours.driven, self.asked.count_stored() - stored)
+        return sides
 
     def _measure(
         self, turns: Turns, at: tuple[int, int], requests: Sequence[bytes], other: Callable[[], float]
     ) -> None:
         port, pid = at
         drawn, before = other(), _cpu(pid)
-        driven = drive(port, requests, self.seconds, again=at == self.bare)
+        driven = drive(port, requests, self.seconds, again=at in (self.bare, self.alike))
         drawing = other() - drawn
         turns.cpu += _cpu(pid) - before - drawing
         turns.drawing += drawing
@@ -116,20 +127,20 @@ def compare(
         app = stack.enter_context(_served(settings, environment))
         asked = ask(store, app, viewer)
         turns, seconds = scale.runs(TURNS, QUICK_TURNS), QUICK_TURN_SECONDS if scale.is_quick else TURN_SECONDS
-        scene = Scene(app, stack.enter_context(serving()), asked, seconds, turns)
+        plain, alike = stack.enter_context(serving()), stack.enter_context(serving("httptools"))
+        scene = Scene(app, plain, alike, asked, seconds, turns)
         drive(_port_of(app), asked.make(needed(_WARM_SECONDS)), _WARM_SECONDS)
         _wait_until_idle(app.process.pid)
-        plain, ours = scene.alone()
-        yield from _told(f"{LABELS[kind]}, alone", asked.what, (plain, ours), note=driver())
+        yield from _told(f"{LABELS[kind]}, alone", asked.what, scene.alone(), note=driver())
         stack.enter_context(syncing(store, settings, viewer))
         clicks = stack.enter_context(Clicks(store, settings, app, viewer))
         facts, started = facts_synced(store), time.monotonic()
-        plain, ours = scene.at_work(clicks)
+        sides = scene.at_work(clicks)
         beside = (facts_synced(store) - facts) / (time.monotonic() - started)
-        gross = (ours.cpu + ours.drawing) / ours.driven.answers * 1e6 / plain.cost
+        gross = (sides.ours.cpu + sides.ours.drawing) / sides.ours.driven.answers * 1e6 / sides.plain.cost
         note = f"{driver()}; beside {beside:,.0f} facts/s".replace(",", " ")
         cpu_note = f"{gross:.2f} × with the pages drawn meanwhile"
-        yield from _told(LABELS[kind], asked.what, (plain, ours), note=note, cpu_note=cpu_note, is_judged=True)
+        yield from _told(LABELS[kind], asked.what, sides, note=note, cpu_note=cpu_note, is_judged=True)
 
 
 @contextmanager
@@ -140,16 +151,17 @@ def _served(settings: Settings, environment: dict[str, str]) -> Iterator[Running
 
 
 def _told(
-    label: str, what: str, both: tuple[Turns, Turns], *, note: str, cpu_note: str = "", is_judged: bool = False
+    label: str, what: str, sides: Sides, *, note: str, cpu_note: str = "", is_judged: bool = False
 ) -> Iterator[Figure]:
-    plain, ours = both
+    plain, alike, ours = sides.plain, sides.alike, sides.ours
     rates = f"{ours.driven.rate:.0f}/s and {plain.driven.rate:.0f}/s"
     limits = (LEAST_SHARE, MOST_CPU, MOST_P99) if is_judged else (None, None, None)
+    parser = f"{ours.driven.rate / alike.driven.rate:.2f} × of the bare route with the product's parser"
     yield Figure(
         f"{label}: {what}s a second, against the bare route", ours.driven.rate / plain.driven.rate, "×", limits[0],
-        at_least=True, note=f"{rates}; {note}",
+        at_least=True, note=f"{rates}; {note}; {parser}",
     )  # fmt: skip
-    costs = f"{ours.cost:.0f} and {plain.cost:.0f} µs"
+    costs = f"{ours.cost:.0f} and {plain.cost:.0f} µs; {ours.cost / alike.cost:.2f} × with the product's parser"
     yield Figure(
         f"{label}: the server's CPU for a {what}, against the bare route", ours.cost / plain.cost, "×", limits[1],
         note="; ".join(part for part in (costs, cpu_note) if part),

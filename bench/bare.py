@@ -1,4 +1,4 @@
-"""The bare limit for events: one Starlette route that reads the body and answers 204, as uvicorn serves it."""
+"""The bare limit for events: one Starlette route that reads the body and answers 204, as uvicorn alone serves it."""
 
 import socket
 import subprocess
@@ -26,12 +26,12 @@ app = Starlette(routes=[Route("/take", _take, methods=["POST"])])
 
 
 @contextmanager
-def serving() -> Iterator[tuple[int, int]]:
-    """(port, process id) of the bare route in a process of its own."""
+def serving(parser: str = "h11") -> Iterator[tuple[int, int]]:
+    """(port, process id) of the bare route in a process of its own; h11 is the parser that uvicorn brings."""
     port = free_port()
     arguments = ["bench.bare:app", "--port", str(port), "--host", "127.0.0.1", "--log-level", "warning"]
     # As the product has it served.
-    alike = ["--no-access-log", "--no-proxy-headers", "--no-server-header"]
+    alike = ["--no-access-log", "--no-proxy-headers", "--no-server-header", "--loop", "asyncio", "--http", parser]
     process = subprocess.Popen([sys.executable, "-m", "uvicorn", *arguments, *alike], cwd=ROOT)
     try:
         _wait(port)
