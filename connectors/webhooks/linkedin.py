@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from connectors.webhooks.contract import Delivery, Heard, Receiver, Refused, Request
 from connectors.webhooks.reading import body_ref, read_object, text, without_private
-from connectors.webhooks.signing import digest, from_hex, require_any
+from connectors.webhooks.signing import digest, from_hex, require_any, require_challenge
 
 SOCIAL, LEAD = "ORGANIZATION_SOCIAL_ACTION_NOTIFICATIONS", "LEAD_ACTION"
 _PREFIX = b"hmacsha256="
@@ -42,8 +42,7 @@ class LinkedInReceiver(Receiver):
         code = query.get("challengeCode")
         if code is None:
             return None
-        if not code or len(code) > 200:
-            raise Refused(400, "handshake_wrong", "There is no challenge to answer.")
+        require_challenge(code, 200)
         answer = {"challengeCode": code, "challengeResponse": digest("sha256", secret, code.encode()).hex()}
         return json.dumps(answer), "application/json"
 

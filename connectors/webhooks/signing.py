@@ -56,6 +56,15 @@ def from_hex(text: str | None) -> bytes | None:
     return bytes.fromhex(text)
 
 
+def require_challenge(text: str, longest: int) -> None:
+    """Raises Refused (400) unless a challenge may be signed: not with what would be a delivery, a JSON object.
+
+    The answer shows its signature to whoever asks, by the same secret that deliveries are signed with.
+    """
+    if not text or len(text) > longest or "{" in text:
+        raise Refused(400, "handshake_wrong", "There is no challenge to answer.")
+
+
 def behind(text: str | None, prefix: str) -> str | None:
     """What follows a prefix such as "sha256="; "" where another one stands, None where there is nothing."""
     if text is None:

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from connectors.webhooks.contract import Delivery, Heard, Receiver, Refused, Request
+from connectors.webhooks.contract import Delivery, Heard, Receiver, Request
 from connectors.webhooks.reading import body_ref, read_object, without_private
-from connectors.webhooks.signing import behind, digest, from_base64, require_any
+from connectors.webhooks.signing import behind, digest, from_base64, require_any, require_challenge
 
 ACTIVITY = "activity"
 _ENVELOPE = {"for_user_id", "user_has_blocked", "data", "includes", "matching_rules"}
@@ -36,8 +36,7 @@ class XReceiver(Receiver):
         token = query.get("crc_token")
         if token is None:
             return None
-        if not token or len(token) > 500:
-            raise Refused(400, "handshake_wrong", "There is no token to sign.")
+        require_challenge(token, 500)
         signed = base64.b64encode(digest("sha256", secret, token.encode())).decode()
         return json.dumps({"response_token": f"sha256={signed}"}), "application/json"
 

@@ -225,6 +225,19 @@ def test_x_and_linkedin_answer_their_challenges():
     }
 
 
+@pytest.mark.parametrize(
+    ("platform", "name", "before"), [("x", "crc_token", ""), ("linkedin", "challengeCode", "hmacsha256=")]
+)
+def test_a_handshake_signs_no_delivery_for_whoever_knows_the_address(platform, name, before):
+    for body in ('{"for_user_id":"1"}', '\ufeff {"data":{}}', f'{{"type":"LEAD_ACTION","more":"{"x" * 20}"}}'):
+        with pytest.raises(Refused) as told:
+            RECEIVERS[platform].shake({name: before + body}, "hook", SECRET)
+        assert told.value.status == 400
+    for challenge in ("", "x" * 501):
+        with pytest.raises(Refused):
+            RECEIVERS[platform].shake({name: challenge}, "hook", SECRET)
+
+
 BAD = {
     "empty": b"",
     "not json": b"hello",
