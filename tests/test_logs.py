@@ -26,6 +26,9 @@ def written() -> Iterator[StringIO]:
     """What the log receives, with the logging of the test run put back afterwards."""
     root = logging.getLogger()
     before = (root.handlers[:], root.level)
+    levels = {
+        name: logging.getLogger(name).level for name in ("httpx", "httpcore", "apscheduler", "urllib3", "asyncio")
+    }
     logs.configure("info", plain=False)
     sink = StringIO()
     handler = root.handlers[0]
@@ -34,6 +37,8 @@ def written() -> Iterator[StringIO]:
     yield sink
     root.handlers[:], level = before[0], before[1]
     root.setLevel(level)
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
     structlog.reset_defaults()
 
 
@@ -114,7 +119,7 @@ def test_secrets_may_be_hidden_while_lines_are_written(written: StringIO) -> Non
                 logs.redact("an ordinary line")
         finally:
             stop.set()
-        hiding.result(timeout=10)
+        hiding.result(timeout=60)
     logs.hide(PLANTED)
     for number in range(logs.MOST_HIDDEN - 1):
         logs.hide(f"a-later-secret-{number}")

@@ -75,7 +75,7 @@ def serving(reply: Reply, tls: ssl.SSLContext | None = None) -> Iterator[Scripte
 
     def serve(sock: socket.socket) -> None:
         with contextlib.suppress(OSError), sock:
-            sock.settimeout(20)
+            sock.settimeout(60)
             with tls.wrap_socket(sock, server_side=True) if tls else sock as channel:
                 server.requests.append(_request(channel))
                 reply(channel, server.requests[-1])
@@ -92,7 +92,7 @@ def serving(reply: Reply, tls: ssl.SSLContext | None = None) -> Iterator[Scripte
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
         for thread in (main, *threads):
-            thread.join(10)
+            thread.join(60)
 
 
 def _request(sock: socket.socket) -> bytes:

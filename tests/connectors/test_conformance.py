@@ -10,7 +10,9 @@ import inspect
 import logging
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -22,11 +24,30 @@ from connectors.registry import CONNECTORS, find_connector, find_source
 from domain.metrics import BY_NAME
 from domain.platforms import BY_KEY
 from sandbox.launch import Sandbox
-from tests.connectors.rig import assert_silent, config_values, reading, sandbox_now
+from tests.connectors.rig import Reader, assert_silent, config_values, reading, sandbox_now
 from tests.connectors.traits import traits_of
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.parametrize("key", sorted(CONNECTORS))
+CHECK_SECONDS = 10
+Told = TypeVar("Told")
+
+
+def in_time(check: Callable[[], Told]) -> Told:
+    """What a check that ended in time told: one of three, for the machine may be busy with others meanwhile."""
+    for _ in range(3):
+        started = time.monotonic()
+        told = check()
+        if time.monotonic() - started < CHECK_SECONDS:
+            return told
+    raise AssertionError(f"no check of three ended within {CHECK_SECONDS} s")
+
+
+def refused(reader: Reader, kind: type[ConnectorError]) -> ConnectorError:
+    """What a check that fails says."""
+    with pytest.raises(kind) as caught:
+        reader.source.check()
+    return caught.value
 
 
 def test_it_declares_what_the_screens_and_the_clock_need(key: str):
@@ -80,9 +101,7 @@ def test_it_has_a_page_of_documentation(key: str):
 
 def test_it_proves_a_good_connection_quickly(sandbox: Sandbox, key: str):
     with reading(sandbox, key) as reader:
-        started = time.monotonic()
-        account = reader.source.check()
-        assert time.monotonic() - started < 10
+        account = in_time(reader.source.check)
     assert account.ref
     if traits_of(key).account:
         assert account.ref == config_values(sandbox, key)[traits_of(key).account]
@@ -94,12 +113,9 @@ def test_it_proves_a_good_connection_quickly(sandbox: Sandbox, key: str):
 def test_it_says_what_is_wrong_with_a_connection_within_ten_seconds(sandbox: Sandbox, key: str):
     traits = traits_of(key)
     with reading(sandbox, key, **traits.wrong) as reader:
-        started = time.monotonic()
-        with pytest.raises(ConfigError) as caught:
-            reader.source.check()
-        assert time.monotonic() - started < 10
-    assert caught.value.cause == traits.wrong_cause
-    assert caught.value.detail
+        error = in_time(lambda: refused(reader, ConfigError))
+    assert error.cause == traits.wrong_cause
+    assert error.detail
     assert reader.pauses == []
 
 
@@ -116,11 +132,8 @@ def test_it_ends_a_check_in_time_whatever_happens(sandbox: Sandbox, key: str, ki
     sandbox.plan(traits_of(key).data, {"kind": kind}, repeat="always")
     seconds = 0.15 if kind in {"hang", "drip"} else 4.0
     with reading(sandbox, key, options=Options(request_seconds=seconds)) as reader:
-        started = time.monotonic()
-        with pytest.raises(ConnectorError) as caught:
-            reader.source.check()
-        assert time.monotonic() - started < 10
-    assert caught.value.cause in CAUSES
+        error = in_time(lambda: refused(reader, ConnectorError))
+    assert error.cause in CAUSES
 
 
 def test_it_checks_with_requests_the_platform_knows(sandbox: Sandbox, key: str):

@@ -1,6 +1,5 @@
 """The screens of the tracker and of links: set up by hand, followed live, and their files safe to open."""
 
-import time
 from datetime import UTC, datetime
 
 import httpx
@@ -18,6 +17,7 @@ from store.writes.tracker import insert_events, save_site
 from tests.launch import running_app
 from tests.people import ADMIN, MANAGER, seed_data_dir
 from tests.ui.screens import choose, downloaded, open_dialog, press, show, told, write
+from tests.waiting import until
 
 EVIL = '=HYPERLINK("http://127.0.0.1:9/p") [x](javascript:alert(1)) <b>:red[y]</b>'
 SITE = "https://jobs.acme.example"
@@ -88,14 +88,13 @@ def test_an_admin_sets_the_tracker_up_and_sees_events_arrive(tracked, visit):
 def wait_for_views(store):
     """The counted views of today, once there are any."""
     wanted = (AggregatedFact.grain == 1, AggregatedFact.metric == BY_NAME["views"].number, AggregatedFact.value > 0)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
+
+    def counted():
         with store.reading() as session:
-            found = session.exec(select(AggregatedFact.value).where(*wanted)).first()
-        if found is not None:
-            return found
-        time.sleep(0.1)
-    pytest.fail("the view was never counted")
+            return session.exec(select(AggregatedFact.value).where(*wanted)).first()
+
+    until(counted, "the view is counted", seconds=LONG / 1000)
+    return counted()
 
 
 def test_links_are_made_many_at_a_time_in_words_that_do_not_split(tracked, visit):
