@@ -8,6 +8,7 @@ from actions import mailroom, referrals
 from actions.referrals import Refused
 from actions.running import running_store
 from actions.viewer import NotAllowed, NotFound
+from domain.periods import local_day
 from store.reports.applicants import opener
 from store.reports.referral_lists import (
     OwnLink,
@@ -17,7 +18,7 @@ from store.reports.referral_lists import (
     list_lines,
     list_own_links,
 )
-from store.reports.rewards import EarnedLine, list_earned
+from store.reports.rewards import EarnedLine, list_earned, sum_earned
 from ui import data, referral_forms, referral_words, shell, toasts, words
 from ui.shell import View
 
@@ -46,6 +47,7 @@ def draw(view: View) -> None:
         return
     with view.actions:
         st.page_link("pages/Refer_someone.py", label="Refer someone", icon=":material/person_add:")
+    sums(view)
     for line in lines:
         _card(view, line, earned.get(line.id, ()))
     if total > len(lines) and st.button("Show more", key="more_referrals", icon=":material/expand_more:"):
@@ -53,6 +55,14 @@ def draw(view: View) -> None:
         st.rerun()
     if links:
         _links(links)
+
+
+def sums(view: View) -> None:
+    """What the viewer's referrals earn together."""
+    today = local_day(view.now, view.company.time_zone)
+    with data.session() as session:
+        found = sum_earned(session, view.company, view.viewer.user_id, today)
+    referral_words.sums(found)
 
 
 def _card(view: View, line: ReferralLine, earned: tuple[EarnedLine, ...]) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from domain.referrals import last_day
 from store.reports.referral_lists import ReferralLine
-from store.reports.rewards import EarnedLine
+from store.reports.rewards import EarnedLine, EarnedSum
 from ui import figures, words
 from ui.shell import View
 from ui.words import Color
@@ -39,6 +39,7 @@ STANDINGS: dict[str, Standing] = {
     key: Standing(label, color, f":material/{icon}:", meaning)
     for key, (label, color, icon, meaning) in _STANDINGS.items()
 }
+_COLUMNS, _NARROWEST = 4, 150
 #: States of an invitation.
 MAILS = {
     "waiting": "The invitation is on its way.",
@@ -95,6 +96,20 @@ def rewards(view: View, lines: Iterable[EarnedLine]) -> None:
             said = f"Paid {view.moment(line.paid_at)}"
         note = f" {words.plain(line.note)}" if line.note and line.state == "refused" else ""
         st.markdown(f"{icon} **{words.plain(said)}:** {words.plain(line.words)}.{note}")
+
+
+def sums(found: Iterable[EarnedSum]) -> None:
+    """What one's referrals have earned, by currency: amounts of several are never added up."""
+    for one in found:
+        told = [
+            ("Earned", one.earned, "Fell due: paid, to be paid next, or waiting for an admin's approval."),
+            ("Paid", one.paid, "Noted as paid."),
+            ("Promised", one.pending, "For people who have applied; it is not due yet, and may still be lost."),
+            ("Possible", one.possible, "For people who have not applied yet."),
+        ]
+        with st.grid(_COLUMNS, min_column_width=_NARROWEST, gap="small"):
+            for label, minor, meaning in told:
+                st.metric(label, figures.money(minor, one.currency), help=meaning, border=True)
 
 
 def reward_of(line: ReferralLine) -> str:

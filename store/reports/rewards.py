@@ -8,11 +8,11 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, and_, or_, select
+from sqlalchemy import Row, and_, case, func, or_, select
 from sqlmodel import Session
 
 from domain.money import Money
-from domain.rewards import condition, promise
+from domain.rewards import LIVE, condition, promise
 from store.reports.applicants import Opener
 from store.reports.scope import CompanyScope
 from store.tables import JobPosting, Referral, ReferralReward, User
@@ -88,6 +88,21 @@ class EarnedLine:
 
 
 @dataclass(frozen=True, slots=True)
+class EarnedSum:
+    """What somebody's referrals earn them in one currency, in minor units.
+
+    `earned` is what fell due, `paid` the part of it that was paid; `pending` is promised for people who have applied,
+    `possible` for those who have not.
+    """
+
+    currency: str
+    earned: int
+    paid: int
+    pending: int
+    possible: int
+
+
+@dataclass(frozen=True, slots=True)
 class WantedRewards:
     """Which rewards: a list of LISTS as of a day of the company, of a referrer, or of a payout."""
 
@@ -149,6 +164,38 @@ def list_earned(
                 )
             )
     return {referral_id: tuple(lines) for referral_id, lines in found.items()}
+
+
+def sum_earned(session: Session, company: CompanyScope, referrer_id: uuid.UUID, today: date) -> list[EarnedSum]:
+    """What a person's referrals earn them by currency, the company's own first; none where nothing was promised.
+
+    Rewards that were not earned or were turned down count nowhere. `today` is the company's.
+    """
+    is_due = (_REWARDS.c.state == "pending") & (_REWARDS.c.due_on <= today)
+    kind = case((is_due, "due"), else_=_REWARDS.c.state).label("kind")
+    rows = session.execute(
+        select(kind, _REWARDS.c.currency, func.sum(_REWARDS.c.amount_minor).label("minor"))
+        .join(_REFERRALS, _REFERRALS.c.id == _REWARDS.c.referral_id)
+        .where(
+            _REFERRALS.c.company_id == company.id,
+            _REFERRALS.c.referrer_id == referrer_id,
+            _REWARDS.c.state.in_(LIVE),
+        )
+        .group_by(kind, _REWARDS.c.currency)
+    )
+    sums: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for row in rows:
+        sums[row.currency][row.kind] += int(row.minor)
+    return [
+        EarnedSum(
+            currency=currency,
+            earned=sum(sums[currency][kind] for kind in ("due", "approved", "paid")),
+            paid=sums[currency]["paid"],
+            pending=sums[currency]["pending"],
+            possible=sums[currency]["possible"],
+        )
+        for currency in sorted(sums, key=lambda one: (one != company.currency, one))
+    ]
 
 
 def _within(company: CompanyScope, wanted: WantedRewards) -> list[Any]:

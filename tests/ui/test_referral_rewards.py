@@ -168,6 +168,19 @@ def test_the_board_shows_places_and_the_switch_takes_one_off_it(desk, show):
     assert show("leaderboard", "mia").dataframe[0].value["Name"].tolist() == ["Ada"]
 
 
+def test_who_referred_sees_what_their_referrals_earn_together(desk, show):
+    earned(desk)
+    app = show("referral_lists", "mo", "sums")
+    assert not app.exception
+    assert list(figures(app).items()) == [
+        ("Earned", "1,000.00 EUR"),
+        ("Paid", "0.00 EUR"),
+        ("Promised", "0.00 EUR"),
+        ("Possible", "0.00 EUR"),
+    ]
+    assert figures(show("referral_lists", "mia", "sums")) == {}
+
+
 def test_statistics_show_the_figures_of_the_period(desk, show):
     earned(desk)
     desk.refer(DAYS + 6)

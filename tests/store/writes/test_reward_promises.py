@@ -6,9 +6,9 @@ from sqlmodel import update
 from domain.rewards import Eligibility
 from jobs.rewards import settle_new_rules
 from store.reports.reward_rules import list_rules
-from store.reports.rewards import WantedRewards, list_rewards
+from store.reports.rewards import EarnedSum, WantedRewards, list_rewards, sum_earned
 from store.tables import Company, User
-from store.writes.reward_decisions import Decided, approve_rewards, pay_rewards, put_into_payout
+from store.writes.reward_decisions import Decided, approve_rewards, pay_rewards, put_into_payout, refuse_rewards
 from tests.store.reward_scenes import Desk, at, on, opener
 
 
@@ -119,3 +119,27 @@ def test_a_hire_that_was_taken_back_after_approval_is_left_out_of_a_payout_of_al
     desk.change(application, referral=referral, hired_at=None, stage="interviewed")
     assert payout(desk) == ("", Decided([], {reward.id: "The person is no longer known as hired."}))
     assert desk.rewards()[0].payout_ref == ""
+
+
+def test_what_somebody_has_earned_is_summed_by_currency_and_nobody_else_s_is_in_it(store):
+    desk = Desk(store)
+    desk.rule(days_after=0)
+    desk.rule(days_after=90, amount_minor=700, currency="USD")
+    desk.refer()
+    desk.apply(desk.refer(), 2)
+    hired(desk)
+    paid, refused = hired(desk)[2], hired(desk)[2]
+    hired(desk, by="mia")
+    desk.decide(approve_rewards, paid, day=10)
+    desk.decide(pay_rewards, paid, day=10, payout_ref="x")
+    desk.decide(refuse_rewards, refused, day=10, reason="no")
+    with desk.store.reading() as session:
+        found = sum_earned(session, desk.scope(), desk.people["mo"].id, on(10))
+        later = sum_earned(session, desk.scope(), desk.people["mo"].id, on(95))
+        nobody = sum_earned(session, desk.scope(), desk.people["abe"].id, on(10))
+    assert found == [
+        EarnedSum("EUR", earned=200_000, paid=100_000, pending=100_000, possible=100_000),
+        EarnedSum("USD", earned=0, paid=0, pending=4 * 700, possible=700),
+    ]
+    assert later[1] == EarnedSum("USD", earned=3 * 700, paid=0, pending=700, possible=700)
+    assert nobody == []
