@@ -197,7 +197,7 @@ def _filled(
         # Messages only: the input of a refused field may be a secret.
         fields = {str(item["loc"][0]) if item["loc"] else "": item["msg"] for item in error.errors(include_input=False)}
         cause = CAUSES["config_invalid"]
-        return Refusal("config_invalid", cause.words, cause.cure, "", fields)
+        return Refusal("config_invalid", cause.words, cause.form_cure, "", fields)
 
 
 def _tokens(
@@ -235,7 +235,7 @@ def _tested(
                 return source.check(), None
     except ConnectorError as error:
         cause = CAUSES[error.cause]
-        return None, Refusal(error.cause, cause.words, cause.cure, error.detail)
+        return None, Refusal(error.cause, cause.words, cause.form_cure, error.detail)
 
 
 def _moved(store: Store, stored: PlatformConfig, account: Account) -> Refusal | None:

@@ -145,7 +145,7 @@ def take_back(
         outcome = _exchanged(settings, kind, told, answer)
     except ConnectorError as error:
         cause = CAUSES[error.cause]
-        outcome = {"words": cause.words, "cure": cause.cure, "detail": error.detail}
+        outcome = {"words": cause.words, "cure": cause.form_cure, "detail": error.detail}
     sealed = _seal(store, row.state_hash, {"values": told["values"], "client": told["client"], **outcome})
     with store.writing(Urgency.EVENT) as session:
         session.execute(

@@ -73,12 +73,21 @@ class SchemaDrift(ConnectorError):
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What a person reads (`words`), what they can do (`cure`), and whether the job may try again by itself."""
+    """What a person reads (`words`), what they can do (`cure`), and whether the job may try again by itself.
+
+    `in_form` is the cure where a form was tested, as far as it is another one: there no sync tries again.
+    """
 
     words: str
     cure: str
     retries: bool
     severity: str
+    in_form: str = ""
+
+    @property
+    def form_cure(self) -> str:
+        """What a person can do whose form was tested and not saved."""
+        return self.in_form or ("Wait a few minutes, then test again." if self.retries else self.cure)
 
 
 CAUSES: dict[str, Cause] = {
@@ -96,18 +105,32 @@ CAUSES: dict[str, Cause] = {
         "Give the account access at the platform, then press Sync now.",
         False,
         "critical",
+        in_form="Check the account or property id, and that the account has access there, then test again.",
     ),
     "api_disabled": Cause(
         "The platform's API is switched off for this project.",
         "Switch the API on in the platform's console, wait a few minutes, then press Sync now.",
         False,
         "critical",
+        in_form="Switch the API on in the platform's console, wait a few minutes, then test again.",
     ),
     "key_invalid": Cause(
         "The key or secret is wrong.", "Paste the key again, as the platform shows it.", False, "critical"
     ),
-    "auth_expired": Cause("The platform no longer accepts our sign-in.", "Reconnect the platform.", False, "critical"),
-    "auth_revoked": Cause("The access was taken back at the platform.", "Reconnect the platform.", False, "critical"),
+    "auth_expired": Cause(
+        "The platform no longer accepts our sign-in.",
+        "Reconnect the platform.",
+        False,
+        "critical",
+        in_form="Enter the credentials again, or connect in the browser once more.",
+    ),
+    "auth_revoked": Cause(
+        "The access was taken back at the platform.",
+        "Reconnect the platform.",
+        False,
+        "critical",
+        in_form="Enter the credentials again, or connect in the browser once more.",
+    ),
     "version_ended": Cause(
         "The platform no longer serves the version of its API that this connection asks for.",
         "Enter a newer version in the connection's form.",
@@ -119,12 +142,14 @@ CAUSES: dict[str, Cause] = {
         "Buy credits there or wait until they are renewed, then press Sync now.",
         False,
         "medium",
+        in_form="Buy credits there or wait until they are renewed, then test again.",
     ),
     "page_blocked": Cause(
         "The page was not shown to the service that fetches it.",
         "Nothing to do: we try again. If it lasts, choose stronger proxies in the connection's form.",
         True,
         "low",
+        in_form="Test again, or choose stronger proxies.",
     ),
     "service_closed": Cause(
         "This service has been shut down.",
@@ -143,6 +168,7 @@ CAUSES: dict[str, Cause] = {
         "Nothing to do: the sync goes on by itself when the quota returns.",
         True,
         "medium",
+        in_form="Test again when the quota has returned.",
     ),
     "budget": Cause(
         "This connection's own budget is used up.",
@@ -155,6 +181,7 @@ CAUSES: dict[str, Cause] = {
         "Nothing to do: we try again. If it lasts, check this machine's network.",
         True,
         "low",
+        in_form="Check this machine's network, then test again.",
     ),
     "timeout": Cause("The platform took too long to answer.", "Nothing to do: we try again.", True, "low"),
     "server_error": Cause("The platform has trouble of its own.", "Nothing to do: we try again.", True, "low"),
@@ -170,30 +197,35 @@ CAUSES: dict[str, Cause] = {
         "Report this: the platform's answer has changed.",
         False,
         "medium",
+        in_form="Report this with the platform's own words.",
     ),
     "contract_error": Cause(
         "The answer was not in the agreed form.",
         "The last good numbers stay. Update Sourceboard, or report this with the sync job's id.",
         False,
         "medium",
+        in_form="Test again. If it lasts, update Sourceboard, or report this with the platform's own words.",
     ),
     "not_json": Cause(
         "The platform answered with a web page where data was expected.",
         "Check that no proxy or sign-in page stands between. The last good numbers stay.",
         True,
         "medium",
+        in_form="Check that no proxy or sign-in page stands between, then test again.",
     ),
     "page_loop": Cause(
         "The platform's paging runs in circles.",
         "Report this with the sync job's id. The last good numbers stay.",
         False,
         "medium",
+        in_form="Report this with the platform's own words.",
     ),
     "request_rejected": Cause(
         "The platform refused our request.",
         "Report this with the sync job's id: it is a mistake of ours.",
         False,
         "medium",
+        in_form="Report this with the platform's own words: it is a mistake of ours.",
     ),
     "content_refused": Cause(
         "The platform does not accept this posting as it is.",
@@ -258,6 +290,10 @@ CAUSES: dict[str, Cause] = {
         "critical",
     ),
     "unexpected": Cause(
-        "Something went wrong that we did not foresee.", "Report this with the sync job's id.", True, "medium"
+        "Something went wrong that we did not foresee.",
+        "Report this with the sync job's id.",
+        True,
+        "medium",
+        in_form="Report this with the platform's own words.",
     ),
 }

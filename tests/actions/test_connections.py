@@ -1,6 +1,7 @@
 """Connecting platforms: tested before they are saved, secrets kept and never shown, numbers kept unless asked."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -82,6 +83,14 @@ def test_a_refused_connection_is_not_saved_and_says_why(store: Store, settings: 
     assert audit(store) == [("connection.test", "failed")]
 
 
+def test_a_form_is_not_told_that_a_sync_tries_again(store: Store, settings: Settings, admin: Viewer) -> None:
+    # Nobody listens on port 1.
+    saved = save(store, replace(settings, sandbox_port_text="1"), admin)
+    assert saved.refusal is not None
+    assert (saved.config_id, saved.refusal.cause) == (None, "unreachable")
+    assert saved.refusal.cure == "Check this machine's network, then test again."
+
+
 def test_insisting_saves_it_switched_off(store: Store, settings: Settings, admin: Viewer) -> None:
     saved = save(store, settings, admin, {"account": "nobody", "key": "x"}, insist=True)
     assert (saved.is_active, only(store).is_active) == (False, False)
@@ -99,7 +108,9 @@ def test_what_the_platform_refused_is_not_switched_on_untested(store: Store, set
 
 
 def test_a_wrong_form_names_its_fields_and_shows_no_secret(store: Store, settings: Settings, admin: Viewer) -> None:
-    saved = save(store, settings, admin, {"account": "acme", "key": "hush-the-secret", "surprise": 1, "signs_in": "perhaps"})
+    saved = save(
+        store, settings, admin, {"account": "acme", "key": "hush-the-secret", "surprise": 1, "signs_in": "perhaps"}
+    )
     assert saved.refusal is not None
     assert set(saved.refusal.fields or {}) == {"surprise", "signs_in"}
     assert "hush-the-secret" not in repr(saved)
