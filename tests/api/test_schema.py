@@ -90,7 +90,7 @@ def test_it_stands_whatever_it_is_asked(name: str, served: tuple[str, requests.S
     good = operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
     bad = operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
 
-    has_inputs = bool(operation.query or operation.body)
+    has_inputs = bool(operation.path_parameters or operation.query or operation.body)
 
     def ask(batch: int, strategy: st.SearchStrategy[schemathesis.Case], *more: schemathesis.CheckFunction) -> int:
         asked = 0
