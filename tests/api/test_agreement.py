@@ -21,12 +21,12 @@ from store.reports.scope import find_company
 from store.tables.columns import utc_now
 from tests.api.inside import key_of, serving, speaking
 from tests.api.seeded import DAYS, seed_numbers
-from tests.people import People, seed_people
+from tests.people import ZONE, People, seed_people
 from ui.dashboard import sources_table
 from ui.export import to_csv
 from ui.posting_screens import postings_table
 
-TODAY = local_day(datetime.now(UTC), "Europe/Amsterdam")
+TODAY = local_day(datetime.now(UTC), ZONE)
 PLATFORMS = ("company_website", "indeed", "referrals")
 QUERY = "/api/analytics/query"
 asked = {

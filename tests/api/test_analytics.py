@@ -5,7 +5,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from tests.people import ADMIN, MANAGER
+from tests.people import ADMIN, MANAGER, ZONE
 
 Speak = Callable[[str], httpx.Client]
 
@@ -51,7 +51,7 @@ def test_it_takes_from_as_inclusive_and_to_as_exclusive(client: httpx.Client) ->
         "2026-03-31",
         31,
     )
-    assert (period["grain"], period["timeZone"]) == ("week", "Europe/Amsterdam")
+    assert (period["grain"], period["timeZone"]) == ("week", ZONE)
 
 
 @pytest.mark.parametrize(

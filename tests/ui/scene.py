@@ -22,10 +22,9 @@ from store.tables import (
     RawFact,
     ReadCoverage,
 )
-from tests.people import People, seed_people
+from tests.people import ZONE, People, seed_people
 from tests.store.reports.seed import Numbers, seed_aggregates
 
-ZONE = "Europe/Amsterdam"
 #: A title that would be a formula, a link, HTML and a Streamlit directive, if anything took it for one.
 EVIL = '=HYPERLINK("http://127.0.0.1:9/p") [x](javascript:alert(1)) <b>:red[y]</b> $z$'
 CONNECTIONS = (
