@@ -8,17 +8,19 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from store.backup import back_up
 from store.engine import is_sqlite, sqlite_path
 from store.errors import DatabaseUnreachable, DatabaseUnwritable, StartError
 
+log = structlog.get_logger("store.migrate")
 _LOCK_NUMBER = 0x5B0A_4D19  # any number nobody else on this PostgreSQL uses
 _OURS = "platform_analytics_raw"
 
@@ -198,10 +200,28 @@ def _migrate(connection: Connection) -> None:
             if sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
                 raise StartError("The migration would break references between tables. Nothing was changed.")
     except DatabaseUnwritable as error:
-        raise StartError(f"The database could not be migrated. {error}") from error
+        raise StartError(
+            f"The database could not be migrated: {_first_line(error.__cause__ or error)}. Nothing was changed. "
+            "Make room on its disk or correct its rights, then start again."
+        ) from error
+    except StartError:
+        raise
+    except Exception as error:
+        # Whatever a revision stumbles over: it and all before it are rolled back together.
+        log.exception("migration failed")
+        raise StartError(
+            f"The database could not be brought to the schema of this version ({_first_line(error)}). Nothing was "
+            "changed. Start the version that ran before, and report this with what the log says."
+        ) from error
     finally:
         if sqlite:
             _outside_transaction(connection, "PRAGMA foreign_keys = ON")
+
+
+def _first_line(error: BaseException) -> str:
+    """What went wrong, without the statement, and without lines that may quote what is stored."""
+    told = str(error.orig if isinstance(error, DBAPIError) and error.orig else error).strip()
+    return told.splitlines()[0].rstrip(".") if told else type(error).__name__
 
 
 def _outside_transaction(connection: Connection, pragma: str) -> None:

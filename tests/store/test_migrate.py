@@ -147,6 +147,29 @@ def test_a_backup_that_cannot_be_made_stops_the_migration(old: Engine, tmp_path:
     assert find_revision(old) == "0001"
 
 
+@pytest.mark.parametrize("stumbles", ["in the database", "in our own code"])
+def test_a_broken_migration_says_so_and_changes_nothing(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stumbles: str
+) -> None:
+    with engine.connect() as connection, connection.begin():
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+
+    def upgrade(config: Any, _revision: str) -> None:
+        connection = config.attributes["connection"]
+        connection.execute(text("ALTER TABLE companies ADD COLUMN half_done INTEGER"))
+        if stumbles == "in our own code":
+            raise KeyError("half_done")
+        connection.execute(text("SELECT no_such_function(1)"))
+
+    monkeypatch.setattr(command, "upgrade", upgrade)
+    with pytest.raises(StartError, match=r"no_such_function|half_done") as refused:
+        prepare(engine, tmp_path)
+    assert "Nothing was changed" in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert "half_done" not in {column["name"] for column in inspect(engine).get_columns("companies")}
+    assert find_revision(engine) == "0001"
+
+
 def test_a_newer_schema_is_refused(engine: Engine, tmp_path: Path) -> None:
     with writing(engine) as session:
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
