@@ -227,16 +227,15 @@ def _of_person(session: Session, teller: Teller, told: Told, posting_id: uuid.UU
         if posting_id
         else (_TABLE.c.posting_id.is_(None), _TABLE.c.posting_ref == told.posting_ref)
     )
+    # Ordered here: asked for the first one, SQLite walks through all of the company's applications by their days.
     found = session.execute(
-        select(_TABLE.c.id)
-        .where(
+        select(_TABLE.c.id, _TABLE.c.applied_at).where(
             _TABLE.c.company_id == teller.company_id,
             _TABLE.c.email_index == teller.vault.digest("email-bidx", told.email),
             *posting,
         )
-        .order_by(_TABLE.c.applied_at, _TABLE.c.id)
     )
-    return list(found.scalars())
+    return [row.id for row in sorted(found, key=lambda row: (row.applied_at, row.id.hex))]
 
 
 def _make(session: Session, teller: Teller, told: Told, given: tuple[Names, uuid.UUID | None, datetime]) -> uuid.UUID:

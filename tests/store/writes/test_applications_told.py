@@ -27,7 +27,16 @@ from store.tables import (
     Referral,
 )
 from store.writes.applications_linked import link_applications
-from store.writes.applications_told import PostingIndex, StageTold, Teller, Told, TouchTold, tell_application
+from store.writes.applications_told import (
+    PostingIndex,
+    StageTold,
+    Teller,
+    Told,
+    TouchTold,
+    _of_person,
+    tell_application,
+)
+from tests.store.plans import plans_of
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 _numbers = itertools.count(700)
@@ -309,3 +318,17 @@ def _without_postings(office):
     for posting_id, ref in names.items():
         state = [one.replace(posting_id, ref).replace(str(office.company.id), "company") for one in state]
     return sorted(state)
+
+
+def test_an_event_finds_what_files_told_of_a_person_without_a_walk_through_all_applications(sqlite_store):
+    # PostgreSQL chooses by what it has counted, which of a table without rows says nothing.
+    office = Office(sqlite_store)
+    told = Told("webhook", (StageTold("applied", at(3)),), posting_ref="REQ-1", email="ann@people.example")
+    for posting_id in (uuid.uuid4(), None):
+
+        def ask(session, posting_id=posting_id):
+            teller = Teller(office.company.id, sqlite_store.vault, PostingIndex(session, office.company.id))
+            return _of_person(session, teller, told, posting_id)
+
+        plan = plans_of(sqlite_store, ask)[-1]
+        assert "ix_applications_email" in plan or "ix_applications_posting" in plan, plan
