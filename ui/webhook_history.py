@@ -8,7 +8,7 @@ from actions import webhooks
 from actions.running import running_store
 from actions.viewer import ADMIN, NotAllowed, NotFound
 from store.reports.webhooks import DeliveryRow, EndpointRow, list_deliveries
-from ui import data, export, figures, shell, tables, words
+from ui import data, export, figures, shell, tables, toasts, words
 from ui.shell import View
 from ui.tables import Column, Table
 
@@ -94,5 +94,5 @@ def _one(view: View, row: EndpointRow, delivery: DeliveryRow) -> None:
         except (NotAllowed, NotFound) as error:
             st.error(words.plain(str(error)), icon=":material/error:")
             return
-        st.toast(f"{figures.count(count)} will be applied in a moment.", icon=":material/replay:")
+        toasts.later(f"{figures.count(count)} will be applied in a moment.", icon=":material/replay:")
         st.rerun()

@@ -16,8 +16,9 @@ from store.writes.links import make_link
 from store.writes.tracker import insert_events, save_site
 from tests.launch import running_app
 from tests.people import ADMIN, MANAGER, seed_data_dir
-from tests.ui.screens import choose, downloaded, open_dialog, press, show, told, write
+from tests.ui.screens import choose, choose_row, downloaded, open_dialog, press, settle, show, told, write
 from tests.waiting import until
+from ui import qr
 
 EVIL = '=HYPERLINK("http://127.0.0.1:9/p") [x](javascript:alert(1)) <b>:red[y]</b>'
 SITE = "https://jobs.acme.example"
@@ -134,3 +135,17 @@ def test_a_hiring_manager_sees_links_and_makes_none(tracked, visit):
     expect(page.get_by_text("Choose a row for its address")).to_be_visible(timeout=LONG)
     expect(page.get_by_role("button", name="New links")).to_have_count(0, timeout=LONG)
     assert any(row[2] == "board" for row in downloaded(page, "download_links"))
+    choose_row(page.get_by_test_id("stDataFrame"), 1, page.get_by_text("QR code as SVG"))
+    expect(page.get_by_role("button", name="Switch off")).to_have_count(0, timeout=LONG)
+    address = page.locator(".st-key-link code").inner_text().strip()
+    assert address in {told[6] for told in downloaded(page, "download_links")}
+    assert saved(page, "qr_svg") == qr.svg(address).encode()
+    assert saved(page, "qr_png") == qr.png(address)
+
+
+def saved(page, key):
+    """The file behind a download button."""
+    settle(page)
+    with page.expect_download() as waiting:
+        page.locator(f".st-key-{key} button").click()
+    return waiting.value.path().read_bytes()

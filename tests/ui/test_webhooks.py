@@ -1,21 +1,24 @@
 """Webhooks through the screen, in a real browser: an address is made, its secret set, and what comes is shown."""
 
+import base64
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
-from sqlmodel import select
+from sqlmodel import col, select
 
+from connectors.webhooks.signing import digest
 from sandbox.senders import SENDERS
-from store.tables import PlatformConfig, WebhookEndpoint
+from store.tables import AuditEntry, PlatformConfig, WebhookEndpoint, WebhookInbox
 from store.writes.connections import next_config_number
 from store.writes.webhooks import set_secret
 from tests.api.deliveries import admin, person, store_of
 from tests.launch import RunningApp, running_app
 from tests.people import ADMIN, seed_data_dir
-from tests.ui.screens import metric, open_dialog, pick, press, settle, told, write
+from tests.ui.screens import choose_row, metric, open_dialog, pick, press, settle, told, write
+from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
@@ -67,6 +70,29 @@ def test_an_address_is_made_and_what_is_delivered_there_is_shown(working_app, vi
     expect(page.get_by_text("1 delivery", exact=False).first).to_be_visible(timeout=PATIENCE)
     expect(page.get_by_text("Delivering").first).to_be_visible(timeout=PATIENCE)
     assert SECRET not in page.content()
+    body = b'{"id": "odd"}'
+    signed = base64.b64encode(digest("sha1", SECRET, body)).decode()
+    headers = {"X-Indeed-Signature": signed, "Content-Type": "application/json"}
+    assert httpx.post(address, content=body, headers=headers, trust_env=False, timeout=60).status_code == 200
+    until(lambda: kinds(working_app) == ["apply", "unknown"], "both are applied", seconds=PATIENCE / 1000)
+    page.reload()
+    again = page.get_by_role("button", name="Apply it again")
+    press(page.get_by_text("Recent deliveries"), page.get_by_test_id("stDataFrame"))
+    choose_row(page.get_by_test_id("stDataFrame"), 1, again)
+    expect(page.get_by_text("tried 1 time.", exact=False)).to_be_visible(timeout=PATIENCE)
+    settle(page)
+    again.click()
+    told(page, "1 will be applied in a moment.")
+    with store_of(working_app) as store, store.reading() as session:
+        entry = session.exec(select(AuditEntry).where(AuditEntry.action == "webhook.run_again")).one()
+    assert (entry.actor, entry.outcome) == (ADMIN, "ok")
+
+
+def kinds(app: RunningApp) -> list[str]:
+    """Kinds of the deliveries that were applied, known or not."""
+    with store_of(app) as store, store.reading() as session:
+        done = col(WebhookInbox.state).in_(("applied", "unknown"))
+        return sorted(session.exec(select(WebhookInbox.kind).where(done)))
 
 
 def test_what_registering_means_and_why_it_cannot_work_is_said_before_anybody_is_asked(working_app, visit: Visit):
