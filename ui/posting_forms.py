@@ -83,6 +83,7 @@ def _form(view: View, row: PostingRow | None) -> None:
 def _who_and_where(key: str, row: PostingRow | None, known: Mapping[str, list[str]]) -> dict[str, Any]:
     """Title, requisition, and four fields in words that are there already or in new ones."""
     values: dict[str, Any] = {"title": st.text_input("Title", row.title if row else "", key=f"{key}_title")}
+    # A pair of columns for each line: on a phone, where columns stand below each other, the order stays.
     left, right = st.columns(2)
     values["requisition_ref"] = left.text_input(
         LABELS["requisition_ref"],
@@ -96,6 +97,8 @@ def _who_and_where(key: str, row: PostingRow | None, known: Mapping[str, list[st
     for at, name in enumerate(NARROWING):
         held = getattr(row, name) if row else ""
         options = known[name] if not held or held in known[name] else [held, *known[name]]
+        if at % 2 == 0:
+            left, right = st.columns(2)
         said = (left if at % 2 == 0 else right).selectbox(
             LABELS[name],
             options,
@@ -130,7 +133,6 @@ def _when(view: View, key: str, row: PostingRow | None) -> dict[str, Any]:
 def _pages(key: str, row: PostingRow | None) -> dict[str, Any]:
     """Where the posting is found on the career site."""
     values: dict[str, Any] = {}
-    left, right = st.columns(2)
     for at, (name, label) in enumerate(
         (
             ("path", "Path on the career site"),
@@ -140,6 +142,8 @@ def _pages(key: str, row: PostingRow | None) -> dict[str, Any]:
         )
     ):
         held = getattr(row, name) if row else ""
+        if at % 2 == 0:
+            left, right = st.columns(2)
         side = left if at % 2 == 0 else right
         values[name] = side.text_input(label, held, key=f"{key}_{name}", help=_HELP[name])
     return values

@@ -73,10 +73,11 @@ def referrals(view: View) -> None:
         return
     lines = page[:PAGE]
     table = referrals_table(lines)
+    _above(lines, total)
     chosen = tables.choose(
         table, key=f"referrals_{len(places)}", alt="Referrals, newest first", zone=view.company.time_zone
     )
-    _below(view, table, (lines, total), has_more=len(page) > PAGE)
+    _below(view, table, lines, has_more=len(page) > PAGE)
     if chosen is not None:
         referral_deeds.one(view, lines[chosen])
     referral_deeds.window(view)
@@ -167,23 +168,25 @@ def _places(wanted: WantedReferrals) -> list[Any]:
     return places
 
 
-def _below(view: View, table: Table, shown: tuple[list[ReferralLine], int], *, has_more: bool) -> None:
-    """How many there are, the pages, and the file."""
-    lines, total = shown
-    places = st.session_state[_PLACES]
+def _above(lines: list[ReferralLine], total: int) -> None:
+    """How many there are. Above the table, whose own buttons would otherwise cover what stands there."""
+    first = len(st.session_state[_PLACES]) * PAGE + 1
     many = f"more than {MOST_COUNTED:,} referrals" if total > MOST_COUNTED else words.counted(total, "referral")
-    first = len(places) * PAGE + 1
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        shown_now = f"{first:,} to {first + len(lines) - 1:,} of {many}."
-        st.caption(f"{shown_now} Choose a row for what can be done.", width="content")
-        with st.container(horizontal=True, width="content", gap="small"):
-            st.button("Newer", key="desk_newer", icon=":material/chevron_left:", disabled=not places, on_click=_back)
-            last = (lines[-1].sent_at, lines[-1].id)
-            st.button(
-                "Older", key="desk_older", icon=":material/chevron_right:", disabled=not has_more,
-                on_click=places.append, args=(last,),
-            )  # fmt: skip
-            export.download(table, name=export.file_name("referrals", view.company.name), key="download_referrals")
+    shown_now = f"{first:,} to {first + len(lines) - 1:,} of {many}."
+    st.caption(f"{shown_now} Choose a row for what can be done.")
+
+
+def _below(view: View, table: Table, lines: list[ReferralLine], *, has_more: bool) -> None:
+    """The pages, and the file."""
+    places = st.session_state[_PLACES]
+    with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
+        st.button("Newer", key="desk_newer", icon=":material/chevron_left:", disabled=not places, on_click=_back)
+        last = (lines[-1].sent_at, lines[-1].id)
+        st.button(
+            "Older", key="desk_older", icon=":material/chevron_right:", disabled=not has_more,
+            on_click=places.append, args=(last,),
+        )  # fmt: skip
+        export.download(table, name=export.file_name("referrals", view.company.name), key="download_referrals")
 
 
 def _back() -> None:

@@ -39,7 +39,6 @@ STANDINGS: dict[str, Standing] = {
     key: Standing(label, color, f":material/{icon}:", meaning)
     for key, (label, color, icon, meaning) in _STANDINGS.items()
 }
-_COLUMNS, _NARROWEST = 4, 150
 #: States of an invitation.
 MAILS = {
     "waiting": "The invitation is on its way.",
@@ -107,9 +106,9 @@ def sums(found: Iterable[EarnedSum]) -> None:
             ("Promised", one.pending, "For people who have applied; it is not due yet, and may still be lost."),
             ("Possible", one.possible, "For people who have not applied yet."),
         ]
-        with st.grid(_COLUMNS, min_column_width=_NARROWEST, gap="small"):
+        with st.container(horizontal=True, gap="small"):
             for label, minor, meaning in told:
-                st.metric(label, figures.money(minor, one.currency), help=meaning, border=True)
+                st.metric(label, figures.money(minor, one.currency), help=meaning, border=True, width="content")
 
 
 def reward_of(line: ReferralLine) -> str:
