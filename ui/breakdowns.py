@@ -43,6 +43,9 @@ def _nothing(view: View) -> None:
             icon=":material/hub:",
         )
         return
+    if not view.is_connected:
+        shell.nothing_here("**No platform is connected yet.** Ask an admin to connect one.", icon=":material/hub:")
+        return
     shell.nothing_here(
         f"**No platform told anything finer for {span(view.period)}.** Choose a longer period or other platforms.",
         icon=":material/account_tree:",
