@@ -8,11 +8,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
+from domain.filters import Filters
 from domain.periods import Period
 from store.engine import is_sqlite
 from store.reports.payouts import list_liabilities, list_payout_lines, list_payouts
+from store.reports.postings import list_postings
 from store.reports.referrals import Counts, Narrowed, get_leaderboard, get_statistics
-from store.reports.rewards import LISTS, WantedRewards, list_rewards
+from store.reports.rewards import LISTS, WantedRewards, list_rewards, sum_earned
 from store.reports.scope import find_company
 from store.tables import Application
 from tests.store.plans import best_time, plans_of, whole_reads
@@ -148,6 +150,8 @@ def questions(company, user_id):
         "liabilities": lambda s: list_liabilities(s, company, TODAY),
         "payouts": lambda s: list_payouts(s, company, NOW),
         "payout": lambda s: list_payout_lines(s, company.id, "P20260501-AAAAAA"),
+        "own sums": lambda s: sum_earned(s, company, user_id, TODAY),
+        "postings": lambda s: list_postings(s, company, ALL, Filters()),
     }
     for which in LISTS:
         asked[f"rewards {which}"] = lambda s, which=which: list_rewards(
