@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlmodel import Session
 
 from store.among import among
-from store.tables import Application, ApplicationRef
+from store.tables import Application, ApplicationRef, Referral
 from store.vault import Vault
 from store.writes.applications_locked import lock_applications
 from store.writes.applications_new import Row, insert_applications, seal_applications
@@ -37,18 +37,21 @@ from store.writes.import_changes import Replaced, keep_changes, to_json
 from store.writes.import_reports import filed_document
 from store.writes.imports import ImportCounts
 from store.writes.postings_found import PostingIndex
-from store.writes.referrals_settled import has_referrals, settle_applications
+from store.writes.referrals_settled import settle_applications
 
 __all__ = ["SEALED_COLUMNS", "STAGE_COLUMNS", "PostingIndex"]
 
 _TABLE = Application.__table__  # type: ignore[attr-defined]
 _REFS = ApplicationRef.__table__  # type: ignore[attr-defined]
+_REFERRALS = Referral.__table__  # type: ignore[attr-defined]
 #: Columns a file may change; the sealed ones are compared as plain text.
 PLAIN_COLUMNS = ("posting_ref", "posting_title", "source", "source_platform", "stage", *STAGE_COLUMNS)
 _RESTORABLE = (
     *PLAIN_COLUMNS, *SEALED_COLUMNS, "posting_id", "email_index", "person_index",
     "import_id", "told_by", "updated_at",
 )  # fmt: skip
+#: So many referrals of a company are read to see that none is of a file's persons; of more, each person is looked up.
+_FEW_REFERRALS = 1_000
 _STAMPED = ("import_id", "updated_at", "told_by")
 
 
@@ -207,12 +210,20 @@ def write_applications(
     if known:
         pairs = [(stored[one.external_ref], one) for one in known]
         changed = _change(session, writer, pairs, (first_seq, written))
-    if (new or changed) and has_referrals(session, writer.company_id):
+    if changed or (persons and _may_be_referred(session, writer.company_id, persons)):
         ids = {row["id"] for row in changed}
         persons |= persons_of(*changed, *(row for row in stored.values() if row["id"] in ids))
         which = (sorted(ids), persons)
         settle_applications(session, writer.vault, writer.company_id, which, now=writer.now)
     return written
+
+
+def _may_be_referred(session: Session, company_id: uuid.UUID, persons: Collection[str]) -> bool:
+    """Whether a referral may be of one of these persons. Few are read: that takes less than to look all persons up."""
+    columns = (_REFERRALS.c.person_index, _REFERRALS.c.email_index)
+    query = select(*columns).where(_REFERRALS.c.company_id == company_id).limit(_FEW_REFERRALS + 1)
+    found = session.connection().execute(query).all()
+    return len(found) > _FEW_REFERRALS or any(index in persons for row in found for index in row)
 
 
 def days_of(rows: Iterable[Mapping[str, Any]], zone: ZoneInfo) -> set[date]:

@@ -23,7 +23,9 @@ _COLUMNS = (
     "company_id", "told_by", "import_id", "created_at", "updated_at",
 )  # fmt: skip
 _INDEXES = slice(4, 6)
-_COPY = f"COPY applications ({', '.join(_COLUMNS)}) FROM STDIN"
+#: For PostgreSQL, what stands for nothing: no text that may be stored has it.
+_NOTHING = "\x01"
+_COPY = f"COPY applications ({', '.join(_COLUMNS)}) FROM STDIN WITH (NULL '{_NOTHING}')"
 #: Rows to a statement: their parameters stay far below SQLite's limit of 32 766.
 _MOST_ROWS = 500
 Row = tuple[str | None, ...]
@@ -41,9 +43,23 @@ def insert_applications(session: Session, rows: Collection[Row]) -> set[str]:
                 driver.execute(_insert(len(chunk)), tuple(chain.from_iterable(chunk)))
         else:
             with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
-                for row in rows:
-                    copy.write_row(row)
+                copy.write(_copied(rows))
     return {index for row in rows for index in row[_INDEXES] if index}
+
+
+def _copied(rows: Collection[Row]) -> str:
+    """Rows as COPY reads them. The driver does the same value by value, which takes it longer than the server."""
+    lines = ["\t".join([_NOTHING if value is None else value for value in row]) for row in rows]
+    block = "\n".join(lines)
+    tabs, ends = len(lines) * (len(_COLUMNS) - 1), len(lines) - 1
+    if "\\" in block or "\r" in block or block.count("\t") != tabs or block.count("\n") != ends:
+        lines = ["\t".join([_NOTHING if value is None else _escaped(value) for value in row]) for row in rows]
+        block = "\n".join(lines)
+    return f"{block}\n" if lines else ""
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
 
 @lru_cache(maxsize=8)

@@ -359,3 +359,18 @@ def test_touches_of_another_company_s_referral_do_nothing(sqlite_store: Store) -
         ours.tell(session, ours.told(("applied", 3), posting_ref="REQ-1", touches=(ours.by_code(row),)))
         session.refresh(row)
         assert row.status == "pending"
+
+
+@pytest.mark.parametrize("few", [0, 1_000])
+def test_a_file_moves_the_referral_of_its_person_be_there_few_referrals_or_many(
+    sqlite_desk: Desk, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr("store.writes.applications._FEW_REFERRALS", few)
+    record = sqlite_desk.new_import()
+    with sqlite_desk.store.writing() as session:
+        ann = sqlite_desk.refer(session, "ann+work@people.example", day=1)
+        bob = sqlite_desk.refer(session, "bob@people.example", day=1)
+        write_file(sqlite_desk, session, record, applied_at=at(3))
+        session.expire_all()
+        statuses = [session.get_one(Referral, one.id).status for one in (ann, bob)]
+    assert statuses == ["applied", "pending"]
