@@ -10,12 +10,13 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .PHONY: run demo test check bench bench-peers faults requirements clean
 
-# `make test PYTEST_ARGS=tests/domain` runs a part of the suite.
+# `make test PYTEST_ARGS=tests/domain` runs a part of the suite; PROCESSES=1 runs it on a machine with little memory.
 PYTEST_ARGS ?=
+PROCESSES ?= 2
 
 $(STAMPS)/venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Sourceboard needs Python 3.11 or newer; set PYTHON=/path/to/it"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "No venv module: install your system's python3-venv package"; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV) || { echo "No venv module: install your system's python3-venv package"; exit 1; }
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/run: $(STAMPS)/venv requirements.txt
@@ -37,7 +38,7 @@ demo: $(STAMPS)/run
 	@$(BIN)/python manage.py demo
 
 test: $(STAMPS)/browser
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: $(STAMPS)/dev
 	@$(BIN)/ruff format --check .
