@@ -44,7 +44,7 @@ from api.tracker import track, track_script
 from api.webhooks import webhooks
 from api.wire import careful
 from settings import Settings, SettingsError, current
-from store.errors import DatabaseUnreachable, StartError
+from store.errors import DatabaseUnreachable, DatabaseUnwritable, StartError
 from store.opening import Store
 
 ROOT = Path(__file__).parent
@@ -138,10 +138,13 @@ def _adopt_streamlit_logs() -> None:
 
 
 def note_script_error(error: Exception) -> bool:
-    """Logs what a page raised; the visitor sees an id to ask about, and nothing of the inside."""
+    """Logs what a page raised; the visitor sees an id to ask about, and nothing of the inside but a full disk."""
     error_id = secrets.token_hex(4)
     _LOG.error("page failed", exc_info=error, error_id=error_id)
-    streamlit.error(f"Something went wrong on our side. The log has more under {error_id}.", icon=":material/error:")
+    told = "Something went wrong on our side."
+    if isinstance(error, DatabaseUnwritable):
+        told = "Nothing was changed: the database cannot be written. Its disk is full, or its rights are wrong."
+    streamlit.error(f"{told} The log has more under {error_id}.", icon=":material/error:")
     return True
 
 

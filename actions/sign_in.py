@@ -1,6 +1,7 @@
 """Signing in and out: the password's check, the one-time ticket, the session, and what slows guessing down."""
 
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,6 +12,7 @@ from actions.viewer import Viewer
 from domain.addresses import truncate_address
 from settings import Settings
 from store.engine import Urgency, reading, writing
+from store.errors import DatabaseUnwritable
 from store.opening import Store
 from store.tables import SessionRow, SignInAttempt, SignInTicket, User
 from store.writes import sessions
@@ -143,7 +145,10 @@ def token_hash(store: Store, token: str) -> str:
 
 
 def find_signed_in(store: Store, settings: Settings, token: str, *, now: datetime) -> SignedIn | None:
-    """The live session of a cookie's value; None for none. Notes a sign of life at most once a minute."""
+    """The live session of a cookie's value; None for none. Notes a sign of life at most once a minute.
+
+    Where the disk is full nothing is noted: what is stored can still be looked at.
+    """
     if not 20 <= len(token) <= 100:
         return None
     hashed = token_hash(store, token)
@@ -153,7 +158,7 @@ def find_signed_in(store: Store, settings: Settings, token: str, *, now: datetim
     if found is None:
         return None
     if now - found.seen_at > sessions.SEEN_EVERY:
-        with writing(store.engine, Urgency.EVENT) as session:
+        with suppress(DatabaseUnwritable), writing(store.engine, Urgency.EVENT) as session:
             sessions.touch_session(session, hashed, now=now)
     viewer = Viewer(found.user_id, found.company_id, found.role, found.name, found.email, found.address_prefix)
     return SignedIn(viewer, hashed, found.expires_at)

@@ -6,7 +6,7 @@ Both are shown once and kept hashed. A key acts for the admin who made it, withi
 import secrets
 import uuid
 from collections.abc import Collection
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,6 +17,7 @@ from actions.viewer import NotFound, Viewer, deed, require_admin
 from domain.access import BY_NAME, held, scopes_of
 from domain.text import clean_text
 from store.engine import Urgency, reading, writing
+from store.errors import DatabaseUnwritable
 from store.opening import Store
 from store.tables import ApiKey
 from store.writes import sessions
@@ -137,7 +138,7 @@ def find_bearer(store: Store, token: str, *, now: datetime, session: Session | N
     if found is None:
         return None
     if found.used_at is None or now - found.used_at > USED_EVERY:
-        with writing(store.engine, Urgency.EVENT) as session:
+        with suppress(DatabaseUnwritable), writing(store.engine, Urgency.EVENT) as session:
             sessions.touch_key(session, hashed, now=now)
     viewer = Viewer(found.user_id, found.company_id, found.role, found.name, found.email)
     if found.kind == "token":

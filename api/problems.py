@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 from actions.running import StoreUnavailable
 from actions.sign_in import Throttled, WrongCredentials
 from actions.viewer import NotAllowed, NotFound
+from store.errors import DatabaseUnwritable
 
 _LOG = structlog.get_logger(__name__)
 
@@ -60,6 +61,9 @@ def _answer(error: Exception) -> JSONResponse:
             return problem(403, str(error))
         case NotFound():
             return problem(404, str(error))
+        case DatabaseUnwritable():
+            told = "The database cannot be written: its disk is full, or its rights are wrong. Nothing was changed."
+            return problem(503, told, {"Retry-After": "30"})
         case _:
             return problem(503, "The database cannot be reached. Try again in a moment.", {"Retry-After": "5"})
 
@@ -79,5 +83,8 @@ HANDLERS: dict[Any, Any] = {
     NotFound: _told,
     StoreUnavailable: _told,
     OperationalError: _told,
+    DatabaseUnwritable: _told,
+    # Nobody let us write in time.
+    TimeoutError: _told,
     Exception: _unexpected,
 }

@@ -3,6 +3,7 @@
 import itertools
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -130,6 +131,17 @@ def wait_until_up(app: RunningApp, path: str) -> None:
             pass
         time.sleep(0.1)
     raise AssertionError(f"{path} did not answer in {START_SECONDS} s:\n{app.told()}")
+
+
+@contextmanager
+def full_disk(app: RunningApp) -> Iterator[None]:
+    """No file of the program grows meanwhile: neither its database nor its log."""
+    before = resource.prlimit(app.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(app.process.pid, resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(app.process.pid, resource.RLIMIT_FSIZE, before)
 
 
 def stop(process: "subprocess.Popen[bytes]") -> None:

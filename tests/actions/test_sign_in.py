@@ -4,12 +4,14 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import Connection, event
 from sqlmodel import col, select
 
 from actions import sign_in, tokens, users
 from actions.sign_in import SignedIn, Throttled, WrongCredentials
 from actions.viewer import NotAllowed, NotFound, Viewer
 from settings import Settings, load
+from store.errors import DatabaseUnwritable
 from store.opening import Store
 from store.tables import AuditEntry, Company, SessionRow, SignInTicket, User
 from tests.people import ADMIN, MANAGER, OUTSIDER, PASSWORD, People, seed_people
@@ -93,6 +95,28 @@ def test_a_session_ends_when_idle_and_in_any_case(store: Store, people: People) 
         found = find(store, token, at)
         assert (found is not None) == (at < NOW + timedelta(hours=12))
     assert find(store, token, NOW + timedelta(hours=12)) is None
+
+
+def test_a_session_and_a_token_are_good_where_nothing_can_be_written(store: Store, people: People) -> None:
+    session, bearer = come_in(store, ADMIN), tokens.make_token(store, ADMIN, PASSWORD, address="", now=NOW)
+    later = NOW + timedelta(minutes=10)
+
+    def forbid(connection: Connection) -> None:
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("PRAGMA query_only = 1")
+            connection.info["query_only"] = True
+        else:
+            connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+
+    event.listen(store.engine, "begin", forbid)
+    try:
+        with pytest.raises(DatabaseUnwritable):
+            come_in(store, ADMIN)
+        assert find(store, session, later) is not None
+        assert tokens.find_bearer(store, bearer, now=later) is not None
+    finally:
+        event.remove(store.engine, "begin", forbid)
+    assert find(store, session, later) is not None
 
 
 def test_signing_out_ends_it_at_once(store: Store, people: People) -> None:

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from domain.periods import Period
 from domain.platforms import BY_KEY
-from tests.launch import RunningApp
+from tests.launch import RunningApp, full_disk
 from tests.people import ADMIN, MANAGER
 from tests.store.reports.seed import total
 from tests.ui.scene import Scene, raise_number
@@ -97,6 +97,17 @@ def test_a_failed_connection_says_why_and_keeps_its_last_good_numbers(app, scene
     expect(page.get_by_text("Indeed · Failed").first).to_be_visible()
     expect(page.get_by_text("The key or secret is wrong.")).to_be_visible()
     expect(page.get_by_text("The numbers shown are the last good ones")).to_be_visible()
+
+
+def test_a_full_disk_is_named_and_all_goes_on_once_there_is_room(app, scene, visit: Visit):
+    page = visit(app, ADMIN)
+    with full_disk(app):
+        page.get_by_role("button", name="Sync all").click()
+        expect(page.get_by_text("Nothing was changed: the database cannot be written.")).to_be_visible()
+    page.reload()
+    settle(page)
+    page.get_by_role("button", name="Sync all").click()
+    told(page, re.compile(r"All connections: \d syncs? asked for|a sync is already under way"))
 
 
 def test_sync_all_asks_and_says_so_in_a_toast(app, scene, visit: Visit):

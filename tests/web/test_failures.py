@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.launch import RunningApp, running_app
+from tests.launch import RunningApp, full_disk, running_app
 from tests.people import ADMIN, PASSWORD, seed_data_dir
 from tests.web.streams import open_stream, run_page, session_cookie
 
@@ -44,3 +44,14 @@ def test_a_route_answers_with_an_id_and_every_header(broken: RunningApp) -> None
     assert not [word for word in INSIDE if word in answer.text]
     assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
     assert answer.headers["x-request-id"]
+
+
+def test_a_full_disk_is_named_and_the_program_goes_on_once_there_is_room(broken: RunningApp) -> None:
+    with httpx.Client(base_url=broken.url, trust_env=False, timeout=120) as client:
+        with full_disk(broken):
+            refused = client.post("/api/auth/token", json={"email": ADMIN, "password": PASSWORD})
+        answer = client.post("/api/auth/token", json={"email": ADMIN, "password": PASSWORD})
+    assert refused.status_code == 503
+    assert "The database cannot be written: its disk is full" in refused.json()["detail"]
+    assert refused.headers["retry-after"]
+    assert answer.status_code == 200
