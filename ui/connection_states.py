@@ -26,7 +26,7 @@ def pills(view: View) -> None:
         states = [entry.state for entry, _ in shown]
         worst = words.state_words(min(states, key=_severity))
         label = f":{worst.color}[{counted_states(states)}]"
-        place: DeltaGenerator = st.expander(label, icon=worst.icon, type="compact", key="connections_folded")
+        place: DeltaGenerator = st.expander(label, icon=worst.icon, key="connections_folded")
     else:
         place = st.container()
     with place, st.container(horizontal=True, gap="xsmall", key="connection_pills"):
