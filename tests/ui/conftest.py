@@ -48,30 +48,39 @@ def app(scene: Scene) -> Iterator[RunningApp]:
 
 
 @pytest.fixture(scope="session")
-def _cookies() -> dict[tuple[str, str], Any]:
-    """Sign-in is slow on purpose: each person does it once an app."""
-    return {}
+def _profiles(browser: Browser) -> Iterator[dict[tuple[str, ...], BrowserContext]]:
+    """Browser profiles by app, person and kind of screen: signing in is slow on purpose, and so is loading scripts."""
+    kept: dict[tuple[str, ...], BrowserContext] = {}
+    yield kept
+    for profile in kept.values():
+        profile.close()
 
 
 @pytest.fixture
-def visit(browser: Browser, _cookies: dict[tuple[str, str], Any]) -> Iterator[Callable[..., Page]]:
+def visit(browser: Browser, _profiles: dict[tuple[str, ...], BrowserContext]) -> Iterator[Callable[..., Page]]:
     """Call it with an app and an e-mail for the page of a browser in which that person is signed in."""
-    contexts: list[BrowserContext] = []
+    opened: list[Page] = []
+
+    def profile_of(app: RunningApp, email: str, **options: Any) -> BrowserContext:
+        key = (app.url, email, *(f"{name}={value}" for name, value in sorted(options.items())))
+        if key not in _profiles and options:
+            signed_in = profile_of(app, email).storage_state()
+            _profiles[key] = browser.new_context(storage_state=signed_in, **options)
+        elif key not in _profiles:
+            _profiles[key] = browser.new_context()
+            page = _profiles[key].new_page()
+            enter(page, app, email)
+            page.close()
+        return _profiles[key]
 
     def open_page(app: RunningApp, email: str, path: str = "/", **options: Any) -> Page:
-        key = (app.url, email)
-        if key not in _cookies:
-            context = browser.new_context()
-            enter(context.new_page(), app, email)
-            _cookies[key] = context.storage_state()
-            context.close()
-        contexts.append(browser.new_context(storage_state=_cookies[key], **options))
-        page = contexts[-1].new_page()
+        page = profile_of(app, email, **options).new_page()
+        opened.append(page)
         page.set_default_timeout(PATIENCE)
         watch(page)
         show(page, app, path)
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in opened:
+        page.close()
