@@ -23,7 +23,7 @@ from connectors.files.columns import header_hash
 from connectors.files.posting_rows import read_postings
 from connectors.files.survey import batches
 from domain.facts import WHOLE_DAY, Breakdown, day_number
-from store.engine import moving_beside, run_writing
+from store.engine import run_writing
 from store.import_undo import NotUndoable, undo_import
 from store.opening import Store
 from store.tables import ExternalPosting, Import
@@ -195,8 +195,7 @@ def _run_applications(run: Run) -> None:
         begin_import(session, run.record, now=run.clock())
         postings = PostingIndex(session, run.viewer.company_id)
     seq = 0
-    ready = closing(ahead(_ready(run, writer, postings)))
-    with collecting_seldom(), moving_beside(run.store.engine), ready as batches_ready:
+    with collecting_seldom(), closing(ahead(_ready(run, writer, postings))) as batches_ready:
         for batch in batches_ready:
             # What a power cut takes of a running import would be taken back anyway; the last commit waits for all.
             written = run_writing(run.store.engine, partial(_write_batch, run, writer, (batch, seq)), lazily=True)

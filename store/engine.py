@@ -16,14 +16,12 @@ from sqlmodel import Session
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from store.errors import DatabaseUnwritable
-from store.log_moving import LogMover
 from store.turns import Turnstile, Urgency
 
 __all__ = [
     "Urgency",
     "checkpoint",
     "is_sqlite",
-    "moving_beside",
     "naming_errors",
     "open_engine",
     "reading",
@@ -65,7 +63,6 @@ _LOST_STATES = {"57P01", "57P02", "57P03", "08000", "08003", "08006"}  # shut do
 _PASSING_SQLITE = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 _turnstiles: "weakref.WeakKeyDictionary[Any, Turnstile]" = weakref.WeakKeyDictionary()
-_movers: "weakref.WeakKeyDictionary[Any, LogMover]" = weakref.WeakKeyDictionary()
 _lazy_commits: "weakref.WeakKeyDictionary[Any, int]" = weakref.WeakKeyDictionary()
 Result = TypeVar("Result")
 
@@ -166,30 +163,8 @@ def _bind_of(engine: Engine, urgency: Urgency) -> Engine:
     return engine.execution_options(prompt=True) if urgency is Urgency.EVENT and is_sqlite(engine) else engine
 
 
-@contextmanager
-def moving_beside(engine: Engine) -> Iterator[None]:
-    """For as long as the block: a thread moves the log of lazy commits, and who makes them waits for no disk."""
-    path = sqlite_path(engine)
-    if path is None or engine.pool in _movers:
-        yield
-        return
-    mover = _movers[engine.pool] = LogMover(path)
-    try:
-        yield
-    finally:
-        del _movers[engine.pool]
-        mover.close()
-    with naming_errors():
-        checkpoint(engine)
-
-
 def _count_lazy(engine: Engine) -> None:
     """Move the log into the file for every few lazy commits, which leave that to us; the file's size does not say."""
-    mover = _movers.get(engine.pool)
-    if mover is not None:
-        with naming_errors():
-            mover.count()
-        return
     done = _lazy_commits.get(engine.pool, 0) + 1
     _lazy_commits[engine.pool] = done % LAZY_COMMITS
     if done >= LAZY_COMMITS:
