@@ -9,6 +9,7 @@ are committed together; `put` returns after the commit. Nothing is acknowledged 
 import asyncio
 import sqlite3
 import weakref
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -53,25 +54,26 @@ class _Waiting:
 class Gathering:
     """The queue of one event loop, and the one transaction at a time that empties it, in a thread of its own.
 
-    While a batch is on its way to the disk the next one gathers, so that neither the loop nor the disk waits.
+    While a batch is on its way to the disk the next one gathers, so that neither the loop nor the disk waits. Who comes
+    while a batch waits for its turn to write, beside a sync for longer than it takes to write it, still joins it.
     """
 
     def __init__(self, store: Callable[[], Store] = running_store, *, most_waiting: int = MOST_WAITING) -> None:
         self._store = store
         self._most_waiting = most_waiting
-        self._waiting: list[_Waiting] = []
-        self._in_hand = 0
+        self._waiting: deque[_Waiting] = deque()
+        self._batch: list[_Waiting] = []
         self._timer: asyncio.TimerHandle | None = None
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="gathering")
 
     async def put(self, write: Write, item: Any) -> Any:
         """Store `item`; what `write` made of it, after the commit. Raises NotStored, or what `write` raised for it."""
-        if len(self._waiting) + self._in_hand >= self._most_waiting:
+        if len(self._waiting) + len(self._batch) >= self._most_waiting:
             raise NotStored("too much is waiting to be stored")
         loop = asyncio.get_running_loop()
         waiting = _Waiting(write, item, loop.create_future())
         self._waiting.append(waiting)
-        if not self._in_hand:
+        if not self._batch:
             self._go_or_linger(loop)
         return await waiting.done
 
@@ -86,16 +88,21 @@ class Gathering:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
-        self._in_hand = len(batch)
-        writing = loop.run_in_executor(self._writer, _store_batch, self._store, batch)
-        writing.add_done_callback(partial(self._end, loop, batch))
+        self._join()
+        writing = loop.run_in_executor(self._writer, _store_batch, self._store, self._batch, self._join)
+        writing.add_done_callback(partial(self._end, loop, self._batch))
+
+    def _join(self) -> None:
+        """All who wait, as far as they fit, into the batch in hand: from the loop before it is under way, then from the
+        thread that writes it, and never from both at a time."""
+        while self._waiting and len(self._batch) < MOST_AT_ONCE:
+            self._batch.append(self._waiting.popleft())
 
     def _end(
         self, loop: asyncio.AbstractEventLoop, batch: Sequence[_Waiting], written: "asyncio.Future[list[Any]]"
     ) -> None:
         """The next transaction first, then the answers."""
-        self._in_hand = 0
+        self._batch = []
         self._go_or_linger(loop)
         error = written.exception()
         # Each who waits is told, whatever it is.
@@ -114,10 +121,13 @@ def _tell(done: "asyncio.Future[Any]", outcome: Any) -> None:
         done.set_result(outcome)
 
 
-def _store_batch(store: Callable[[], Store], batch: Sequence[_Waiting]) -> list[Any]:
-    """Results of a batch, or errors in their place. One item that cannot be stored does not fail the others."""
+def _store_batch(store: Callable[[], Store], batch: Sequence[_Waiting], join: Callable[[], None]) -> list[Any]:
+    """Results of a batch, or errors in their place. One item that cannot be stored does not fail the others.
+
+    `join` is called when the turn has come, and may make the batch longer.
+    """
     try:
-        return _commit(store(), batch)
+        return _commit(store(), batch, join)
     except (StoreUnavailable, StoreError, TimeoutError) as error:
         return [NotStored(str(error))] * len(batch)
     except (SQLAlchemyError, sqlite3.Error, psycopg.Error) as error:
@@ -129,11 +139,19 @@ def _store_batch(store: Callable[[], Store], batch: Sequence[_Waiting]) -> list[
     except Exception as error:  # noqa: BLE001 - a mistake in one item's data, told to that one
         if len(batch) == 1:
             return [error]
-    return [outcome for one in batch for outcome in _store_batch(store, [one])]
+    return [outcome for one in batch for outcome in _store_batch(store, [one], _nobody)]
 
 
-def _commit(store: Store, batch: Sequence[_Waiting]) -> list[Any]:
-    return run_writing(store.engine, lambda session: _write(session, batch), Urgency.EVENT)
+def _nobody() -> None:
+    """Joins one that is tried by itself."""
+
+
+def _commit(store: Store, batch: Sequence[_Waiting], join: Callable[[], None]) -> list[Any]:
+    def work(session: Session) -> list[Any]:
+        join()
+        return _write(session, batch)
+
+    return run_writing(store.engine, work, Urgency.EVENT)
 
 
 def _write(session: Session, batch: Sequence[_Waiting]) -> list[Any]:
