@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import math
 import re
 import time
 from collections.abc import Awaitable, Generator
@@ -14,12 +13,14 @@ from starlette.types import Message, Receive, Scope
 
 from api.addressed import header
 from connectors.webhooks.registry import most_bytes
+from domain.strict_json import strict_decoder
 
 MAX_BYTES = 64 * 1024
 MAX_SECONDS = 10.0
 MAX_SECONDS_LARGE = 30.0
 MAX_DEPTH = 20
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_DECODER = strict_decoder()
 
 
 def bounded(receive: Receive, scope: Scope) -> Receive:
@@ -122,24 +123,3 @@ def _require_shallow(body: bytes) -> None:
                 raise HTTPException(400, "The body is nested too deep.")
         elif byte in b"]}":
             depth -= 1
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key is repeated")
-    return found
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text[:20]} is too large a number")
-    return number
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_without_repeats)

@@ -1,8 +1,6 @@
 """Reading deliveries: strict JSON, small texts, believable times, and none of what we must not keep."""
 
 import hashlib
-import json
-import math
 import re
 from codecs import BOM_UTF8
 from collections.abc import Mapping
@@ -10,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.webhooks.contract import Refused
+from domain.strict_json import strict_decoder
 from domain.text import clean_text
 
 MOST_DEEP = 40
@@ -48,37 +47,13 @@ def _require_shallow(body: bytes) -> None:
             raise Refused(400, "too_deep", "The body is nested too deep.")
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError("a number is too large")
-    return number
-
-
 def _short_integer(text: str) -> int:
     if len(text) > _DIGITS:
         raise ValueError("a number is too long")
     return int(text)
 
 
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key is repeated")
-    return found
-
-
-#: Made once: a decoder with hooks costs more to make than to use.
-_DECODER = json.JSONDecoder(
-    parse_constant=_refuse_constant,
-    parse_float=_finite,
-    parse_int=_short_integer,
-    object_pairs_hook=_without_repeats,
-)
+_DECODER = strict_decoder(parse_int=_short_integer)
 
 
 def body_ref(body: bytes) -> str:
