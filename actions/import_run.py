@@ -23,6 +23,7 @@ from connectors.files.columns import header_hash
 from connectors.files.posting_rows import read_postings
 from connectors.files.survey import batches
 from domain.facts import WHOLE_DAY, Breakdown, day_number
+from store.emails import email_parts
 from store.engine import run_writing
 from store.import_undo import NotUndoable, undo_import
 from store.opening import Store
@@ -190,10 +191,11 @@ def _resolved(session: Session, batch: list[StagedFact], stage: Stage, numbers: 
 
 def _run_applications(run: Run) -> None:
     days: set[Any] = set()
-    writer = Writer(run.record.id, run.viewer.company_id, run.file.zone, run.store.vault, run.now)
+    company_id = run.viewer.company_id
     with run.store.writing() as session:
         begin_import(session, run.record, now=run.clock())
-        postings = PostingIndex(session, run.viewer.company_id)
+        postings, parts = PostingIndex(session, company_id), email_parts(session, company_id)
+    writer = Writer(run.record.id, company_id, run.file.zone, run.store.vault, run.now, parts)
     seq = 0
     with collecting_seldom(), closing(ahead(_ready(run, writer, postings))) as batches_ready:
         for batch in batches_ready:
@@ -204,7 +206,7 @@ def _run_applications(run: Run) -> None:
             run.counts.add(written.counts)
             run.report()
     with run.store.writing() as session:
-        mark_applications_dirty(session, run.viewer.company_id, days)
+        mark_applications_dirty(session, company_id, days)
         _finish(session, run)
 
 

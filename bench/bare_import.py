@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from store.emails import FIRST_ROOM
 from store.engine import is_sqlite
 from store.opening import Store
 from store.tables.columns import new_id
@@ -16,13 +17,13 @@ from store.tables.columns import new_id
 BATCH = 1_000
 COLUMNS = (
     "id", "company_id", "external_ref", "posting_ref", "posting_title", "candidate_name", "candidate_email",
-    "email_index", "source", "source_platform", "told_by", "stage", "applied_at", "offered_at", "hired_at",
-    "rejected_at", "created_at", "updated_at",
+    "email_index", "email_part", "source", "source_platform", "told_by", "stage", "applied_at", "offered_at",
+    "hired_at", "rejected_at", "created_at", "updated_at",
 )  # fmt: skip
 
 
 def bare_import(store: Store, company_id: uuid.UUID, path: Path) -> None:
-    """Every row of the file, checked for nothing, into the product's own table with all its indexes."""
+    """Every row of the file, checked for nothing, into the product's own table with all its indexes and their parts."""
     with path.open(encoding="utf-8", newline="") as file:
         records = csv.reader(file)
         next(records)
@@ -35,7 +36,8 @@ def _rows(store: Store, company_id: uuid.UUID, records: Iterator[list[str]]) -> 
     vault, company, zone = store.vault, company_id.hex, "+00:00"
     now = datetime.now(UTC).isoformat(timespec="microseconds")
     last = ""
-    for ref, name, email, requisition, title, source, applied, offered, hired, rejected, _stage, _recruiter in records:
+    for number, record in enumerate(records):
+        ref, name, email, requisition, title, source, applied, offered, hired, rejected, _stage, _recruiter = record
         # The table takes no application twice, nor one without a date.
         if not applied or ref == last:
             continue
@@ -45,8 +47,9 @@ def _rows(store: Store, company_id: uuid.UUID, records: Iterator[list[str]]) -> 
         sealed_email = vault.seal("applications", key, "candidate_email", email)
         yield (
             key.hex, company, ref, requisition, title, sealed_name, sealed_email, vault.digest("email-bidx", email),
-            source, "other", "file", "applied", applied + zone, offered + zone if offered else None,
-            hired + zone if hired else None, rejected + zone if rejected else None, now, now,
+            number // FIRST_ROOM, source, "other", "file", "applied", applied + zone,
+            offered + zone if offered else None, hired + zone if hired else None,
+            rejected + zone if rejected else None, now, now,
         )  # fmt: skip
 
 

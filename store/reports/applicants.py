@@ -16,6 +16,7 @@ from domain.filters import Filters
 from domain.masking import mask_email, mask_name
 from domain.periods import Period
 from domain.platforms import BY_KEY
+from store.emails import has_email
 from store.engine import is_sqlite
 from store.reports.performance import instants
 from store.reports.scope import CompanyScope
@@ -132,7 +133,7 @@ def search_applicants(
     whose = col(Application.company_id) == company.id
     if email_index:
         # Ordered here: asked for the newest ones, SQLite reads all applications by their days.
-        by_email = select(col(Application.id)).where(whose, col(Application.email_index) == email_index)
+        by_email = select(col(Application.id)).where(*has_email(company.id, email_index))
         found |= set(session.execute(by_email.limit(_MOST_OF_ONE)).scalars())
     if ref:
         by_ref = select(col(Application.id)).where(whose, col(Application.external_ref) == ref)

@@ -15,6 +15,7 @@ from sqlmodel import Session, col
 
 from domain.periods import Period
 from domain.referrals import is_expired, mailbox
+from store.emails import has_email
 from store.reports.applicants import After, Opener
 from store.reports.performance import instants
 from store.reports.scope import CompanyScope
@@ -314,7 +315,7 @@ def _elsewhere(session: Session, company: CompanyScope, rows: Collection[Referra
     columns = [_APPLICATIONS.c[name] for name in ("email_index", "person_index", "posting_id", "applied_at")]
     whose = _APPLICATIONS.c.company_id == company.id
     # Two look-ups: of an "or" a database may make one walk through all of a company's applications.
-    by_address = select(*columns).where(whose, _APPLICATIONS.c.email_index.in_(persons))
+    by_address = select(*columns).where(*has_email(company.id, persons))
     is_other = _APPLICATIONS.c.person_index != ""
     by_mailbox = select(*columns).where(whose, is_other, _APPLICATIONS.c.person_index.in_(persons))
     theirs = session.execute(union_all(by_address, by_mailbox)).all()

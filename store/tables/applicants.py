@@ -21,7 +21,8 @@ def _where(condition: str) -> dict[str, Any]:
 class Application(SQLModel, table=True):
     """One person and one posting. `source_platform` owns it; `told_by` says how we know (file, webhook, …).
 
-    `person_index` is the digest of the mailbox behind the address, "" where that is the address itself.
+    `person_index` is the digest of the mailbox behind the address, "" where that is the address itself. `email_part` is
+    the part of the index by e-mail in which the row is found: see `store.emails`.
     """
 
     __tablename__ = "applications"
@@ -36,7 +37,7 @@ class Application(SQLModel, table=True):
         Index("ix_applications_interviewed", "company_id", "interviewed_at", **_where("interviewed_at IS NOT NULL")),
         Index("ix_applications_offered", "company_id", "offered_at", **_where("offered_at IS NOT NULL")),
         Index("ix_applications_posting", "posting_id", "applied_at"),
-        Index("ix_applications_email", "company_id", "email_index"),
+        Index("ix_applications_email", "company_id", "email_part", "email_index"),
         Index("ix_applications_person", "company_id", "person_index", **_where("person_index <> ''")),
         Index("ix_applications_import", "import_id"),
         Index("ix_applications_updated", "company_id", "updated_at"),
@@ -51,6 +52,7 @@ class Application(SQLModel, table=True):
     candidate_name: str = text()
     candidate_email: str = text()
     email_index: str = text()
+    email_part: int = Field(default=0, sa_type=Integer, sa_column_kwargs={"server_default": "0"})
     person_index: str = text(sa_column_kwargs={"server_default": ""})
     source: str = text()
     source_platform: str = text("other")

@@ -16,6 +16,7 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlmodel import Session
 
 from store.among import among
+from store.emails import EmailParts
 from store.tables import Application, ApplicationRef, Referral
 from store.vault import Vault
 from store.writes.applications_locked import lock_applications
@@ -84,13 +85,14 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Who writes: the import, its company and zone, its instant, and the vault that seals names."""
+    """Who writes: the import, its company and zone, its instant, the vault that seals names, and where digests go."""
 
     import_id: uuid.UUID
     company_id: uuid.UUID
     zone: ZoneInfo
     vault: Vault
     now: datetime
+    parts: EmailParts
 
 
 def find_applications(

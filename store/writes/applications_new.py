@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from store.writes.applications import ApplicationTold, Writer
 
 _COLUMNS = (
-    "id", "external_ref", "candidate_name", "candidate_email", "email_index", "person_index",
+    "id", "external_ref", "candidate_name", "candidate_email", "email_index", "person_index", "email_part",
     "posting_id", "posting_ref", "posting_title", "source", "source_platform", "stage", *STAGE_COLUMNS,
     "company_id", "told_by", "import_id", "created_at", "updated_at",
 )  # fmt: skip
@@ -76,7 +76,7 @@ def seal_applications(writer: "Writer", told: Sequence["ApplicationTold"]) -> di
     vault = writer.vault
     seal_name = vault.sealer("applications", "candidate_name")
     seal_email = vault.sealer("applications", "candidate_email")
-    now = _instant(writer.now)
+    now, part = _instant(writer.now), str(writer.parts.take(len(told)))
     same = (writer.company_id.hex, "file", writer.import_id.hex, now, now)
     rows: dict[str, Row] = {}
     for one, (row_id, spelled) in zip(told, _new_ids(len(told)), strict=True):
@@ -88,6 +88,7 @@ def seal_applications(writer: "Writer", told: Sequence["ApplicationTold"]) -> di
             seal_name(spelled, name) if name else "",
             seal_email(spelled, email) if email else "",
             *email_indexes(vault, email or ""),
+            part,
             posting_id.hex if posting_id else None,
             say("posting_ref", ""),
             say("posting_title", ""),

@@ -22,6 +22,7 @@ from sqlalchemy import insert, select
 from sqlmodel import Session
 
 from domain.text import clean_text, key_text
+from store.emails import has_email
 from store.tables import Application, ApplicationRef
 from store.tables.applicants import STAGES
 from store.tables.columns import new_id
@@ -230,9 +231,7 @@ def _of_person(session: Session, teller: Teller, told: Told, posting_id: uuid.UU
     # Ordered here: asked for the first one, SQLite walks through all of the company's applications by their days.
     found = session.execute(
         select(_TABLE.c.id, _TABLE.c.applied_at).where(
-            _TABLE.c.company_id == teller.company_id,
-            _TABLE.c.email_index == teller.vault.digest("email-bidx", told.email),
-            *posting,
+            *has_email(teller.company_id, teller.vault.digest("email-bidx", told.email)), *posting
         )
     )
     return [row.id for row in sorted(found, key=lambda row: (row.applied_at, row.id.hex))]

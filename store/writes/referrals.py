@@ -12,6 +12,7 @@ from sqlalchemy import func, or_, select, update
 from sqlmodel import Session, col
 
 from domain.referrals import WINDOW_DAYS, ends_on, is_expired, mailbox
+from store.emails import has_email
 from store.errors import StoreError
 from store.tables import Application, AuditEntry, Company, Referral, ReferralReward, TrackingLink, User
 from store.tables.columns import new_id
@@ -133,17 +134,14 @@ def has_applied(
 ) -> bool:
     """Whether somebody with one of these digests is known to have applied for the posting in this time."""
     index = col(Application.person_index)
-    told = (
-        col(Application.company_id) == company_id,
-        col(Application.posting_id) == posting_id,
-        col(Application.applied_at) >= since,
-        col(Application.applied_at) <= now,
+    by_mailbox = (col(Application.company_id) == company_id, index != "", index.in_(persons))
+    # Two look-ups: of an "or" a database may make one walk through all of a company's applications, and of posting and
+    # days beside the person one through those of the days. So these are compared here.
+    return any(
+        row.posting_id == posting_id and since <= row.applied_at <= now
+        for theirs in (has_email(company_id, persons), by_mailbox)
+        for row in session.execute(select(col(Application.posting_id), col(Application.applied_at)).where(*theirs))
     )
-    # Two look-ups: of an "or" a database may make one walk through all of a company's applications.
-    for theirs in ((col(Application.email_index).in_(persons),), (index != "", index.in_(persons))):
-        if session.execute(select(col(Application.id)).where(*told, *theirs).limit(1)).first() is not None:
-            return True
-    return False
 
 
 def count_recent(session: Session, referrer_id: uuid.UUID, *, now: datetime) -> int:

@@ -9,6 +9,7 @@ from sqlalchemy import Uuid, cast, null, or_, select, union_all
 from sqlmodel import Session
 
 from store.among import among
+from store.emails import has_email
 from store.tables import Application, ApplicationTouch, Referral, TrackingLink
 
 _REFERRALS = Referral.__table__  # type: ignore[attr-defined]
@@ -119,7 +120,7 @@ def _applications_of(
     for part in _chunks(persons):
         whose = _APPLICATIONS.c.company_id == company_id
         theirs = union_all(
-            select(_APPLICATIONS.c.id).where(whose, _APPLICATIONS.c.email_index.in_(part)),
+            select(_APPLICATIONS.c.id).where(*has_email(company_id, part)),
             select(_APPLICATIONS.c.id).where(
                 whose, _APPLICATIONS.c.person_index.in_(part), _APPLICATIONS.c.person_index != ""
             ),

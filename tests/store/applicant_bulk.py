@@ -73,6 +73,8 @@ def _applications(session: Session, company: Company, postings: list[uuid.UUID],
         "company_id": _spelled(session, company.id),
         "external_ref": "'a' || n",
         "email_index": "'e' || n",
+        # As a file of so many leaves them.
+        "email_part": "n / 25000",
         "posting_id": f"{chosen} END",
         "source_platform": _pick(_PLATFORMS, "(n * 7919)"),
         "told_by": "'file'",

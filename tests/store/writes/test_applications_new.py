@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import select
 
+from store.emails import email_parts
 from store.tables import Application, Import
 from store.writes.applications import ApplicationTold, Writer, write_applications
 from store.writes.applications_new import _new_ids
@@ -20,7 +21,8 @@ def write(store, company, told):
     with store.writing() as session:
         session.add(record)
         session.flush()
-        writer = Writer(record.id, company.id, ZoneInfo(company.time_zone), store.vault, NOW)
+        parts = email_parts(session, company.id)
+        writer = Writer(record.id, company.id, ZoneInfo(company.time_zone), store.vault, NOW, parts)
         return record.id, write_applications(session, writer, told, 0)
 
 
