@@ -15,6 +15,7 @@ from connectors.files.application_rows import is_stage_known, platform_for, stag
 from connectors.files.mapping import FileMapping, metric_named
 from connectors.files.survey import Survey
 from domain.facts import WHOLE_DAY, day_of
+from domain.masking import mask_email, mask_name
 from domain.metrics import BY_NAME, BY_NUMBER
 from domain.money import Money
 from store.opening import Store
@@ -26,6 +27,8 @@ from store.writes.imports import FactKey, ImportCounts, count_facts, find_platfo
 #: Facts compared, and written, together.
 FACTS_BATCH = 4000
 _SHOWN = 20
+#: What is stored of a person, as a preview shows it.
+_MASKS = {"candidate_name": mask_name, "candidate_email": mask_email}
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +226,12 @@ def _shown_columns(ref: str, columns: dict[str, tuple[Any, Any]], file: OpenFile
     for name, (before, after) in columns.items():
         if name != "posting_id":
             what = f"{ref} · {name.removesuffix('_at').replace('_', ' ')}"
-            yield ShownChange(what, _shown(before, file), _shown(after, file))
+            mask = _MASKS.get(name)
+            if mask is None:
+                yield ShownChange(what, _shown(before, file), _shown(after, file))
+            else:
+                # Whose they are is nobody's to read by guessing an application's id: a reveal is written down.
+                yield ShownChange(what, mask(before or "") or "—", mask(after or "") or "—")
 
 
 def _shown(value: Any, file: OpenFile) -> str:

@@ -86,9 +86,12 @@ def _changes(plan: Plan) -> None:
 
 def _unknown(plan: Plan) -> None:
     if plan.unknown_postings:
-        st.markdown("**Postings we do not know yet.** Their applications are kept, and count without a posting.")
+        st.markdown(
+            "**Postings we do not know yet.** Their applications are kept, and count without a posting. Once you"
+            " make a posting with that requisition, or the only one of that title, they belong to it."
+        )
         _frame(plan.unknown_postings, ("Requisition", "Title", "Applications"), "import_unknown")
-        st.page_link("pages/Postings.py", label="Make or link postings", icon=":material/work:")
+        st.page_link("pages/Postings.py", label="Make postings", icon=":material/work:")
 
 
 def _words(view: View, source: SourceFile, plan: Plan, name: str) -> None:
@@ -102,9 +105,9 @@ def _words(view: View, source: SourceFile, plan: Plan, name: str) -> None:
         some = ", ".join(f"“{words.plain(word.text)}”" for word in unknown[:5])
         many = sum(word.rows for word in unknown)
         st.warning(
-            f"We do not know what {some}{' and others' if len(unknown) > 5 else ''} stand for, in"
-            f" {words.counted(many, 'row')}. Say so below: it is remembered. Until then those applications stand where"
-            " their dates have them.",
+            f"We do not know what {some}{' and others' if len(unknown) > 5 else ''}"
+            f" {'stands' if len(unknown) == 1 else 'stand'} for, in {words.counted(many, 'row')}. Say so below: it is"
+            " remembered. Until then those applications stand where their dates have them.",
             icon=":material/translate:",
         )
     meanings = {

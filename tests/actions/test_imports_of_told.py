@@ -88,3 +88,16 @@ def test_the_applicant_system_s_number_is_enough(store, company, viewer, posting
     outcome = tell(store, company, email="", refs=(("", "A-1"),))
     assert not outcome.is_new
     assert len(applications(store)) == 3
+
+
+def test_a_preview_shows_nobody_s_stored_name_or_address_in_full(store, viewer, posting):
+    bring_in(store, viewer, text_file(APPLICATIONS, "ats.csv"))
+    other = APPLICATIONS.replace("Ines Albrecht", "Some Body").replace("ines@example.com", "some.body@example.org")
+    changes = {
+        change.what: (change.before, change.after) for change in plan_of(store, viewer, text_file(other)).changes
+    }
+    assert changes["A-1 · candidate name"] == ("I. A.", "S. B.")
+    assert changes["A-1 · candidate email"] == ("i…@example.com", "s…@example.org")
+    told = repr(changes)
+    assert "Albrecht" not in told
+    assert "ines@" not in told
