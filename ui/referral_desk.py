@@ -41,6 +41,7 @@ from ui.tables import Column, Table
 #: Which part is on screen, also in the address.
 PART = "part"
 PAGE = 50
+_INVITATIONS = "Invitations"
 _ALL_TIME = "All time"
 _PERIODS = {"30 days": "30d", "90 days": "90d", "1 year": "1y"}
 _PLACES, _ASKED = "desk_places", "desk_asked"
@@ -52,7 +53,13 @@ def draw(view: View) -> None:
         "Part", list(PARTS), default="Referrals", key=PART, required=True, label_visibility="collapsed",
         bind="query-params",
     )  # fmt: skip
+    if name != _INVITATIONS:
+        referral_mail.remind(view, _to_invitations)
     PARTS[name or "Referrals"](view)
+
+
+def _to_invitations() -> None:
+    st.session_state[PART] = _INVITATIONS
 
 
 def referrals(view: View) -> None:
@@ -211,6 +218,6 @@ PARTS: dict[str, Callable[[View], None]] = {
     "Referrals": referrals,
     "Rewards": referral_rewards.draw,
     "Rules": reward_rules.draw,
-    "Invitations": referral_mail.draw,
+    _INVITATIONS: referral_mail.draw,
     "Statistics": referral_statistics.draw,
 }

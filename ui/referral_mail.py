@@ -10,7 +10,7 @@ from actions import mailroom
 from actions.running import running_store
 from actions.viewer import ADMIN, NotAllowed, NotFound
 from settings import current
-from store.reports.invitations import MessageRow, count_states, list_messages
+from store.reports.invitations import MessageRow, count_states, count_unknown, list_messages
 from ui import data, export, invitation_words, shell, tables, toasts, words
 from ui.shell import View
 from ui.tables import Column, Table
@@ -63,6 +63,20 @@ def draw(view: View) -> None:
     invitation_words.draw(view)
 
 
+def remind(view: View, go: Callable[[], None]) -> None:
+    """On the desk's other parts: that messages wait for a person, and the way to them; nothing where none does."""
+    with data.session() as session:
+        unknown = count_unknown(session, view.company)
+    if unknown:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="mail_reminder"):
+            st.warning(f"{_may_have_arrived(unknown)}. A person decides.", icon=":material/mark_email_unread:")
+            st.button("Decide", key="mail_decide", icon=":material/arrow_forward:", on_click=go)
+
+
+def _may_have_arrived(number: int) -> str:
+    return f"{words.counted(number, 'invitation')} may or may not have arrived"
+
+
 def _sends() -> bool:
     return bool(current().smtp_url and current().public_url)
 
@@ -81,7 +95,7 @@ def _say_nothing_is_sent() -> None:
 def _flagged(view: View, rows: list[MessageRow]) -> None:
     """Messages that may have arrived: nobody but a person can find out."""
     with st.container(border=True, key="mail_flagged"):
-        st.markdown(f"**{words.counted(len(rows), 'invitation')} may or may not have arrived**")
+        st.markdown(f"**{_may_have_arrived(len(rows))}**")
         st.caption(
             "The connection to the mail server ended between the message and its answer. None is sent again by itself. "
             "Look at the mail server's log, or ask who referred them."

@@ -71,6 +71,12 @@ def count_states(session: Session, company: CompanyScope) -> dict[str, int]:
     return {state: int(number) for state, number in counted}
 
 
+def count_unknown(session: Session, company: CompanyScope) -> int:
+    """How many of the company's invitations wait for a person to say whether they arrived."""
+    wanted = (col(Mail.company_id) == company.id, col(Mail.kind) == KIND, col(Mail.state) == "unknown")
+    return int(session.exec(select(func.count()).select_from(Mail).where(*wanted)).one())
+
+
 def find_words(session: Session, company: CompanyScope, replies_setting: str) -> Words:
     """The words in use; `replies_setting` names the company's setting that lets candidates answer the referrer."""
     held = session.get(MailTemplate, (company.id, KIND))

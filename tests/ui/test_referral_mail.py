@@ -28,7 +28,7 @@ def _screen() -> None:
     from domain.filters import Filters
     from domain.periods import named_period
     from store.reports.scope import find_company
-    from ui import filters, guard, referral_mail, toasts
+    from ui import filters, guard, referral_desk, referral_mail, toasts
     from ui.filters import Chosen
     from ui.shell import View
 
@@ -37,7 +37,8 @@ def _screen() -> None:
     with running_store().reading() as session:
         company = find_company(session, viewer.company_id)
     chosen = Chosen(filters.DEFAULT, named_period(filters.PERIODS[filters.DEFAULT], now.date()), Filters())
-    referral_mail.draw(View(viewer, company, now, [], chosen, st.container(), 1))
+    view = View(viewer, company, now, [], chosen, st.container(), 1)
+    (referral_desk if st.session_state.get("on_desk") else referral_mail).draw(view)
 
 
 @pytest.fixture
@@ -53,10 +54,12 @@ def see(programme: Programme, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     monkeypatch.setattr("ui.guard.require", lambda _role=None: viewer)
     use_store(programme.store)
 
-    def run(settings: Settings) -> AppTest:
+    def run(settings: Settings, *, on_desk: bool = False) -> AppTest:
         for place in ("ui.referral_mail.current", "ui.own_address.current"):
             monkeypatch.setattr(place, lambda: settings)
-        return AppTest.from_function(_screen, default_timeout=PATIENCE).run()
+        app = AppTest.from_function(_screen, default_timeout=PATIENCE)
+        app.session_state["on_desk"] = on_desk
+        return app.run()
 
     yield run
     use_store(None)
@@ -99,6 +102,21 @@ def test_what_may_have_arrived_is_asked_first_and_decided_by_a_press(
         assert session.get_one(Mail, arrived.id).state == "sent"
         assert session.get_one(Mail, lost.id).state == "waiting"
         assert [deed.action for deed in session.exec(select(AuditEntry))] == ["mail.arrived", "mail.again"]
+
+
+def test_whoever_opens_the_desk_reads_that_a_message_needs_a_person(
+    programme: Programme, see: Callable[..., AppTest]
+) -> None:
+    assert not see(mail_settings(9), on_desk=True).warning
+    lost = stand(programme, "b@mail.example", state="unknown", cause_code="no_worker")
+    app = see(mail_settings(9), on_desk=True)
+    assert [each.value for each in app.warning] == ["1 invitation may or may not have arrived. A person decides."]
+    app = press(app, "mail_decide")
+    assert not app.warning
+    assert "**1 invitation may or may not have arrived**" in said(app), "and there it is decided"
+    app = press(app, f"mail_again_{lost.id}")
+    app.session_state["part"] = "Rewards"
+    assert not app.run().warning
 
 
 def test_the_log_shows_states_words_and_who_asked_but_no_whole_address(

@@ -16,7 +16,7 @@ from jobs.deliveries import Sent
 from jobs.retention import tidy
 from settings import Settings
 from store.engine import run_writing
-from store.reports.invitations import count_states, list_messages
+from store.reports.invitations import count_states, count_unknown, list_messages
 from store.reports.scope import find_company
 from store.tables import AuditEntry, JobPosting, Mail, Referral
 from store.tables.columns import new_id
@@ -239,6 +239,7 @@ def test_the_log_is_read_from_indexes(programme: Programme, settings: Settings) 
     vault = programme.store.vault
     for report in (
         lambda session: count_states(session, company),
+        lambda session: count_unknown(session, company),
         lambda session: list_messages(session, vault, company, state="unknown"),
         lambda session: list_messages(session, vault, company),
         lambda session: has_due(session, now=NOW),
