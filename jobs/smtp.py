@@ -24,7 +24,7 @@ from jobs.deliveries import Begin, Delivery, Sent
 from settings import Settings
 from store.writes.mail import Due
 
-#: For each answer, and for one message in all: well under the time a message is held for.
+#: For each answer but the one to the message, and for one message in all: well under the time a message is held for.
 TIMEOUT_SECONDS = 30.0
 TOTAL_SECONDS = 90.0
 _LONGEST_SUBJECT = 300
@@ -245,6 +245,9 @@ def _send(server: smtplib.SMTP, message: EmailMessage, begin: Begin) -> Sent:
     if not begin():
         return Sent(Delivery.LEFT)
     try:
+        if server.sock is not None:
+            # Whoever looks through messages before taking them needs longer, and hanging up on them costs a decision.
+            server.sock.settimeout(TOTAL_SECONDS)
         server.send(_ended(message.as_bytes()))
         code, words = server.getreply()
     except (OSError, smtplib.SMTPException) as error:

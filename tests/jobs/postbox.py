@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -22,8 +22,8 @@ class Postbox:
     """A mail server's side: what it took, and its mood.
 
     greylist, refuse, forbid: an answer to RCPT; spam: to the message. drop: hangs up instead of an answer to the
-    message, babble: answers it with nonsense. stall: answers nothing from RCPT on. kill: kills the process `victim`
-    once it has the whole message.
+    message, babble: answers it with nonsense. stall: answers nothing from RCPT on, mute: nothing to the message, and
+    calls `when_mute`. kill: kills the process `victim` once it has the whole message.
     """
 
     mood: str = ""
@@ -31,6 +31,7 @@ class Postbox:
     raw: list[bytes] = field(default_factory=list)
     tries: int = 0
     victim: int = 0
+    when_mute: Callable[[], object] = bool
 
     async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802
         self.tries += 1
@@ -55,6 +56,9 @@ class Postbox:
             while not self.victim:
                 await asyncio.sleep(0.01)
             os.kill(self.victim, signal.SIGKILL)
+        if self.mood == "mute":
+            self.when_mute()
+            await asyncio.sleep(600)
         if self.mood == "drop":
             server.transport.abort()
         return "and now for something else" if self.mood == "babble" else "250 Taken"

@@ -119,6 +119,45 @@ def test_a_server_that_falls_silent_before_the_message_costs_nothing(
     assert len(box.taken) == 1
 
 
+def test_a_server_that_says_nothing_to_the_message_leaves_it_to_a_person(
+    programme: Programme, settings: Settings, box: Postbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting: list[smtp._Deadline] = []
+
+    class Deadline(smtp._Deadline):
+        def __init__(self, seconds: float) -> None:
+            super().__init__(seconds)
+            waiting.append(self)
+
+    monkeypatch.setattr(smtp, "_Deadline", Deadline)
+    # Time is up once the server has the message, whatever a clock says.
+    box.mood, box.when_mute = "mute", lambda: waiting[-1]._hang_up()
+    invited = programme.invite(settings)
+    assert send_all(programme.store, settings) == ["unknown"]
+    assert programme.mail(invited).detail == "The mail server took too long."
+    box.mood = ""
+    assert send_all(programme.store, settings, NOW + timedelta(hours=7)) == []
+    assert len(box.taken) == 1
+
+
+def test_the_answer_to_the_message_is_waited_for_as_long_as_a_message_may_take(
+    programme: Programme, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float | None] = []
+
+    class Watched(smtp._Watched):
+        def getreply(self) -> tuple[int, bytes]:
+            waits.append(self.sock.gettimeout())
+            return super().getreply()
+
+    monkeypatch.setattr(smtp, "_Watched", Watched)
+    programme.invite(settings)
+    assert send_all(programme.store, settings) == ["sent"]
+    *before, to_message, _to_goodbye = waits
+    assert set(before) == {smtp.TIMEOUT_SECONDS}
+    assert to_message == smtp.TOTAL_SECONDS > smtp.TIMEOUT_SECONDS
+
+
 def make_certificate(folder: Path, name: str) -> ssl.SSLContext:
     """A server's side of TLS for `name`, signed by itself; the certificate is in `folder` as cert.pem."""
     key = ec.generate_private_key(ec.SECP256R1())
