@@ -19,6 +19,7 @@ from api.guessing import Guesses
 from api.links import count_click
 from api.plain_pages import notice, page
 from api.tracker import require_measure
+from domain.letters import clean_line
 from domain.links import is_allowed, tagged
 from domain.referrals import last_day
 from domain.text import clean_text
@@ -28,6 +29,7 @@ from store.reports.landing import Landing, find_landing
 from store.tables.columns import utc_now
 
 LONGEST_CODE = 64
+LONGEST_TITLE = 500
 _GUESSES = Guesses()
 #: Nobody's code: looked up for what cannot be one, so that such a miss takes as long as any other.
 NOBODY = "-"
@@ -140,7 +142,7 @@ def _leads_on(landing: Landing) -> bool:
 
 
 def _landing_page(landing: Landing) -> Response:
-    title = landing.title or f"Openings at {landing.company}"
+    title = clean_line(landing.title, LONGEST_TITLE) or f"Openings at {landing.company}"
     facts = " · ".join(part for part in (landing.department, landing.location, landing.employment) if part)
     parts = [
         f'<p class="pale"><bdi>{escape(landing.company)}</bdi></p>',

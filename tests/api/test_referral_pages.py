@@ -217,3 +217,5 @@ def test_names_that_are_markup_or_turn_around_are_shown_as_text(desk):
         shown = visitor.get(f"/r/{made.code}").text
     assert "<b onclick" not in shown
     assert "&lt;b onclick=&quot;x&quot;&gt;Nurse&lt;/b&gt;" in shown
+    # In a window's title nothing ends what turns the direction: the company's name would be turned too.
+    assert "\u202e" not in shown
