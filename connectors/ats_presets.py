@@ -68,7 +68,7 @@ ATS_PRESETS: tuple[Preset, ...] = (
             "source": "source",
             "applied_at": "applied at",
             "hired_at": "hired at",
-            # Archived is who is out; the stage beside it is the one they had come to, on some day before.
+            # Archived is who is out, also by being hired; the stage beside it is the one they had come to before.
             "rejected_at": "archived at",
             "stage": "current stage",
         },

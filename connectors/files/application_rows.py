@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple, NoReturn
 
 from connectors.ats_presets import stage_of
-from connectors.files.columns import STAGE_FIELDS
+from connectors.files.columns import STAGE_FIELDS, spelling
 from connectors.files.dates import Moment, read_moment
 from connectors.files.errors import Cell, CellRejected, Unusable
 from connectors.files.metric_rows import Reading
@@ -109,6 +109,8 @@ class _Reader:
         self._dates = [
             (field, field.removesuffix("_at"), self._places[field]) for field in STAGE_FIELDS if field in self._places
         ]
+        # Whoever leaves the pipeline is archived: who was turned down, and who was hired.
+        self._is_archived = "archive" in spelling(reading.mapping.columns.get("rejected_at", ""))
         self._latest = reading.today + timedelta(days=1)
         self._platforms: dict[str, str] = {}
         self._stages: dict[str, str] = {}
@@ -119,8 +121,10 @@ class _Reader:
         ref, email = self._text(record, "application_ref"), self._text(record, "email")
         if not ref and "@" not in email:
             self._stop(record, "", "the row has neither an application id nor an e-mail address to tell it by")
-        word = self._stage_word(record)
-        moments = self._moments(record, word)
+        word, told = self._stage_word(record), self._told(record)
+        if self._is_archived and ("hired" in told or word == "hired"):
+            word, _ = "hired", told.pop("rejected", None)
+        moments = self._moments(record, told, word)
         source = self._text(record, "source")
         return ApplicationRow(
             record.number,
@@ -135,7 +139,7 @@ class _Reader:
             moments,
         )
 
-    def _moments(self, record: Record, word: str) -> dict[str, datetime]:
+    def _told(self, record: Record) -> dict[str, _Reached]:
         told: dict[str, _Reached] = {}
         cells = record.cells
         for field, stage, place in self._dates:
@@ -143,6 +147,9 @@ class _Reader:
                 told[stage] = reached
         if "applied" not in told:
             self._stop(record, "applied_at", "is missing")
+        return told
+
+    def _moments(self, record: Record, told: dict[str, _Reached], word: str) -> dict[str, datetime]:
         if word and word not in told:
             self._add_current(record, told, word)
         return self._in_order(record, told)

@@ -68,6 +68,20 @@ def test_an_export_is_known_by_its_columns_and_read_as_it_means(text, key, stage
     assert "interviewed" not in rows[1].moments, "the day of the rejection is not that of an interview"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        LEVER.replace("2026-02-03 12:00,", "2026-02-03 12:00,2026-02-03 12:00"),
+        ASHBY.replace("Offer,2026-01-06T10:00:00Z,2026-02-03T10:00:00Z,", "Archived,2026-01-06,2026-02-03,2026-02-04"),
+    ],
+)
+def test_who_was_hired_and_therefore_archived_was_not_turned_down(text):
+    _, rows = read(text)
+    assert [row.stage for row in rows] == ["applied", "rejected", "hired"]
+    assert "rejected" in rows[1].moments
+    assert rows[2].moments.keys() == {"applied", "hired"}
+
+
 def test_what_a_company_says_of_its_words_goes_before_everything():
     text = "Candidate,Email,Job,Job Shortcode,Stage,Applied date\nAna,a@mail.example,Welder,W1,Trial-Day,2026-01-05\n"
     reading, (row,) = read(text)
