@@ -19,7 +19,16 @@ PLATFORMS: tuple[Platform, ...] = (
         1,
         "company_website",
         "Company website",
-        ("career site", "careers page", "career page", "careers site", "website", "company site", "(direct)"),
+        (
+            "career site",
+            "careers page",
+            "career page",
+            "careers site",
+            "website",
+            "company site",
+            "(direct)",
+            "jobs page on your website",
+        ),
         is_site=True,
     ),
     Platform(2, "referrals", "Referrals", ("referral", "employee referral", "employee referrals", "referred")),
@@ -29,7 +38,9 @@ PLATFORMS: tuple[Platform, ...] = (
     Platform(6, "glassdoor", "Glassdoor", ("glassdoor.com",)),
     Platform(7, "facebook", "Facebook", ("facebook.com", "fb", "m.facebook.com", "l.facebook.com")),
     Platform(8, "x", "X", ("twitter", "twitter.com", "x.com", "t.co")),
-    Platform(9, "linkedin", "LinkedIn", ("linkedin.com", "linked in", "lnkd.in", "linkedin jobs")),
+    Platform(
+        9, "linkedin", "LinkedIn", ("linkedin.com", "linked in", "lnkd.in", "linkedin jobs", "linkedin limited listing")
+    ),
     Platform(99, "other", "Other sources", ("agency", "other")),
 )
 
@@ -48,14 +59,17 @@ _BY_SPELLING = {
 def find_platform(source: str) -> Platform | None:
     """The platform that a source text (a UTM source, an applicant system's source column) names.
 
-    Spelling, case, surrounding space and a leading "www." do not matter. None when nobody has said so.
+    Spelling, case, surrounding space and a leading "www." do not matter, nor what is added in brackets: applicant
+    systems tell kinds of one source apart so. None when nobody has said so.
 
     >>> find_platform(" Indeed.COM ").key
     'indeed'
     >>> find_platform("Employee referral").key
     'referrals'
+    >>> find_platform("LinkedIn (Ad Posting)").key, find_platform("(direct)").key
+    ('linkedin', 'company_website')
     >>> find_platform("google") is None
     True
     """
     spelling = " ".join(source.casefold().replace("_", " ").split()).removeprefix("www.")
-    return _BY_SPELLING.get(spelling)
+    return _BY_SPELLING.get(spelling) or _BY_SPELLING.get(spelling.partition(" (")[0])
