@@ -29,9 +29,16 @@ from store.import_undo import NotUndoable, undo_import
 from store.opening import Store
 from store.tables import ExternalPosting, Import
 from store.tables.columns import new_id
-from store.writes.applications import ApplicationTold, PostingIndex, Writer, Written, write_applications
+from store.writes.applications import (
+    ApplicationTold,
+    PostingIndex,
+    Ready,
+    Writer,
+    Written,
+    make_ready,
+    write_applications,
+)
 from store.writes.applications_linked import link_applications
-from store.writes.applications_new import Row, seal_applications
 from store.writes.audit import append_audit
 from store.writes.facts import Place, place_of
 from store.writes.imports import (
@@ -212,22 +219,22 @@ def _run_applications(run: Run) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Applications told together, and their rows where most of the file is new."""
+    """Applications told together, and what is made of them beforehand where most of the file is new."""
 
     told: list[ApplicationTold]
-    rows: dict[str, Row] | None
+    ready: Ready | None
 
 
 def _ready(run: Run, writer: Writer, postings: PostingIndex) -> Generator[_Batch, None, None]:
     is_new = 2 * run.plan.new > run.plan.size
     for told in told_applications(run.file, run.store.vault, postings, run.findings):
-        yield _Batch(told, seal_applications(writer, told) if is_new else None)
+        yield _Batch(told, make_ready(writer, told) if is_new else None)
 
 
 def _write_batch(run: Run, writer: Writer, what: tuple[_Batch, int], session: Session) -> Written:
     batch, seq = what
     beat_import(session, run.record.id, now=run.clock())
-    return write_applications(session, writer, batch.told, seq, ready=batch.rows)
+    return write_applications(session, writer, batch.told, seq, ready=batch.ready)
 
 
 def _run_postings(run: Run) -> None:

@@ -84,6 +84,14 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class Ready:
+    """What can be made of a batch without the database: rows by reference, and the days that all of them change."""
+
+    rows: Mapping[str, Row]
+    days: set[date]
+
+
+@dataclass(frozen=True, slots=True)
 class Writer:
     """Who writes: the import, its company and zone, its instant, the vault that seals names, and where digests go."""
 
@@ -184,18 +192,23 @@ def _with_file(stored: Mapping[str, Any], told: ApplicationTold, import_id: uuid
     return reports
 
 
+def make_ready(writer: Writer, told: Sequence[ApplicationTold]) -> Ready:
+    """What `write_applications` needs of new applications. Needs no database."""
+    return Ready(seal_applications(writer, told), days_of((one.values for one in told), writer.zone))
+
+
 def write_applications(
     session: Session,
     writer: Writer,
     told: Sequence[ApplicationTold],
     first_seq: int,
     *,
-    ready: Mapping[str, Row] | None = None,
+    ready: Ready | None = None,
 ) -> Written:
     """Insert new applications, change known ones, and keep what was before. References are unique in a batch.
 
-    `first_seq` numbers the kept changes; a batch keeps at most as many as it has rows. `ready` are the rows of all
-    that is told, by `seal_applications`, where most of it is expected to be new: the transaction is the shorter.
+    `first_seq` numbers the kept changes; a batch keeps at most as many as it has rows. `ready` is what `make_ready`
+    made of all that is told, where most of it is expected to be new: the transaction is the shorter.
     """
     lock_applications(session, writer.company_id)
     written = Written()
@@ -203,10 +216,12 @@ def write_applications(
     new = [one for one in told if one.external_ref not in stored]
     persons: set[str] = set()
     if new:
-        rows = seal_applications(writer, new) if ready is None else ready
+        rows = seal_applications(writer, new) if ready is None else ready.rows
         persons = insert_applications(session, [rows[one.external_ref] for one in new])
         written.counts.inserted = len(new)
-        written.days |= days_of((one.values for one in new), writer.zone)
+        # Where some were known after all, what was made ready has days too many.
+        days = ready.days if ready and len(new) == len(told) else days_of((one.values for one in new), writer.zone)
+        written.days |= days
     known = [one for one in told if one.external_ref in stored]
     changed: list[dict[str, Any]] = []
     if known:
