@@ -1,6 +1,6 @@
 """docs/api.md, made from the OpenAPI document: `python manage.py openapi --markdown`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from api.openapi import WORDS
@@ -56,22 +56,28 @@ def _operation(document: Mapping[str, Any], name: str, operation: Mapping[str, A
     inputs = [each for each in operation["parameters"] if each["in"] != "header"]
     body = operation.get("requestBody")
     if body:
-        schema = _found(document, body["content"]["application/json"]["schema"])
-        required = set(schema.get("required", ()))
-        inputs += [
-            {"name": key, "description": told.get("description", ""), "schema": told, "required": key in required}
-            for key, told in schema["properties"].items()
-        ]
+        inputs += _asked(_found(document, body["content"]["application/json"]["schema"]))
     if inputs:
-        lines += ["| parameter | is | meaning |", "|---|---|---|"]
-        lines += [_parameter(each) for each in inputs]
-        lines.append("")
+        lines += [*_inputs(inputs), ""]
     lines += [
         _status(status, told)
         for status, told in operation["responses"].items()
         if told["description"] != WORDS.get(int(status))
     ]
     return "\n".join(lines) + "\n"
+
+
+def _asked(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The fields of a body, as parameters."""
+    required = set(schema.get("required", ()))
+    return [
+        {"name": key, "description": told.get("description", ""), "schema": told, "required": key in required}
+        for key, told in schema["properties"].items()
+    ]
+
+
+def _inputs(parameters: Sequence[Mapping[str, Any]]) -> list[str]:
+    return ["| parameter | is | meaning |", "|---|---|---|", *(_parameter(each) for each in parameters)]
 
 
 def _parameter(parameter: Mapping[str, Any]) -> str:
@@ -113,10 +119,15 @@ def _status(status: str, told: Mapping[str, Any]) -> str:
 
 
 def _answers(document: Mapping[str, Any]) -> Iterator[str]:
-    for name, schema in document["components"]["schemas"].items():
-        if name.endswith("Question"):
-            continue
+    schemas = document["components"]["schemas"]
+    within = {name for schema in schemas.values() for name in _names_in(schema)}
+    for name, schema in schemas.items():
         words = " ".join(schema.get("description", "").split())
+        if name.endswith("Question"):
+            # What is asked stands with its operation, but for what stands in a list of it.
+            if name in within:
+                yield f"\n### {name}\n\n{words}\n\n" + "\n".join(_inputs(_asked(schema))) + "\n"
+            continue
         yield f"\n### {name}\n\n{words}\n\n| field | is |\n|---|---|\n"
         for key, told in schema.get("properties", {}).items():
             yield f"| `{key}` | {_kind(told)} |\n"
@@ -125,6 +136,17 @@ def _answers(document: Mapping[str, Any]) -> Iterator[str]:
 def _found(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
     found: Mapping[str, Any] = document["components"]["schemas"][_named(schema)]
     return found
+
+
+def _names_in(told: object) -> Iterator[str]:
+    """Every schema that is named anywhere in what is told."""
+    if isinstance(told, Mapping):
+        if "$ref" in told:
+            yield _named(told)
+        told = list(told.values())
+    if isinstance(told, list):
+        for each in told:
+            yield from _names_in(each)
 
 
 def _named(schema: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """The document, its page under our own policy, the page of docs/, other sites' pages, and the tools for models."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -50,6 +51,12 @@ def test_the_page_in_docs_is_the_one_the_code_makes() -> None:
     made = markdown(document(ENDPOINTS), tools).rstrip() + "\n"
     kept = (ROOT / "docs" / "api.md").read_text("utf-8")
     assert kept == made, "run: python manage.py openapi --markdown > docs/api.md"
+
+
+def test_every_link_within_the_page_leads_to_a_heading_of_it() -> None:
+    page = (ROOT / "docs" / "api.md").read_text("utf-8")
+    headings = {words.strip().lower() for words in re.findall(r"^#+ (.*)$", page, re.MULTILINE)}
+    assert set(re.findall(r"\]\(#([^)]+)\)", page)) <= headings
 
 
 def test_the_command_prints_the_document(tmp_path: Path) -> None:
