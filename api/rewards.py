@@ -152,9 +152,9 @@ class RewardsAnswer(Answer):
 def statistics(reading: Reading, question: StatisticsQuestion) -> StatisticsAnswer:
     """What referrals bring."""
     period = question.period(reading.today)
-    posting_id = uuid.UUID(question.posting) if question.posting else None
-    found = get_statistics(reading.session, reading.company, period, Narrowed(question.department or "", posting_id))
-    board = get_leaderboard(reading.session, reading.company, period, reading.viewer.user_id)
+    narrowed = Narrowed(question.department or "", uuid.UUID(question.posting) if question.posting else None)
+    found = get_statistics(reading.session, reading.company, period, narrowed)
+    board = get_leaderboard(reading.session, reading.company, period, reading.viewer.user_id, narrowed=narrowed)
     return StatisticsAnswer(
         period=period_answer(period, default_grain(period), reading.company),
         counts=shown(found.counts, CountsAnswer),
@@ -223,7 +223,8 @@ REWARDS = (
         path="/referrals/statistics",
         name="getReferralStatistics",
         title="What referrals bring",
-        about="Counts are of referrals sent in the period; costs of what was spent and who was hired in it.",
+        about="Counts are of referrals sent in the period; costs of what was spent and who was hired in it, by the"
+        " whole company whatever the department or posting.",
         group=GROUP,
         scope="applications:read",
         question=StatisticsQuestion,

@@ -176,11 +176,23 @@ def list_costs(session: Session, company: CompanyScope, period: Period) -> tuple
 
 
 def get_leaderboard(
-    session: Session, company: CompanyScope, period: Period, user_id: uuid.UUID | None, *, most: int = MOST_LEADERS
+    session: Session,
+    company: CompanyScope,
+    period: Period,
+    user_id: uuid.UUID | None,
+    *,
+    narrowed: Narrowed | None = None,
+    most: int = MOST_LEADERS,
 ) -> Leaderboard:
     """Who referred with most effect: by hires, then applications, then referrals. Of who left the board, only one's own
     place is told, to oneself."""
-    counted = _tally(session, _REFERRALS.c.referrer_id, _within(company, period, Narrowed()))
+    parts = _within(company, period, narrowed or Narrowed())
+    if narrowed and narrowed.department:
+        of_it = select(_POSTINGS.c.id).where(
+            _POSTINGS.c.company_id == company.id, _POSTINGS.c.department == narrowed.department
+        )
+        parts.append(_REFERRALS.c.posting_id.in_(of_it))
+    counted = _tally(session, _REFERRALS.c.referrer_id, parts)
     columns = (
         _USERS.c.id,
         _USERS.c.name,

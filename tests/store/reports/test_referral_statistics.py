@@ -117,6 +117,20 @@ def test_places_go_by_hires_then_applications_and_equals_share_one(desk):
     assert board.own.rank == 4
 
 
+def test_the_places_of_a_department_or_posting_count_its_referrals_only(desk):
+    for who, posting, number in (("mo", 0, 1), ("mia", 1, 2), ("mia", 0, 2), ("ada", None, 1)):
+        for _ in range(number):
+            desk.refer(1, by=who, posting=posting, is_settled=False)
+    period = Period(on(0), on(9))
+    with desk.store.reading() as session:
+        boards = [
+            get_leaderboard(session, desk.scope(), period, None, narrowed=narrowed)
+            for narrowed in (Narrowed("Office"), Narrowed("Yard"), Narrowed(posting_id=desk.postings[1].id))
+        ]
+    told = [[(place.name, place.counts.sent) for place in board.places] for board in boards]
+    assert told == [[("Mia", 2)], [("Mia", 2), ("Mo", 1)], [("Mia", 2)]]
+
+
 def test_who_left_the_board_sees_only_their_own_place_and_nobody_else_sees_it(desk):
     for who in ("mo", "mia"):
         desk.refer(1, by=who, reached="hired" if who == "mo" else "", is_settled=False)
@@ -147,6 +161,7 @@ def questions(company, user_id):
         "statistics": lambda s: get_statistics(s, company, ALL),
         "department": lambda s: get_statistics(s, company, ALL, Narrowed(department="Sales")),
         "leaderboard": lambda s: get_leaderboard(s, company, ALL, user_id),
+        "its leaderboard": lambda s: get_leaderboard(s, company, ALL, user_id, narrowed=Narrowed(department="Sales")),
         "liabilities": lambda s: list_liabilities(s, company, TODAY),
         "payouts": lambda s: list_payouts(s, company, NOW),
         "payout": lambda s: list_payout_lines(s, company.id, "P20260501-AAAAAA"),
