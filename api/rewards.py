@@ -122,8 +122,11 @@ class RewardAnswer(Answer):
     due_on: date | None
     approved_by: str
     approved_at: datetime | None
+    paid_by: str
     paid_at: datetime | None
     payout_ref: str
+    refused_by: str
+    refused_at: datetime | None
     note: str
     conflict: str
 

@@ -81,9 +81,12 @@ def rewards_table(rows: Sequence[RewardRow], which: str) -> Table:
         add(Column("Approved", "instant"), lambda row: row.approved_at)
         add(Column("Payout"), lambda row: row.payout_ref or None)
     if which == "paid":
+        add(Column("Noted as paid by"), lambda row: row.paid_by or None)
         add(Column("Paid", "instant"), lambda row: row.paid_at)
     if which == "refused":
         add(Column("Reason", width="medium"), lambda row: row.note or None)
+        add(Column("Turned down by"), lambda row: row.refused_by or None)
+        add(Column("Turned down", "instant"), lambda row: row.refused_at)
     return Table(tuple(columns), tuple(tuple(cells) for cells in told))
 
 

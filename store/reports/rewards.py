@@ -22,7 +22,7 @@ _REWARDS = ReferralReward.__table__  # type: ignore[attr-defined]
 _REFERRALS = Referral.__table__  # type: ignore[attr-defined]
 _POSTINGS = JobPosting.__table__  # type: ignore[attr-defined]
 _USERS = User.__table__  # type: ignore[attr-defined]
-_APPROVER = _USERS.alias("approver")
+_APPROVER, _PAYER, _REFUSER = (_USERS.alias(name) for name in ("approver", "payer", "refuser"))
 MOST_ROWS = 500
 _AT_ONCE = 500
 #: What a list shows: rewards in which state. Pending ones are due, or their day is still to come.
@@ -58,8 +58,11 @@ class RewardRow:
     due_on: date | None
     approved_by: str
     approved_at: datetime | None
+    paid_by: str
     paid_at: datetime | None
     payout_ref: str
+    refused_by: str
+    refused_at: datetime | None
     note: str
     conflict: str
 
@@ -235,10 +238,14 @@ def _full() -> Any:
             _USERS.c.name.label("user_name"),
             _USERS.c.email.label("user_email"),
             _APPROVER.c.name.label("approver"),
+            _PAYER.c.name.label("payer"),
+            _REFUSER.c.name.label("refuser"),
         )
         .select_from(flagged_from())
         .outerjoin(_POSTINGS, _POSTINGS.c.id == _REFERRALS.c.posting_id)
         .outerjoin(_APPROVER, _APPROVER.c.id == _REWARDS.c.approved_by)
+        .outerjoin(_PAYER, _PAYER.c.id == _REWARDS.c.paid_by)
+        .outerjoin(_REFUSER, _REFUSER.c.id == _REWARDS.c.refused_by)
     )
 
 
@@ -259,8 +266,11 @@ def _row(row: Row[Any], opener: Opener, flag: str) -> RewardRow:
         due_on=row.due_on,
         approved_by=row.approver or "",
         approved_at=row.approved_at,
+        paid_by=row.payer or "",
         paid_at=row.paid_at,
         payout_ref=row.payout_ref,
+        refused_by=row.refuser or "",
+        refused_at=row.refused_at,
         note=row.note,
         conflict=flag,
     )

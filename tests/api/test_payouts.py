@@ -17,6 +17,7 @@ from tests.conftest import copy_of, unlocked
 from tests.people import OUTSIDER, seed_people
 from tests.store.reward_scenes import Desk
 
+REWARDS = "/api/referrals/rewards"
 DECIDE, PAYOUTS, FILE = "/api/referrals/reward-decisions", "/api/referrals/payouts", "/api/referrals/payouts/file"
 
 
@@ -88,6 +89,10 @@ def test_a_reward_is_approved_put_into_a_payout_exported_and_paid(place, client)
         assert list(decided(client.post(DECIDE, json={"decision": "pay", "payout": made["payout"]}))) == done
     listed = next(one for one in client.get(PAYOUTS).json()["payouts"] if one["payout"] == made["payout"])
     assert (listed["rewards"], listed["paid"], listed["minor"]) == (2, 2, {"EUR": 200_000})
+    paid = [
+        one for one in client.get(REWARDS, params={"state": "paid"}).json()["rewards"] if one["id"] in (first, second)
+    ]
+    assert [(one["approvedBy"], one["paidBy"], bool(one["paidAt"])) for one in paid] == [("Ada", "Ada", True)] * 2
     with desk.store.reading() as session:
         query = select(AuditEntry.action).where(AuditEntry.company_id == desk.company.id)
         found = list(session.exec(query.order_by(col(AuditEntry.seq))))
@@ -110,6 +115,10 @@ def test_decisions_are_taken_back_and_a_refusal_needs_its_reason(place, client) 
     ):
         assert decided(client.post(DECIDE, json=body)) == ([one], [])
         assert states(desk)[one] == state
+        if state == "refused":
+            rows = client.get(REWARDS, params={"state": "refused"}).json()["rewards"]
+            (told,) = (row for row in rows if row["id"] == one)
+            assert (told["refusedBy"], bool(told["refusedAt"])) == ("Ada", True)
     for body in ({"decision": "approve"}, {"decision": "pay"}, {"decision": "unpay", "payout": "Payroll of May"}):
         assert client.post(DECIDE, json=body).status_code == 422
     assert client.post(DECIDE, json={"decision": "pay", "payout": "Payroll of never"}).status_code == 404

@@ -113,6 +113,9 @@ def test_approved_rewards_go_into_a_payout_and_the_payout_is_paid(desk, show):
     assert not app.exception
     assert desk.rewards()[0].state == "paid"
     assert figures(app)["Paid this year"] == "1,000.00 EUR"
+    app.segmented_control(key="reward_list").set_value("Paid").run()
+    (row,) = app.dataframe[0].value.to_dict("records")
+    assert (row["Approved by"], row["Noted as paid by"]) == ("Ada", "Ada")
 
 
 def test_a_rule_is_made_in_the_form_and_ended(desk, show):
