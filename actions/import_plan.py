@@ -27,7 +27,7 @@ from store.writes.imports import FactKey, ImportCounts, count_facts, find_platfo
 #: Facts compared, and written, together.
 FACTS_BATCH = 4000
 _SHOWN = 20
-#: What is stored of a person, as a preview shows it.
+#: What is stored of a person, as a preview shows it; what the file says of them, whoever has the file reads there.
 _MASKS = {"candidate_name": mask_name, "candidate_email": mask_email}
 
 
@@ -226,12 +226,10 @@ def _shown_columns(ref: str, columns: dict[str, tuple[Any, Any]], file: OpenFile
     for name, (before, after) in columns.items():
         if name != "posting_id":
             what = f"{ref} · {name.removesuffix('_at').replace('_', ' ')}"
+            # What is stored of a person is nobody's to read by guessing an application's id: a reveal is written down.
             mask = _MASKS.get(name)
-            if mask is None:
-                yield ShownChange(what, _shown(before, file), _shown(after, file))
-            else:
-                # Whose they are is nobody's to read by guessing an application's id: a reveal is written down.
-                yield ShownChange(what, mask(before or "") or "—", mask(after or "") or "—")
+            was = (mask(before or "") or "—") if mask else _shown(before, file)
+            yield ShownChange(what, was, _shown(after, file))
 
 
 def _shown(value: Any, file: OpenFile) -> str:

@@ -46,9 +46,10 @@ def row(desk, referral_id):
         return session.get_one(Referral, referral_id)
 
 
-def apply(desk, when):
-    """Tell that Ann applied then."""
-    told = Told("api", (StageTold("applied", when, "api"),), (("", "A-1"),), posting_ref="REQ-1", email=ANN)
+def apply(desk, when, *, email=ANN, touches=()):
+    """Tell that Ann applied then, or whoever came by a code."""
+    stages = (StageTold("applied", when, "api"),)
+    told = Told("api", stages, (("", "A-1"),), posting_ref="REQ-1", email=email, touches=touches)
     with desk.store.writing() as session:
         desk.tell(session, told)
 
@@ -67,6 +68,13 @@ def test_a_referral_that_was_given_a_day_more_counts_up_to_the_end_of_that_day(d
         expired = count_lines(session, company, WantedReferrals("expired"), now=MIDNIGHT)
         waiting = count_lines(session, company, WantedReferrals("pending"), now=MIDNIGHT)
     assert (expired, waiting) == ((1, 0) if status == "pending" else (0, 0))
+
+
+@pytest.mark.parametrize(("when", "status"), [(at(181, 8), "applied"), (at(181), "pending")], ids=["in time", "late"])
+def test_a_code_that_has_expired_is_worth_no_more_than_none(desk, when, status):
+    made = refer(desk)
+    apply(desk, when, email="", touches=(desk.by_code(row(desk, made)),))
+    assert (row(desk, made).status, bool(row(desk, made).application_id)) == (status, status == "applied")
 
 
 def test_the_last_day_that_can_be_said_is_taken_and_the_next_one_is_not(desk, admin):
