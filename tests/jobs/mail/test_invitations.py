@@ -160,6 +160,18 @@ def test_a_companys_own_words_are_used(programme: Programme, settings: Settings,
     assert "No more messages" in text
 
 
+def test_a_line_of_one_dot_ends_no_message(
+    programme: Programme, settings: Settings, box: Postbox, admin: Viewer
+) -> None:
+    own = Template("Hi", "One\n.\n..two\nRSET\n\n{link}")
+    assert save_template(programme.store, admin, own, now=NOW) == {}
+    programme.invite(settings)
+    assert send_all(programme.store, settings) == ["sent"]
+    text, _ = parts(box.taken[0][1])
+    assert text.startswith("One\n.\n..two\nRSET\n\nhttps://hiring.example/r/")
+    assert "No more messages" in text
+
+
 @pytest.mark.parametrize(
     ("subject", "body", "field", "words"),
     [
