@@ -24,7 +24,7 @@ from store.tables import AggregatedFact, Company, JobPosting, Referral, RewardRu
 from tests.jobs.postbox import Postbox, mail_server
 from tests.launch import RunningApp, free_port, running_app
 from tests.people import ADMIN, MANAGER, seed_data_dir
-from tests.ui.screens import choose_row, downloaded, enter, press, settle, show, write
+from tests.ui.screens import choose_row, downloaded, enter, metric, press, settle, show, source_rows, write
 from tests.waiting import until
 from tests.web import screens
 
@@ -177,7 +177,10 @@ def test_a_referral_goes_from_an_invitation_over_the_career_site_to_payroll(
     show(mo, journey.app, "/My_referrals")
     expect(mo.get_by_text(re.compile("Applied$")).filter(visible=True).first).to_be_visible()
     expect(mo.get_by_text("when the person is hired")).to_be_visible()
-    until(lambda: journey.total("applications") == 1, "the dashboard counts an application of referrals", PATIENCE)
+    until(lambda: journey.total("applications") == 1, "an application of referrals is counted", PATIENCE)
+    enter(ada, journey.app, ADMIN, "/")
+    expect(metric(ada, "Applications")).to_have_text("1")
+    assert source_rows(ada)["Referrals"][0] == "1"
 
     stages = [{"stage": stage, "at": datetime.now(UTC).isoformat()} for stage in ("interviewed", "hired")]
     told = {"applications": [{"ref": "A-77", "posting": "REQ-1", "stages": stages}]}
@@ -185,9 +188,11 @@ def test_a_referral_goes_from_an_invitation_over_the_career_site_to_payroll(
     answer = httpx.post(f"{journey.app.url}/api/applications", json=told, headers=bearer, timeout=60, trust_env=False)
     assert answer.json() == {"inserted": 0, "known": 1}
     assert journey.referral().status == "hired"
-    until(lambda: journey.total("hires") == 1, "the dashboard counts a hire of referrals", PATIENCE)
+    until(lambda: journey.total("hires") == 1, "a hire of referrals is counted", PATIENCE)
+    show(ada, journey.app, "/")
+    expect(metric(ada, "Hires")).to_have_text("1")
 
-    enter(ada, journey.app, ADMIN, "/Referral_desk?part=Rewards")
+    show(ada, journey.app, "/Referral_desk?part=Rewards")
     approve = ada.get_by_role("button", name="Approve 1 reward")
     choose_row(ada.get_by_test_id("stDataFrame").first, 0, approve)
     approve.click()
