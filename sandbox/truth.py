@@ -191,7 +191,7 @@ def _company_day(instant: datetime) -> date:
     return instant.astimezone(ZONE).date()
 
 
-def _expected(connected: frozenset[str]) -> list[tuple[str, str]]:
+def expected_of(connected: frozenset[str]) -> list[tuple[str, str]]:
     """Every (platform, metric) there is with these connections, so that a zero is said and not left out."""
     names: list[tuple[str, str]] = []
     if "company_website" in connected:
@@ -220,7 +220,7 @@ def _rendered(question: Question, ledger: Ledger) -> dict[str, Any]:
         "connected": [name for name in CONNECTIONS if name in question.connected],
         "totals": [
             {"platform": p, "metric": m, "value": totals[p, m], "currency": _currency(m)}
-            for p, m in sorted(_expected(question.connected))
+            for p, m in sorted(expected_of(question.connected))
         ],
         "days": [
             {"platform": p, "metric": m, "day": day.isoformat(), "value": value, "currency": _currency(m)}

@@ -61,7 +61,12 @@ class Reader:
 
 def config_values(sandbox: Sandbox, key: str) -> dict[str, Any]:
     """What an admin would type into the form."""
-    return traits_of(key).fields(sandbox.control("credentials"))
+    try:
+        return traits_of(key).fields(sandbox.control("credentials"))
+    except KeyError as error:
+        raise AssertionError(
+            f"the sandbox tells no credentials {error} for {key}: see Control.credentials in sandbox/control.py"
+        ) from None
 
 
 @contextmanager
@@ -89,10 +94,17 @@ def forget_tokens() -> None:
 
 def window_of(sandbox: Sandbox, key: str, days: int, *, ending: int = 1) -> Window:
     """The last `days` days of the platform's own calendar, today included (`ending` days from today)."""
-    today = date.fromisoformat(sandbox.control("clock")[traits_of(key).today])
+    today = today_of(sandbox, key)
     end = today + timedelta(days=ending)
     final_before = today - timedelta(days=source_of(key).lookback_days)
     return Window(end - timedelta(days=days), end, final_before)
+
+
+def today_of(sandbox: Sandbox, key: str) -> date:
+    """Today where the platform is."""
+    name, clock = traits_of(key).today, sandbox.control("clock")
+    assert name in clock, f"the sandbox's clock has no {name!r} for {key}: see Control._clock in sandbox/control.py"
+    return date.fromisoformat(clock[name])
 
 
 def source_of(key: str) -> type[MetricsSource[Any]]:

@@ -22,10 +22,14 @@ from connectors.errors import CAUSES, ConfigError, ConnectorError, RateLimited
 from connectors.http import Options
 from connectors.registry import CONNECTORS, find_connector, find_source
 from domain.metrics import BY_NAME
-from domain.platforms import BY_KEY
+from domain.platforms import BY_KEY, SILENT_CONNECTORS
+from sandbox.control import GRANTS
+from sandbox.faults import Script
 from sandbox.launch import Sandbox
+from sandbox.truth import CONNECTIONS, expected_of
 from tests.connectors.rig import Reader, assert_silent, config_values, reading, sandbox_now
-from tests.connectors.traits import traits_of
+from tests.connectors.traits import has_traits, traits_of
+from ui.palette import LOOKS
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.parametrize("key", sorted(CONNECTORS))
@@ -45,9 +49,55 @@ def in_time(check: Callable[[], Told]) -> Told:
 
 def refused(reader: Reader, kind: type[ConnectorError]) -> ConnectorError:
     """What a check that fails says."""
-    with pytest.raises(kind) as caught:
+    with pytest.raises(ConnectorError) as caught:
         reader.source.check()
+    assert isinstance(caught.value, kind), (
+        f"{caught.value!r} where a {kind.__name__} belongs: `classify` says what an answer means (connectors/errors.py)"
+    )
     return caught.value
+
+
+def test_everything_is_in_its_place(sandbox: Sandbox, key: str):
+    """What docs/adding-a-connector.md asks for, named in one go as far as it is missing."""
+    connector, source = CONNECTORS[key], find_source(key)
+    missing = [
+        f"{place}: {what}"
+        for place, what, stands in (
+            ("domain/platforms.py", f"the platform {connector.platform!r}", connector.platform in BY_KEY),
+            ("ui/palette.py", f"the look of {connector.platform!r}", connector.platform in LOOKS),
+            ("domain/platforms.py", "its key in SILENT_CONNECTORS", (source is None) == (key in SILENT_CONNECTORS)),
+            (f"docs/connectors/{key}.md", "its page", (ROOT / "docs" / "connectors" / f"{key}.md").exists()),
+            ("tests/connectors/platforms", f"{key}.py with its TRAITS", has_traits(key)),
+        )
+        if not stands
+    ]
+    missing += _missing_in_sandbox(sandbox, key) if has_traits(key) else []
+    assert not missing, "\n".join(["still missing (docs/adding-a-connector.md):", *missing])
+
+
+def _missing_in_sandbox(sandbox: Sandbox, key: str) -> list[str]:
+    traits, source, connector = traits_of(key), find_source(key), CONNECTORS[key]
+    connected = set(traits.connected.split(","))
+    named = expected_of(frozenset(connected & {*CONNECTIONS}))
+    totals = {metric for platform, metric in named if platform == connector.platform} | {"reach"}
+    try:
+        typed = set(traits.fields(sandbox.control("credentials")))
+    except KeyError:
+        typed = set()
+    return [
+        f"{place}: {what}"
+        for place, what, stands in (
+            ("sandbox/control.py", "the form's fields, in Control.credentials", typed),
+            ("sandbox/control.py", f"{traits.grant!r} in GRANTS", traits.grant in GRANTS),
+            ("sandbox/control.py", f"{traits.today!r} in Control._clock", traits.today in sandbox.control("clock")),
+            ("sandbox/truth.py", f"{traits.connected!r} in CONNECTIONS", connected <= {*CONNECTIONS}),
+            *(
+                ("sandbox/truth.py", f"{each.metric!r} of {connector.platform}", each.metric in totals)
+                for each in (source.metrics if source else ())
+            ),
+        )
+        if not stands
+    ]
 
 
 def test_it_declares_what_the_screens_and_the_clock_need(key: str):
@@ -125,6 +175,15 @@ def test_it_never_waits_for_quota_in_a_check(sandbox: Sandbox, key: str):
     with reading(sandbox, key) as reader, pytest.raises(RateLimited):
         reader.source.check()
     assert reader.pauses == []
+
+
+def test_its_faults_are_planned_where_a_check_asks(sandbox: Sandbox, key: str):
+    with reading(sandbox, key) as reader:
+        reader.source.check()
+    faults, asked = Script(traits_of(key).data, []), sandbox.log()
+    assert any(faults.matches(request["method"], f"{request['path']}?{request['query']}") for request in asked), (
+        f"Traits.data is {faults.route!r}, and a check asks none of it: {[request['path'] for request in asked]}"
+    )
 
 
 @pytest.mark.parametrize("kind", ["hang", "drip", "500", "html", "truncated"])

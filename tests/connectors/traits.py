@@ -1,6 +1,6 @@
 """How one platform looks from outside: what the conformance suite must be told, because no connector can say it."""
 
-import importlib
+import importlib.util
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -25,9 +25,10 @@ class Traits:
     request of the sandbox's log is one the platform knows. `today` names the platform's date in the sandbox's clock.
 
     `wrong` is a config that cannot work and `wrong_cause` what is said of it; `data` and `paged` are routes of the
-    sandbox (`paged` None where nothing is paged); `grant` is what a revocation takes back, `access` what ends the
-    access token ("" where there is none), and `rotates` says that refresh tokens are good once. `account` is the field
-    that holds the account's ref, "" for none. `plain_parks` tells whether a "slow down" without a time still says how
+    sandbox: `data` one that both a check and a read ask, where faults are planned, `paged` the one whose pages may run
+    in circles (None where nothing is paged). `grant` is what a revocation takes back, `access` what ends the access
+    token ("" where there is none), and `rotates` says that refresh tokens are good once. `account` is the field that
+    holds the account's ref, "" for none. `plain_parks` tells whether a "slow down" without a time still says how
     long. `small_pages` is a subclass that needs several pages for a week.
 
     `long_days` is a window of several steps, `posting_days` one whose postings are all told of. `requisition` finds a
@@ -73,9 +74,17 @@ class Traits:
     plain: dict[str, Any] = field(default_factory=lambda: {"kind": "429_plain"})
 
 
+def has_traits(key: str) -> bool:
+    """Whether somebody wrote the traits of a connector down."""
+    return importlib.util.find_spec(f"tests.connectors.platforms.{key}") is not None
+
+
 @cache
 def traits_of(key: str) -> Traits:
     """The traits of a connector. A connector without a module of its own here fails the suite."""
+    assert has_traits(key), (
+        f"write tests/connectors/platforms/{key}.py with the TRAITS of the platform (tests/connectors/traits.py)"
+    )
     found: Traits = importlib.import_module(f"tests.connectors.platforms.{key}").TRAITS
     return found
 
