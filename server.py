@@ -275,7 +275,7 @@ def _house(settings: Settings) -> House:
     return House(
         settings=settings,
         pages=frozenset({"", *pages}),
-        files=frozenset(f"/{file.name}" for file in static.iterdir() if file.is_file()),
+        files=frozenset(f"/{file.relative_to(static).as_posix()}" for file in static.rglob("*") if file.is_file()),
         headers=tuple(security_headers((static / "index.html").read_text("utf-8"), is_https=settings.is_https)),
         direct={"/api/webhooks": webhooks, "/api/track": track},
     )

@@ -37,7 +37,10 @@ _OWN_WORDS = frozenset({b"referrer-policy", b"content-security-policy"})
 _UPLOADS = "/_stcore/upload_file"
 _SIGNED_IN_ONLY = ("/media/", _UPLOADS)
 _CLOSED = ("/_stcore/agent",)
-_STREAMLIT = ("/_stcore/", "/static/", "/media/", "/component/")
+#: Streamlit's own: what belongs to a page, the doors below which it says itself what is not there, and the single ones.
+_PARTS = ("/_stcore/", "/static/", "/media/", "/component/")
+_DOORS = ("/media/", "/component/", "/_stcore/bidi-components/", f"{_UPLOADS}/")
+_STCORE = frozenset(f"/_stcore/{name}" for name in ("health", "host-config", "metrics", "script-health-check"))
 
 
 #: What a browser is shown in place of a page; programs get a line.
@@ -49,7 +52,7 @@ _NOTHING = (b"content-length", b"0")
 
 @dataclass(frozen=True)
 class House:
-    """What the gate knows about the app: its settings, its pages' paths, its page's files, and the headers to send."""
+    """What the gate knows about the app: its settings, its pages' paths, Streamlit's files, and the headers to send."""
 
     settings: Settings
     pages: frozenset[str]
@@ -179,7 +182,8 @@ class Gate:
         return (
             path.strip("/") in self.house.pages
             or path in self.house.files
-            or path.startswith(_STREAMLIT)
+            or path in _STCORE
+            or path.startswith(_DOORS)
             or _is_below(path, _OWN_MOUNTS)
         )
 
@@ -227,7 +231,7 @@ class _Answer:
 
     def _is_for_a_browser(self) -> bool:
         """Whether somebody went to this address: their browser asks for a page, and not for a part of one."""
-        is_part = self._scope["path"].startswith(_STREAMLIT) or _is_below(self._scope["path"], _FOR_OTHERS)
+        is_part = self._scope["path"].startswith(_PARTS) or _is_below(self._scope["path"], _FOR_OTHERS)
         return "text/html" in header(self._scope, b"accept") and not is_part
 
     def _with_ours(self, given: list[tuple[bytes, bytes]], status: int) -> list[tuple[bytes, bytes]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import streamlit
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.launch import RunningApp, running_app
@@ -67,6 +68,16 @@ def test_static_files_may_be_kept(client: httpx.Client) -> None:
     assert "no-store" not in client.get(f"/static/{script}").headers["cache-control"]
 
 
+def test_every_file_of_streamlits_is_there(client: httpx.Client) -> None:
+    static = Path(streamlit.__file__).parent / "static"
+    files = [file for file in static.rglob("*") if file.is_file()]
+    assert len({file.suffix for file in files}) > 3
+    kinds = {file.suffix: file for file in files}.values()
+    for file in kinds:
+        answer = client.get(f"/{file.relative_to(static).as_posix()}")
+        assert (answer.status_code, answer.content) == (200, file.read_bytes())
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -81,6 +92,17 @@ def test_static_files_may_be_kept(client: httpx.Client) -> None:
         "/nonexistent",
         "/Nowhere/",
         "/..%2f..%2fetc/passwd",
+        "/static",
+        "/static/",
+        "/static/js",
+        "/static/nothing",
+        "/static/js/index.nothing.js",
+        "/static/index.html",
+        "/_stcore/nothing",
+        "/_stcore/stream",
+        "/_stcore/upload_file",
+        "/_stcore/bidi-components/nothing/at.js",
+        "/component/nothing/at.js",
     ],
 )
 def test_what_is_not_there_says_so(client: httpx.Client, path: str) -> None:
