@@ -176,17 +176,23 @@ def _places(wanted: WantedReferrals) -> list[Any]:
 
 
 def _above(lines: list[ReferralLine], total: int) -> None:
-    """How many there are. Above the table, whose own buttons would otherwise cover what stands there."""
+    """How many there are. Above the table, whose own buttons would otherwise cover what stands there; and so short that
+    on a phone they do not cover it."""
     first = len(st.session_state[_PLACES]) * PAGE + 1
-    many = f"more than {MOST_COUNTED:,} referrals" if total > MOST_COUNTED else words.counted(total, "referral")
-    shown_now = f"{first:,} to {first + len(lines) - 1:,} of {many}."
-    st.caption(f"{shown_now} Choose a row for what can be done.")
+    many = f"more than {MOST_COUNTED:,}" if total > MOST_COUNTED else words.counted(total, "referral")
+    st.caption(f"{first:,} to {first + len(lines) - 1:,} of {many}.")
 
 
 def _below(view: View, table: Table, lines: list[ReferralLine], *, has_more: bool) -> None:
-    """The pages, and the file."""
+    """What a row is for, the pages, and the file."""
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="small"):
+        st.caption("Choose a row for what can be done.", width="content")
+        _pages(view, table, lines, has_more=has_more)
+
+
+def _pages(view: View, table: Table, lines: list[ReferralLine], *, has_more: bool) -> None:
     places = st.session_state[_PLACES]
-    with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
+    with st.container(horizontal=True, width="content", gap="small"):
         st.button("Newer", key="desk_newer", icon=":material/chevron_left:", disabled=not places, on_click=_back)
         last = (lines[-1].sent_at, lines[-1].id)
         st.button(

@@ -140,3 +140,15 @@ def test_the_desk_masks_and_reveals_on_the_record_and_narrows_and_exports_safely
         page.get_by_test_id("stButtonGroup").first.get_by_text(part, exact=True).click()
         settle(page)
         expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_on_a_phone_the_buttons_of_the_desk_s_table_cover_no_words(desk, visit):
+    desk.refer(MANAGER, desk.cook, "Pia Pim", "pia@people.example")
+    page = visit(desk.app, ADMIN, "/Referral_desk", viewport={"width": 390, "height": 844})
+    count = page.get_by_text(re.compile(r"1 to \d+ of \d+ referral"))
+    expect(count).to_be_visible()
+    settle(page)
+    edge = "getBoundingClientRect()"
+    ends = f"node => {{ const told = new Range(); told.selectNodeContents(node); return told.{edge}.right; }}"
+    buttons = page.get_by_test_id("stElementToolbar").first
+    assert count.evaluate(ends) <= buttons.evaluate(f"node => node.{edge}.left")
