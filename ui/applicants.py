@@ -42,6 +42,7 @@ _REFERRED = {"All": None, "Referred": True, "Not referred": False}
 _ORDERS = {"Newest first": False, "Oldest first": True}
 _ANY = "Any"
 _PLACE = "applicants_place"
+_HINTS = ("Choose a row to open it.", "Choose one row to open it.")
 _COUNTED = (
     "These are all applications that files, webhooks, the tracker and programs have told of. Where a platform reports"
     " applications itself, the dashboard counts by its report: so the two need not be equal. “View details” there says"
@@ -183,7 +184,7 @@ def _table(view: View, rows: list[ApplicantRow], asked: object) -> list[int]:
                 st.query_params[applicant.APPLICANT] = str(one.id)
                 st.rerun()
         else:
-            st.caption("Choose a row to open it. Names and addresses are masked.", width="content")
+            st.caption(f"{_HINTS[len(chosen) > 1]} {masked_words(len(rows), len(named))}".strip(), width="content")
         with st.container(horizontal=True, width="content", gap="small"):
             if view.viewer.is_admin:
                 reveal_button(view, [rows[at].id for at in chosen] or [row.id for row in rows])
@@ -193,6 +194,17 @@ def _table(view: View, rows: list[ApplicantRow], asked: object) -> list[int]:
                 key="download_applicants",
             )
     return chosen
+
+
+def masked_words(shown: int, named: int) -> str:
+    """Of how many applicants on screen names and addresses are masked, where `named` are told in full.
+
+    >>> masked_words(50, 0), masked_words(50, 2), masked_words(50, 50)
+    ('Names and addresses are masked.', '48 of 50 names and addresses are masked.', '')
+    """
+    if not named:
+        return "Names and addresses are masked."
+    return f"{shown - named:,} of {shown:,} names and addresses are masked." if named < shown else ""
 
 
 def applicants_table(rows: list[ApplicantRow]) -> Table:
