@@ -95,14 +95,24 @@ def _list(view: View) -> bool:
     table = postings_table(rows)
     chosen = tables.choose(table, key="postings", alt="Postings with their numbers", zone=view.company.time_zone)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        more = " The first 500 are shown: search to narrow them." if len(rows) >= MOST_ROWS else ""
-        st.caption(f"{words.counted(len(rows), 'posting')}. Choose a row to see it in full.{more}", width="content")
+        st.caption(f"{count_words(len(rows))} Choose a row to see it in full.", width="content")
         export.download(
             table, name=export.file_name("postings", view.company.name, view.period), key="download_postings"
         )
     if chosen is not None:
         _one(view, rows[chosen])
     return chosen is not None
+
+
+def count_words(shown: int) -> str:
+    """How many postings are on the list, where there may be more than fit.
+
+    >>> count_words(1), count_words(500)
+    ('1 posting.', 'The first 500 postings by title: search or narrow for others.')
+    """
+    if shown < MOST_ROWS:
+        return f"{words.counted(shown, 'posting')}."
+    return f"The first {words.counted(shown, 'posting')} by title: search or narrow for others."
 
 
 def _narrowing(view: View) -> dict[str, list[str]]:
