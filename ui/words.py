@@ -54,6 +54,8 @@ SYNC_TYPES = {"incremental": "Incremental", "full": "Full, 12 months", "backfill
 #: Places at which Markdown makes links and logos out of what is already plain text; a joiner there keeps it from that.
 _LINKED = re.compile(r"(?i)https?:(?=//)|www(?=\.)|:(?=streamlit:)|[-.\w+](?=@)")
 _JOINER = "\N{WORD JOINER}"
+#: What turns the direction of all that follows, the words of ours too.
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 def state_words(state: str) -> StateWords:
@@ -119,8 +121,10 @@ def plain(text: str) -> str:
     '\\\\[x\\\\]\\\\(javascript&#58;alert\\\\(1\\\\)\\\\) &#58;red\\\\[y\\\\] \\\\$a\\\\$ \\\\<b\\\\>'
     >>> plain("www.x.example, ann@x.example").encode("ascii", "xmlcharrefreplace")
     b'www&#8288;.x.example, ann&#8288;@x.example'
+    >>> plain("Nurse \u202egnp") + " is saved."
+    'Nurse gnp is saved.'
     """
-    single = _LINKED.sub(lambda found: f"{found.group()}{_JOINER}", " ".join(text.split()))
+    single = _LINKED.sub(lambda found: f"{found.group()}{_JOINER}", " ".join(_TURNING.sub("", text).split()))
     escaped = re.sub(r"([\\`*_{}\[\]()<>#+\-!|~$&])", r"\\\1", single)
     return escaped.replace(":", "&#58;")
 
