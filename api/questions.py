@@ -4,6 +4,7 @@ The models are the documentation too: OpenAPI's parameters and bodies are made f
 """
 
 import re
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal, TypeVar, get_origin
 
@@ -198,12 +199,28 @@ def from_body(model: type[Asked], given: dict[str, Any]) -> Asked:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        raise Unprocessable([_reason(each) for each in error.errors(include_url=False, include_input=False)]) from None
+        found = error.errors(include_url=False, include_input=False)
+        raise Unprocessable([_reason(each) for each in found if not _follows(each, found)]) from None
+
+
+def _follows(error: Any, found: Sequence[Any]) -> bool:
+    """Whether this only says that too few are left of a list, whose own entries are refused beside it."""
+    place = error["loc"]
+    return error["type"] == "too_short" and any(
+        len(other["loc"]) > len(place) and other["loc"][: len(place)] == place for other in found
+    )
 
 
 def _reason(error: Any) -> dict[str, str]:
-    """Pydantic's words without the value: it may be a password."""
-    name = str(error["loc"][0])[:100].encode("utf-8", "replace").decode() if error["loc"] else "period"
+    """Pydantic's words without the value: it may be a password. Which of many entries it is about is said first."""
+    name = _plain(error["loc"][0]) if error["loc"] else "period"
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{_plain(part)}" for part in error["loc"][1:])
+    said = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
-        return {"parameter": name, "reason": "there is no such parameter"}
-    return {"parameter": name, "reason": str(error["msg"]).removeprefix("Value error, ")}
+        said = "there is no such parameter"
+    return {"parameter": name, "reason": f"{name}{place}: {said}" if place else said}
+
+
+def _plain(name: object) -> str:
+    """A name as it was given, short, and as every reader can take it."""
+    return str(name)[:100].encode("utf-8", "replace").decode()

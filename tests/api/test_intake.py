@@ -76,6 +76,22 @@ def test_every_touch_is_kept_and_the_surest_owns_it(place: tuple[Store, httpx.Cl
     assert kinds == ["declared", "link"]
 
 
+def test_which_of_many_cannot_be_used_is_said_and_nothing_that_only_follows(
+    place: tuple[Store, httpx.Client],
+) -> None:
+    _, client = place
+    good = {"ref": "A-1", "stages": [APPLIED]}
+    for bad, place_in, words in (
+        ({"ref": "A-2", "stages": [{"stage": "promoted", "at": APPLIED["at"]}]}, "stages[0].stage", "Input should be"),
+        ({"ref": "A-2", "stages": [APPLIED], "unknown": 1}, "unknown", "there is no such parameter"),
+        ({"ref": "A-2", "stages": []}, "stages", "at least 1 item"),
+    ):
+        errors = tell(client, good, bad).json()["errors"]
+        assert [error["parameter"] for error in errors] == ["applications"], errors
+        assert errors[0]["reason"].startswith(f"applications[1].{place_in}: ")
+        assert words in errors[0]["reason"]
+
+
 @pytest.mark.parametrize(
     "bad",
     [
