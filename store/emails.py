@@ -7,11 +7,11 @@ goes into one part after the other, and a look-up looks into each part; what eve
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Select, any_, func, select
 from sqlmodel import Session
 
+from store.engine import is_sqlite
 from store.tables import Application
 
 _TABLE = Application.__table__  # type: ignore[attr-defined]
@@ -20,14 +20,18 @@ _TABLE = Application.__table__  # type: ignore[attr-defined]
 FIRST_ROOM, DOUBLED_AFTER = 16_384, 32
 
 
-def has_email(company_id: uuid.UUID, indexes: str | Collection[str]) -> tuple[ColumnElement[bool], ...]:
+def has_email(
+    session: Session, company_id: uuid.UUID, indexes: str | Collection[str]
+) -> tuple[ColumnElement[bool], ...]:
     """That an application is the company's and its e-mail has this digest, or one of these."""
-    column = _TABLE.c.email_index
+    part, column, parts = _TABLE.c.email_part, _TABLE.c.email_index, _parts(company_id)
+    # As an array: PostgreSQL before 18 might join the parts to all of the index instead.
+    in_parts = part.in_(parts) if is_sqlite(session) else part == any_(func.array(parts.scalar_subquery()))
     is_theirs = column == indexes if isinstance(indexes, str) else column.in_(indexes)
-    return (_TABLE.c.company_id == company_id, _TABLE.c.email_part.in_(_parts(company_id)), is_theirs)
+    return (_TABLE.c.company_id == company_id, in_parts, is_theirs)
 
 
-def _parts(company_id: uuid.UUID) -> Any:
+def _parts(company_id: uuid.UUID) -> Select[tuple[int]]:
     """The parts a company has, each found behind the one before: one look into the index for each."""
     first = select(func.min(_TABLE.c.email_part).label("part")).where(_TABLE.c.company_id == company_id)
     parts = first.cte("email_parts", recursive=True)

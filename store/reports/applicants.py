@@ -133,7 +133,7 @@ def search_applicants(
     whose = col(Application.company_id) == company.id
     if email_index:
         # Ordered here: asked for the newest ones, SQLite reads all applications by their days.
-        by_email = select(col(Application.id)).where(*has_email(company.id, email_index))
+        by_email = select(col(Application.id)).where(*has_email(session, company.id, email_index))
         found |= set(session.execute(by_email.limit(_MOST_OF_ONE)).scalars())
     if ref:
         by_ref = select(col(Application.id)).where(whose, col(Application.external_ref) == ref)

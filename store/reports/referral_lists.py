@@ -315,7 +315,7 @@ def _elsewhere(session: Session, company: CompanyScope, rows: Collection[Referra
     columns = [_APPLICATIONS.c[name] for name in ("email_index", "person_index", "posting_id", "applied_at")]
     whose = _APPLICATIONS.c.company_id == company.id
     # Two look-ups: of an "or" a database may make one walk through all of a company's applications.
-    by_address = select(*columns).where(*has_email(company.id, persons))
+    by_address = select(*columns).where(*has_email(session, company.id, persons))
     is_other = _APPLICATIONS.c.person_index != ""
     by_mailbox = select(*columns).where(whose, is_other, _APPLICATIONS.c.person_index.in_(persons))
     theirs = session.execute(union_all(by_address, by_mailbox)).all()

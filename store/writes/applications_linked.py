@@ -66,7 +66,7 @@ def _told_by_events(session: Session, company_id: uuid.UUID, posting_id: uuid.UU
 def _unite(session: Session, vault: Vault, which: tuple[uuid.UUID, str, uuid.UUID], *, now: datetime) -> None:
     """Name an application by its person and posting, and make it one with what has that name, if an event told."""
     company_id, index, posting_id = which
-    same = (*has_email(company_id, index), _TABLE.c.posting_id == posting_id)
+    same = (*has_email(session, company_id, index), _TABLE.c.posting_id == posting_id)
     rows = session.execute(
         select(_TABLE.c.id, _TABLE.c.import_id).where(*same).order_by(_TABLE.c.created_at, _TABLE.c.id)
     ).all()

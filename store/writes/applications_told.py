@@ -231,7 +231,7 @@ def _of_person(session: Session, teller: Teller, told: Told, posting_id: uuid.UU
     # Ordered here: asked for the first one, SQLite walks through all of the company's applications by their days.
     found = session.execute(
         select(_TABLE.c.id, _TABLE.c.applied_at).where(
-            *has_email(teller.company_id, teller.vault.digest("email-bidx", told.email)), *posting
+            *has_email(session, teller.company_id, teller.vault.digest("email-bidx", told.email)), *posting
         )
     )
     return [row.id for row in sorted(found, key=lambda row: (row.applied_at, row.id.hex))]

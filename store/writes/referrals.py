@@ -139,7 +139,7 @@ def has_applied(
     # days beside the person one through those of the days. So these are compared here.
     return any(
         row.posting_id == posting_id and since <= row.applied_at <= now
-        for theirs in (has_email(company_id, persons), by_mailbox)
+        for theirs in (has_email(session, company_id, persons), by_mailbox)
         for row in session.execute(select(col(Application.posting_id), col(Application.applied_at)).where(*theirs))
     )
 

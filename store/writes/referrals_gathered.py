@@ -120,7 +120,7 @@ def _applications_of(
     for part in _chunks(persons):
         whose = _APPLICATIONS.c.company_id == company_id
         theirs = union_all(
-            select(_APPLICATIONS.c.id).where(*has_email(company_id, part)),
+            select(_APPLICATIONS.c.id).where(*has_email(session, company_id, part)),
             select(_APPLICATIONS.c.id).where(
                 whose, _APPLICATIONS.c.person_index.in_(part), _APPLICATIONS.c.person_index != ""
             ),

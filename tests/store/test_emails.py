@@ -46,7 +46,7 @@ def found(store, company, *addresses):
     """References of the applications with these addresses."""
     digests = [store.vault.digest("email-bidx", address) for address in addresses]
     with store.reading() as session:
-        asked = select(col(Application.external_ref)).where(*has_email(company.id, digests))
+        asked = select(col(Application.external_ref)).where(*has_email(session, company.id, digests))
         return sorted(session.exec(asked))
 
 
