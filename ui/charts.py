@@ -27,6 +27,8 @@ _LAYOUT = {
 _CONFIG = {"displayModeBar": False, "displaylogo": False, "responsive": True, "scrollZoom": False}
 #: Notes have a grey that stands out on both themes, and belongs to no platform.
 _MARK = "#7d8590"
+#: Ticks up the height of the trend.
+_MOST_TICKS = 6
 #: Letters of a line in a hover box.
 _WIDEST = 60
 #: Marks told to those who do not see them; the list beside the chart has all.
@@ -94,10 +96,17 @@ def trends(lines: Sequence[Trend], grain: Grain, marks: Sequence[Mark] = ()) -> 
             "hovermode": "x unified",
             "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0, "title": {"text": ""}},
             "xaxis": {"tickformat": _TICKS[grain], "hoverformat": _TICKS[grain], "nticks": 8, "showgrid": False},
-            "yaxis": {"rangemode": "tozero", "tickformat": ",~d", "nticks": 6, "automargin": True, "zeroline": False},
+            "yaxis": {"rangemode": "tozero", "tickformat": ",~d", "automargin": True, "zeroline": False}
+            | _ticks(lines),
         }
     )
     return figure
+
+
+def _ticks(lines: Sequence[Trend]) -> dict[str, int]:
+    """How the height is divided: of few, by ones, as there are no halves of an application."""
+    highest = max((point.value or 0 for line in lines for point in line.points), default=0)
+    return {"nticks": _MOST_TICKS} if highest >= _MOST_TICKS else {"dtick": 1}
 
 
 def _add_marks(figure: go.Figure, points: Sequence[Point], marks: Sequence[Mark]) -> None:

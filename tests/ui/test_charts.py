@@ -31,6 +31,12 @@ def test_a_gap_breaks_the_line_and_is_not_zero():
     assert figure.data[0].connectgaps is False
 
 
+@pytest.mark.parametrize(("values", "by_ones"), [((0, 0), True), ((), True), ((None, 5), True), ((900, 0), False)])
+def test_few_applications_are_told_by_ones_and_no_figure_stands_twice_at_the_side(values, by_ones):
+    axis = charts.trends([Trend("indeed", "Indeed", points(*values))], "day").layout.yaxis
+    assert axis.dtick == (1 if by_ones else None)
+
+
 def test_the_period_so_far_is_dashed_and_starts_from_the_last_finished_one():
     figure = charts.trends([Trend("indeed", "Indeed", points(3, 5, 1, partial=1))], "day")
     finished, so_far = figure.data
