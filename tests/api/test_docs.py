@@ -53,6 +53,17 @@ def test_the_page_in_docs_is_the_one_the_code_makes() -> None:
     assert kept == made, "run: python manage.py openapi --markdown > docs/api.md"
 
 
+def test_json_that_is_read_has_a_tag_and_files_have_none() -> None:
+    paths = document(ENDPOINTS)["paths"]
+    tagged = {path: "304" in told["get"]["responses"] for path, told in paths.items() if "get" in told}
+    files = {f"/api{each.path}" for each in ENDPOINTS if each.method == "GET" and "application/json" not in each.media}
+    assert (
+        files
+        == {path for path, is_tagged in tagged.items() if not is_tagged}
+        == {"/api/export", "/api/referrals/payouts/file"}
+    )
+
+
 def test_every_link_within_the_page_leads_to_a_heading_of_it() -> None:
     page = (ROOT / "docs" / "api.md").read_text("utf-8")
     headings = {words.strip().lower() for words in re.findall(r"^#+ (.*)$", page, re.MULTILINE)}
