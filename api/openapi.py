@@ -36,8 +36,8 @@ _ABOUT = """The same numbers as on the screens, by the same reports.
 Send an API key (made by an admin under *API keys*) as `Authorization: Bearer sb_…`. A signed-in browser may read too.
 Days are those of the company's zone, `to` is not included, money is in minor units of its currency, `null` means that
 nothing was read and 0 that nothing happened. Errors are problem documents (RFC 9457). A GET's JSON carries an `ETag`:
-ask again with `If-None-Match`. Files carry none: they are made while they are sent. A POST with an `Idempotency-Key` may
-be sent twice. Lists go on with `cursor=nextCursor`."""
+ask again with `If-None-Match`. Files carry none: they are made while they are sent. A POST with an `Idempotency-Key`
+may be sent twice. Lists go on with `cursor=nextCursor`."""
 _HEADERS: dict[str, dict[str, Any]] = {
     "ETag": {"description": "Tag of this answer.", "schema": {"type": "string"}},
     "RateLimit-Limit": {"description": "Requests a minute.", "schema": {"type": "string", "pattern": "^[0-9]+$"}},
