@@ -16,8 +16,10 @@ from settings import Settings
 from store.engine import Urgency
 from store.opening import Store
 from store.tables import PlatformConfig, WebhookEndpoint
+from store.vault import VaultError
 from store.writes import registrations as rows
 from store.writes.audit import append_audit
+from store.writes.webhooks import live_secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ def register(
     with store.writing(Urgency.EVENT) as session:
         place = _own(session, viewer, endpoint_id)
         told = _checked(place, answers)
+        _keep_secrets_out(store, place, told, now)
         problem = _missing(place) or hindrance(settings, place.kind, place.endpoint.hook_id)
         if problem:
             raise ValueError(problem)
@@ -113,6 +116,18 @@ def _missing(place: _Place) -> str:
     if not place.config.is_active:
         return "Switch the connection on first: it is with its credentials that the address is registered."
     return ""
+
+
+def _keep_secrets_out(store: Store, place: _Place, told: Mapping[str, str], now: datetime) -> None:
+    """What is asked for is no secret, and stored as it is typed: who typed the secret there is told so."""
+    try:
+        secrets = live_secrets(store.vault, place.endpoint, now)
+    except VaultError:
+        # The key is lost: the job that registers says so, with its cure.
+        return
+    for question in place.kind.questions:
+        if told[question.name] in secrets:
+            raise ValueError(f"{question.label}: this is the secret. {question.help}")
 
 
 def _checked(place: _Place, answers: Mapping[str, str]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """What stands in the way of registering an address, and how that is told and got over."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -95,6 +96,29 @@ def test_only_an_admin_of_the_company_may(registered, store):
         denied = session.exec(select(AuditEntry).where(AuditEntry.outcome == "denied")).all()
     assert {"webhook.register", "webhook.unregister", "webhook.look_again"} <= {row.action for row in denied}
     assert at.row().registration is None
+
+
+def test_a_secret_typed_where_a_key_belongs_is_not_stored(registered):
+    at = registered("x")
+    at.answers["api_key"] = f" {at.secret} "
+    with pytest.raises(ValueError, match="this is the secret"):
+        at.ask()
+    assert at.row().registration is None
+
+
+def test_what_lies_open_beside_an_address_is_the_key_alone(registered):
+    at = registered("x")
+    at.ask()
+    at.settle()
+    with at.store.reading() as session:
+        row = session.get_one(WebhookEndpoint, at.endpoint_id)
+        lying = json.dumps(row.settings)
+        sealed = row.secret
+    assert at.held().state == "registered"
+    assert at.answers["api_key"] in lying
+    # The secret beside it, and the token that both bring, are another matter.
+    assert at.secret not in lying + sealed
+    assert at.sandbox.control("credentials")["x"]["app_bearer"] not in lying
 
 
 @pytest.mark.parametrize(
