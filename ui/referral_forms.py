@@ -69,6 +69,9 @@ def link_card(code: str, *, key: str, title: str = "") -> None:
 def _by_name(view: View, postings: list[LinkablePosting]) -> None:
     made = st.session_state.pop(_MADE, None)
     if made is not None:
+        for key in _TYPED:
+            # Emptied, not taken away: the browser would bring it back, and a note to one person go to the next.
+            st.session_state[key] = ""
         _thanks(*made)
     named = _named(postings)
     _take_from_address(named)
@@ -138,8 +141,6 @@ def _refer(view: View, named: dict[str, uuid.UUID], typed: tuple[str | None, str
         return
     invited = made.invited
     st.session_state[_MADE] = (name, made.code, invited.words if invited else "", bool(invited and invited.mail_id))
-    for key in _TYPED:
-        st.session_state.pop(key, None)
     st.rerun()
 
 

@@ -84,8 +84,12 @@ def test_an_employee_refers_somebody_on_a_phone_and_reads_why_not_twice(desk, vi
     for words in ("Thank you for referring", "You have referred this person for this posting already"):
         write(page.get_by_role("textbox", name="Their name"), EVIL)
         write(page.get_by_role("textbox", name="Their e-mail address"), "Eve+x@People.example")
+        write(page.get_by_role("textbox", name="A few words to them, if you like"), "Come!")
         page.get_by_role("button", name="Refer", exact=True).click()
         expect(page.get_by_text(words)).to_be_visible()
+        # What was for one person is not there for the next; what was refused can be mended.
+        kept = "" if words.startswith("Thank") else "Come!"
+        expect(page.get_by_role("textbox", name="A few words to them, if you like")).to_have_value(kept)
     with desk.store.reading() as session:
         (row,) = session.exec(select(Referral)).all()
     assert desk.store.vault.open("referrals", row.id, "candidate_email", row.candidate_email) == "eve+x@people.example"
