@@ -4,7 +4,8 @@ import pytest
 from sqlmodel import select
 
 from actions.imports import undo_import
-from store.tables import Application, ApplicationStage
+from store.tables import Application, ApplicationStage, Referral
+from store.writes import referrals
 from store.writes.applications_told import PostingIndex, StageTold, Teller, Told, TouchTold, tell_application
 from tests.actions.import_scenes import APPLICATIONS, NOW, add_posting, admin_of, bring_in, plan_of, text_file
 
@@ -101,3 +102,26 @@ def test_a_preview_shows_nobody_s_stored_name_or_address_in_full(store, viewer, 
     told = repr(changes)
     assert "Albrecht" not in told
     assert "ines@" not in told
+
+
+@pytest.mark.parametrize("is_by_file", [False, True], ids=["told by an event", "told by an earlier file"])
+def test_a_file_that_is_taken_back_takes_a_referral_back_to_where_it_stood(store, company, viewer, posting, is_by_file):
+    with store.writing() as session:
+        who = referrals.Referrer(company.id, viewer.user_id, "Ada")
+        ines = referrals.Candidate(posting.id, "Ines", "ines@example.com")
+        made = referrals.make_referral(session, store.vault, who, ines, now=NOW.replace(month=1, day=9)).id
+
+    def status():
+        with store.reading() as session:
+            return session.get_one(Referral, made).status
+
+    if is_by_file:
+        early = "Application ID,E-mail,Requisition,Applied at\nA-1,ines@example.com,REQ-1,2026-01-10 09:30\n"
+        bring_in(store, viewer, text_file(early, "ats.csv"))
+    else:
+        tell(store, company)
+    assert status() == "applied"
+    done = bring_in(store, viewer, text_file(APPLICATIONS, "ats.csv"), NOW.replace(day=2))
+    assert status() == "hired"
+    undo_import(store, viewer, done.import_id, now=NOW.replace(day=3))
+    assert status() == "applied"
