@@ -142,7 +142,8 @@ def test_it_is_not_confused_by_a_page_served_twice(sandbox: Sandbox, key: str):
         facts = other.read(window)
     assert final(facts) == final(whole)
     assert set(other.counters()) == set(reader.counters())
-    assert any(entry["fault"] == "duplicate_page" for entry in sandbox.log())
+    is_served = any(entry["fault"] == "duplicate_page" for entry in sandbox.log())
+    assert is_served, f"there was no second page at {traits.paged}: see Traits.paged and Traits.small_pages"
 
 
 def test_it_renews_a_token_that_expires_on_the_way(sandbox: Sandbox, key: str):
