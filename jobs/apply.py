@@ -5,7 +5,7 @@ import math
 import time
 import uuid
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -40,6 +40,13 @@ class _Scene:
     session: Session
     teller: Teller
     now: datetime
+    configs: dict[uuid.UUID, PlatformConfig] = field(default_factory=dict)
+
+    def config(self, config_id: uuid.UUID) -> PlatformConfig:
+        """A connection, read once a batch: the session itself forgets what nobody holds."""
+        if config_id not in self.configs:
+            self.configs[config_id] = self.session.get_one(PlatformConfig, config_id)
+        return self.configs[config_id]
 
 
 def apply_due(store: Store, now: datetime, *, most: int = 2_000, seconds: float = math.inf) -> Counter[str]:
@@ -123,7 +130,7 @@ def _fail(row: WebhookInbox, cause: str, detail: str) -> None:
 
 
 def _tell_all(scene: _Scene, row: WebhookInbox) -> tuple[bool, str]:
-    config = scene.session.get_one(PlatformConfig, row.config_id)
+    config = scene.config(row.config_id)
     receiver = find_receiver(config.platform)
     if receiver is None:
         return False, ""

@@ -3,9 +3,10 @@
 import uuid
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Uuid, cast, null, or_, select, union_all
+from sqlalchemy import Uuid, bindparam, cast, null, or_, select, union_all
 from sqlmodel import Session
 
 from store.among import among
@@ -49,7 +50,7 @@ def find_concerned(
         )
         referrals.update(session.connection().execute(found).scalars())
     for ids in _chunks(application_ids):
-        for row in session.connection().execute(_touched(ids)):
+        for row in session.connection().execute(_touched(), {"ids": ids}):
             if row.referral_id is not None:
                 referrals.add(row.referral_id)
             if row.application_id is not None:
@@ -57,9 +58,11 @@ def find_concerned(
     return referrals, linked
 
 
-def _touched(ids: list[Any]) -> Any:
-    """Referrals whose code or application these are, and applications that came by a personal link."""
+@cache
+def _touched() -> Any:
+    """Referrals whose code or application `ids` are, and applications that came by a personal link."""
     nobody = cast(null(), Uuid())
+    ids: Any = bindparam("ids", expanding=True)
     own = select(_LINKS.c.id).where(_LINKS.c.id == _TOUCHES.c.link_id, _LINKS.c.referrer_id.is_not(None))
     return union_all(
         select(_REFERRALS.c.id.label("referral_id"), nobody.label("application_id")).where(
