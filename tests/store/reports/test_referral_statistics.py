@@ -17,7 +17,7 @@ from store.reports.referrals import Counts, Narrowed, get_leaderboard, get_stati
 from store.reports.rewards import LISTS, WantedRewards, list_rewards, sum_earned
 from store.reports.scope import find_company
 from store.tables import Application
-from tests.store.plans import best_time, plans_of, whole_reads
+from tests.store.plans import best_time, plans_of, watching, whole_reads
 from tests.store.referral_bulk import NOW, SPAN, seed_referrals
 from tests.store.reward_scenes import Desk, at, on, opener
 
@@ -228,6 +228,16 @@ def test_no_statistic_and_no_list_reads_a_table_from_end_to_end(store, company):
             assert whole_reads(plan, *tables) == [], f"{name}: {plan}"
     counted = "\n".join(plans_of(store, questions(scope, user_id)["statistics"]))
     assert "ix_referrals_counted" in counted
+
+
+def test_no_statement_joins_more_tables_than_postgresql_puts_in_order(sqlite_store, sqlite_company):
+    scope, user_id = seed(sqlite_store, sqlite_company, referrals=40, applications=50)
+    with sqlite_store.reading() as session:
+        for name, report in questions(scope, user_id).items():
+            with watching(session) as seen:
+                report(session)
+            # join_collapse_limit: eight tables.
+            assert max(statement.count(" JOIN ") for statement, _, _ in seen) <= 7, name
 
 
 @pytest.mark.faults

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlmodel import Session, select
 
+from store.emails import email_parts
 from store.import_undo import undo_import
 from store.opening import Store
 from store.tables import Application, Import, Referral, ReferralReward
@@ -51,7 +52,8 @@ def webhook(email: str = "ann+jobs@people.example") -> Told:
 def write_file(desk: Desk, session: Session, record: Import, **values: object) -> None:
     """What a file tells of one application."""
     told = {"candidate_email": "ann@people.example", "posting_id": desk.first.id, "posting_ref": "REQ-1", **values}
-    writer = Writer(record.id, desk.company.id, BERLIN, desk.store.vault, record.created_at)
+    parts = email_parts(session, desk.company.id)
+    writer = Writer(record.id, desk.company.id, BERLIN, desk.store.vault, record.created_at, parts)
     write_applications(session, writer, [ApplicationTold("A-1", told)], next(_seqs))
 
 

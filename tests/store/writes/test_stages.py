@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sqlmodel import select
 
 from domain.facts import Origin
+from store.emails import email_parts
 from store.tables import Application, ApplicationStage, Import, StageChange, User
 from store.tables.columns import new_id
 from store.writes.applications import ApplicationTold, Writer, write_applications
@@ -55,9 +56,11 @@ class Desk(Office):
 
     def file(self, *told, now=NOW):
         """What a file tells of applications, each (reference, stage → day)."""
-        writer = Writer(self.add_import(now), self.company.id, ZoneInfo("UTC"), self.store.vault, now)
+        record_id = self.add_import(now)
         rows = [ApplicationTold(ref, _values(stages)) for ref, stages in told]
         with self.store.writing() as session:
+            parts = email_parts(session, self.company.id)
+            writer = Writer(record_id, self.company.id, ZoneInfo("UTC"), self.store.vault, now, parts)
             written = write_applications(session, writer, rows, 0)
             mark_applications_dirty(session, self.company.id, written.days)
             return written.counts
