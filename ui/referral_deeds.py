@@ -37,7 +37,7 @@ def one(view: View, line: ReferralLine) -> None:
             st.info("They applied, and a colleague's link or code brought them: the application counts there.")
         if line.mail:
             st.caption(referral_words.MAILS.get(line.mail, ""))
-        referral_words.rewards(view, earned)
+        referral_words.rewards(view, earned, has_expired=line.state == "expired")
         _buttons(view, line)
 
 

@@ -79,7 +79,7 @@ def _card(view: View, line: ReferralLine, earned: tuple[EarnedLine, ...]) -> Non
             )
         elif line.mail and line.state == "pending":
             st.caption(referral_words.MAILS.get(line.mail, ""))
-        referral_words.rewards(view, earned)
+        referral_words.rewards(view, earned, has_expired=line.state == "expired")
         if line.state == "pending" and not line.by_link:
             _what_can_be_done(view, line)
 

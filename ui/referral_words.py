@@ -85,10 +85,12 @@ def when(view: View, line: ReferralLine) -> str:
     return " · ".join(parts)
 
 
-def rewards(view: View, lines: Iterable[EarnedLine]) -> None:
+def rewards(view: View, lines: Iterable[EarnedLine], *, has_expired: bool) -> None:
     """What a referral earns, milestone by milestone."""
     for line in lines:
-        icon, said = EARNED.get(line.state, (":material/help:", line.state))
+        # Settled once a day: what has expired since is not earned either.
+        state = "lapsed" if has_expired and line.state == "possible" else line.state
+        icon, said = EARNED.get(state, (":material/help:", state))
         if line.state == "pending" and line.due_on:
             said = f"Due {figures.day(line.due_on)}"
         elif line.paid_at:
@@ -113,7 +115,7 @@ def sums(found: Iterable[EarnedSum]) -> None:
 
 def reward_of(line: ReferralLine) -> str:
     """All rewards of a referral together: the amount and how it stands; "" where it earns none."""
-    if line.reward_status == "none":
+    if line.reward_status == "none" or (line.reward_status == "pending" and line.state == "expired"):
         return ""
     amount = figures.money(line.reward_minor, line.reward_currency) if line.reward_currency else "Several"
     is_possible = line.reward_status == "pending" and line.state == "pending"
