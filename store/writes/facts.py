@@ -110,7 +110,8 @@ class FactWriter:
     """Writes the facts of one read of one connection. Keep it for all pages of the read: it remembers numbers.
 
     `seen` is the number of the sync job or import; a read that resumes has the same one. Days from `final_before` on
-    are stored as provisional; None says that all are final.
+    are stored as provisional; None says that all are final. A day of which this read told nothing but what was refused
+    stays as it was: unknown, or with the number known before, and never 0.
     """
 
     def __init__(self, place: Place, origin: Origin, seen: int, final_before: date | None = None) -> None:
@@ -120,6 +121,8 @@ class FactWriter:
         self.final_before = final_before
         self._numbers = Numbers(place.company_id, place.company_no, place.config_id, place.config_no)
         self._kinds: dict[tuple[object, ...], _Kind | str] = {}
+        #: (Scope, metric number, day number) of facts that were refused.
+        self._refused: set[tuple[int, int, int]] = set()
 
     def write(
         self,
@@ -163,14 +166,31 @@ class FactWriter:
             numbers = [metrics.metric(name).number for name in piece.metrics]
             days = range(day_number(piece.start), day_number(piece.end))
             final = day_number(self.final_before) if self.final_before else days.stop
-            told = [(day, number, day >= final) for day in days for number in numbers]
+            unsure = self._unsure(session, piece.scope, days)
+            told = [(day, number, day >= final) for day in days for number in numbers if (number, day) not in unsure]
             dirty |= cover(session, self.place, told, scope=piece.scope, origin=self.origin, now=now)
             for day in days:
-                gone = self._delete_unseen(session, day, numbers, piece.scope)
+                sure = [number for number in numbers if (number, day) not in unsure]
+                gone = self._delete_unseen(session, day, sure, piece.scope) if sure else 0
                 counts.deleted += gone
                 if gone:
                     dirty.add(day)
         return dirty
+
+    def _unsure(self, session: Session, scope: Scope, days: range) -> set[tuple[int, int]]:
+        """(Metric number, day number) of which this read told only what was refused: as read they would show 0."""
+        refused = {(number, day) for told, number, day in self._refused if told == scope and day in days}
+        return {(number, day) for number, day in refused if not self._is_told(session, number, day, scope)}
+
+    def _is_told(self, session: Session, number: int, day: int, scope: Scope) -> bool:
+        """Whether this read stored any fact of a metric and day."""
+        found = session.connection().exec_driver_sql(
+            "SELECT 1 FROM platform_analytics_raw "  # noqa: S608 -- integers of ours
+            f"WHERE company_no = {self.place.company_no:d} AND config_no = {self.place.config_no:d} AND day = {day:d} "
+            f"AND metric = {number:d} AND scope = {int(scope)} AND origin = {int(self.origin)} "
+            f"AND seen = {self.stamp.seen:d} LIMIT 1"
+        )
+        return found.first() is not None
 
     def _changes(self, session: Session, page: Page) -> list[Change]:
         found = find_values(session.connection(), self.stamp, page)
@@ -241,23 +261,20 @@ class FactWriter:
         postings, breakdowns, days = known
         for metric, day, value, scope, posting_ref, breakdown, currency, hour in facts:
             kind = self._kind((metric, scope, currency, hour))
-            if isinstance(kind, str):
-                counts.reject(kind)
+            placed, posting = days.get(day), postings.get(posting_ref)
+            reason = kind if isinstance(kind, str) else _fault_of(kind, placed, value, posting)
+            if reason or isinstance(kind, str) or placed is None or posting is None:
+                counts.reject(reason)
+                self._refuse(metric, day, scope)
                 continue
-            placed = days.get(day)
-            posting = postings.get(posting_ref)
-            if placed is None:
-                counts.reject("bad_day")
-            elif type(value) is not int:
-                counts.reject("not_a_whole_number")
-            elif not kind.lowest <= value <= MAX_VALUE:
-                counts.reject("negative" if -MAX_VALUE <= value < 0 else "out_of_range")
-            elif posting is None or (posting == 0) == kind.wants_posting:
-                counts.reject("posting_missing" if kind.wants_posting else "posting_unexpected")
-            else:
-                cut = breakdowns[breakdown] if breakdown else 0
-                key = (placed[0], kind.metric, posting, cut)
-                page.setdefault(kind.shared, {})[key] = (*key, value, placed[1])
+            key = (placed[0], kind.metric, posting, breakdowns[breakdown] if breakdown else 0)
+            page.setdefault(kind.shared, {})[key] = (*key, value, placed[1])
+
+    def _refuse(self, metric: object, day: object, scope: object) -> None:
+        """Remember of which metric and day a fact was refused, where that can be told."""
+        known = metrics.BY_NAME.get(metric) if isinstance(metric, str) else None
+        if known and type(day) is date and isinstance(scope, int):
+            self._refused.add((int(scope), known.number, day_number(day)))
 
     def _days(self, told: set[date], now: datetime) -> Mapping[date, tuple[int, int]]:
         """Day number and whether it is provisional, for the days that can be true."""
@@ -292,6 +309,19 @@ class _Kind:
     shared: Shared
     lowest: int
     wants_posting: bool
+
+
+def _fault_of(kind: _Kind, placed: tuple[int, int] | None, value: object, posting: int | None) -> str:
+    """Why a fact of a known kind cannot be stored; "" where it can."""
+    if placed is None:
+        return "bad_day"
+    if type(value) is not int:
+        return "not_a_whole_number"
+    if not kind.lowest <= value <= MAX_VALUE:
+        return "negative" if -MAX_VALUE <= value < 0 else "out_of_range"
+    if posting is None or (posting == 0) == kind.wants_posting:
+        return "posting_missing" if kind.wants_posting else "posting_unexpected"
+    return ""
 
 
 def _kind_of(told: tuple[object, ...]) -> "_Kind | str":

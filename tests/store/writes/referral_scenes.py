@@ -123,7 +123,8 @@ _STATES = tuple(
     for statement in (
         (
             "SELECT id, posting_id, posting_ref, source, source_platform, told_by, stage, applied_at, reviewed_at, "
-            "interviewed_at, offered_at, hired_at, rejected_at, withdrawn_at, import_id IS NULL "
+            "interviewed_at, offered_at, hired_at, rejected_at, withdrawn_at, import_id IS NULL, email_index, "
+            "person_index "
             "FROM applications WHERE company_id"
         ),
         "SELECT application_id, stage, at, told_by, ref FROM application_stages WHERE company_id",
@@ -133,7 +134,8 @@ _STATES = tuple(
         ),
         (
             "SELECT posting_id, referrer_name, link_id, application_id, status, sent_at, expires_at, converted_at, "
-            "status_at, withdrawn_at, merged_into, reached, reward_status, reward_minor FROM referrals WHERE company_id"
+            "status_at, withdrawn_at, merged_into, reached, reward_status, reward_minor, email_index, person_index "
+            "FROM referrals WHERE company_id"
         ),
         (
             "SELECT f.referrer_name, f.application_id, r.milestone, r.state, r.due_on, r.amount_minor "

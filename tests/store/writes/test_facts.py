@@ -302,3 +302,50 @@ def test_counts_add_up_over_pages() -> None:
     total.add(Counts(inserted=2, updated=1, rejections={"negative": 2, "bad_day": 1}))
     assert (total.inserted, total.updated, total.rejected) == (3, 1, 4)
     assert Counter(total.rejections) == Counter({"negative": 3, "bad_day": 1})
+
+
+def covered(store: Store) -> list[tuple[int, int]]:
+    """(Metric number, day number) of what was written down as read."""
+    with store.reading() as session:
+        rows = session.execute(text("SELECT metric, day FROM read_coverage WHERE state = 1 ORDER BY metric, day"))
+        return [tuple(row) for row in rows]
+
+
+@pytest.mark.parametrize(
+    "refused", [Fact("clicks", DAY, -1), Fact("clicks", DAY, MAX_VALUE + 1), Fact("clicks", DAY, 5, currency="EUR")]
+)
+def test_a_day_of_which_only_refused_numbers_were_told_is_not_zero(
+    store: Store, writer: FactWriter, refused: Fact
+) -> None:
+    following = DAY + timedelta(days=1)
+    whole = Closed(("clicks", "views"), Scope.TOTAL, DAY, following + timedelta(days=1))
+    counts = write(store, writer, [refused, Fact("views", DAY, 9), Fact("clicks", following, 4)], closed=[whole])
+    assert counts.rejected == 1
+    assert covered(store) == [(2, day_number(DAY)), (2, day_number(following)), (3, day_number(following))]
+    assert stored(store) == [(2, day_number(DAY), 9), (3, day_number(following), 4)]
+
+
+def test_a_number_known_before_stays_where_the_next_one_is_refused(store: Store, place: Place) -> None:
+    whole = Closed(("clicks",), Scope.TOTAL, DAY, DAY + timedelta(days=1))
+    write(store, FactWriter(place, Origin.POLL, 1), [Fact("clicks", DAY, 7)], closed=[whole])
+    counts = write(store, FactWriter(place, Origin.POLL, 2), [Fact("clicks", DAY, -1)], closed=[whole])
+    assert (counts.deleted, counts.rejected) == (0, 1)
+    assert stored(store) == [(3, day_number(DAY), 7)]
+    # What nobody tells any more goes, as ever.
+    assert write(store, FactWriter(place, Origin.POLL, 3), [], closed=[whole]).deleted == 1
+
+
+def test_a_refused_number_on_one_page_keeps_its_day_open_when_a_later_page_closes_it(
+    store: Store, writer: FactWriter
+) -> None:
+    write(store, writer, [Fact("clicks", DAY, -1)])
+    close(store, writer, Closed(("clicks",), Scope.TOTAL, DAY, DAY + timedelta(days=1)))
+    assert covered(store) == []
+
+
+def test_a_refused_number_beside_good_ones_of_its_day_leaves_those_standing(store: Store, writer: FactWriter) -> None:
+    whole = Closed(("clicks",), Scope.POSTING, DAY, DAY + timedelta(days=1))
+    told = [Fact("clicks", DAY, 4, Scope.POSTING, "P-1"), Fact("clicks", DAY, 3, Scope.POSTING, "")]
+    assert write(store, writer, told, closed=[whole]).rejections == {"posting_missing": 1}
+    assert covered(store) == [(3, day_number(DAY))]
+    assert stored(store) == [(3, day_number(DAY), 4)]

@@ -86,7 +86,7 @@ def six_events(desk: Desk) -> list[Event]:
 
 @dataclass
 class Orders:
-    """Carries events out in every order, each twice. What orders share is carried out once.
+    """Carries events out in every order, each `times` at once. What orders share is carried out once.
 
     `is_short` takes orders that have come to the same state by the same events for one from there on.
     """
@@ -94,11 +94,12 @@ class Orders:
     desk: Desk
     session: Session
     is_short: bool
+    times: int = 1
     ends: set[tuple[str, ...]] = field(default_factory=set)
     known: dict[object, int] = field(default_factory=dict)
 
     def count(self, events: tuple[Event, ...]) -> int:
-        """How many orders of these events there are; where each ends is kept."""
+        """How many orders of these events there are, some of which may be equal; where each ends is kept."""
         state = self.desk.state(self.session) if self.is_short or not events else ()
         if not events:
             self.ends.add(state)
@@ -106,24 +107,38 @@ class Orders:
         if self.is_short and (events, state) in self.known:
             return self.known[events, state]
         orders = 0
-        for event in events:
+        for event in dict.fromkeys(events):
+            left = list(events)
+            left.remove(event)
             with self.session.begin_nested() as here:
-                event(self.session)
-                event(self.session)
-                orders += self.count(tuple(other for other in events if other is not event))
+                for _ in range(self.times):
+                    event(self.session)
+                orders += self.count(tuple(left))
                 here.rollback()
         self.known[events, state] = orders
         return orders
 
 
 @pytest.mark.parametrize("is_short", [True, pytest.param(False, marks=pytest.mark.faults)])
-def test_all_720_orders_of_six_events_each_doubled_end_alike_with_their_rewards(
+def test_all_720_orders_of_six_events_plain_and_doubled_end_alike_with_their_rewards(
     sqlite_desk: Desk, is_short: bool
 ) -> None:
     events = tuple(six_events(sqlite_desk))
     with sqlite_desk.store.writing() as session:
-        orders = Orders(sqlite_desk, session, is_short)
-        assert orders.count(events) == 720
+        plain, doubled = (Orders(sqlite_desk, session, is_short, times) for times in (1, 2))
+        assert (plain.count(events), doubled.count(events)) == (720, 720)
+        ends = plain.ends | doubled.ends
+        session.rollback()
+    assert len(ends) == 1, "\n\n".join(map(repr, ends))
+
+
+@pytest.mark.faults
+def test_events_told_again_at_any_later_time_change_nothing(sqlite_desk: Desk) -> None:
+    events = tuple(six_events(sqlite_desk))
+    with sqlite_desk.store.writing() as session:
+        orders = Orders(sqlite_desk, session, is_short=True)
+        # Twelve events, two of each kind alike: 12! / 2 ** 6 orders.
+        assert orders.count(events * 2) == 7_484_400
         session.rollback()
     assert len(orders.ends) == 1, "\n\n".join(map(repr, orders.ends))
 
