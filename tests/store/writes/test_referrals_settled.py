@@ -125,9 +125,10 @@ def test_all_720_orders_of_six_events_plain_and_doubled_end_alike_with_their_rew
 ) -> None:
     events = tuple(six_events(sqlite_desk))
     with sqlite_desk.store.writing() as session:
-        plain, doubled = (Orders(sqlite_desk, session, is_short, times) for times in (1, 2))
-        assert (plain.count(events), doubled.count(events)) == (720, 720)
-        ends = plain.ends | doubled.ends
+        ends = set[tuple[str, ...]]()
+        # The long form, which takes no state for another one, doubles them all.
+        for times in (1, 2) if is_short else (2,):
+            assert Orders(sqlite_desk, session, is_short, times, ends).count(events) == 720
         session.rollback()
     assert len(ends) == 1, "\n\n".join(map(repr, ends))
 
