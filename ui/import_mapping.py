@@ -87,7 +87,10 @@ def _read_as(look: Inspection) -> None:
     told = " · ".join(f"{name} {'tab' if value == chr(9) else value}" for name, value in look.details.items())
     st.caption(f"Read {words.plain(known)}; column names in row {look.header_row}; {words.plain(told)}.")
     if look.imported_at:
-        st.warning("This very file was imported before. Importing it again changes nothing.", icon=":material/history:")
+        st.warning(
+            "This very file was imported before. The preview says whether importing it again changes anything.",
+            icon=":material/history:",
+        )
     frame = pd.DataFrame(look.sample, columns=list(look.headers))
     st.dataframe(frame, hide_index=True, height="content", key="import_sample")
 
