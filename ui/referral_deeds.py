@@ -11,6 +11,7 @@ from actions import referrals
 from actions.referrals import Refused
 from actions.running import running_store
 from actions.viewer import NotAllowed, NotFound
+from domain.periods import local_day
 from domain.referrals import LONGEST_WINDOW, last_day, latest_day
 from store.reports.applicants import opener
 from store.reports.referral_lists import ReferralLine, WantedReferrals, find_window, list_lines
@@ -85,7 +86,8 @@ def _merge(view: View, line: ReferralLine) -> None:
         masked = opener(running_store().vault, "referrals", personal=False)
         wanted = WantedReferrals(posting_id=line.posting_id)
         found = list_lines(session, view.company, wanted, masked, now=view.now, limit=_MOST_OFFERED)
-    others = {_offered(other): other.id for other in found if other.id != line.id and other.state in _LIVE}
+    zone = view.company.time_zone
+    others = {offered(other, zone): other.id for other in found if other.id != line.id and other.state in _LIVE}
     st.markdown("Another referral of the **same person** becomes part of this one: its link goes on working for it.")
     if not others:
         st.caption("There is no other referral for this posting.")
@@ -97,9 +99,10 @@ def _merge(view: View, line: ReferralLine) -> None:
     )  # fmt: skip
 
 
-def _offered(other: ReferralLine) -> str:
+def offered(other: ReferralLine, zone: str) -> str:
+    """A referral among those to choose from: masked, with the day of the company's zone on which it was sent."""
     who = other.candidate_email or "by a link"
-    return f"{who} · {other.referrer_name} · {figures.day(other.sent_at.date())} · {other.code[-5:]}"
+    return f"{who} · {other.referrer_name} · {figures.day(local_day(other.sent_at, zone))} · {other.code[-5:]}"
 
 
 def window(view: View) -> None:

@@ -1,6 +1,7 @@
 """A reward is called the same on every screen."""
 
 from dataclasses import fields, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from domain.money import Money
 from store.reports.referral_lists import ReferralLine
 from store.reports.rewards import EarnedLine
+from ui.referral_deeds import offered
 from ui.referral_words import reward_of, rewards
 
 _BLANK: dict[str, Any] = {field.name: None for field in fields(ReferralLine)}
@@ -27,6 +29,12 @@ LINE = replace(ReferralLine(**_BLANK), state="applied", reward_minor=225_000, re
 )
 def test_what_a_referral_earns_is_said_in_the_words_of_the_desk(state, reward, said):
     assert reward_of(replace(LINE, state=state, reward_status=reward)) == said
+
+
+def test_a_referral_to_merge_is_offered_with_the_day_that_the_list_shows():
+    sent = datetime(2026, 11, 22, 11, tzinfo=UTC)
+    other = replace(LINE, candidate_email="s…@mail.example", referrer_name="Mo", sent_at=sent, code="a-b-c7tzvd")
+    assert offered(other, "Pacific/Auckland") == "s…@mail.example · Mo · 23 Nov 2026 · 7tzvd"
 
 
 def test_amounts_of_several_currencies_are_not_added_up():
