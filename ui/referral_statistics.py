@@ -27,15 +27,22 @@ def draw(view: View) -> None:
         shell.nothing_here(
             f"**{span(period)}: nobody was referred.** Choose a longer period.", icon=":material/handshake:"
         )
-        return
+    else:
+        _referred(view, found)
+    if found.costs:
+        # Whoever was hired or paid in the period may have been referred before it.
+        _section((view, period), "Cost per hire by source", costs_table(found.costs), key="costs", words=_COSTS)
+
+
+def _referred(view: View, found: ReferralStatistics) -> None:
+    """How far those came who were referred in the period."""
+    period = found.period
     cards(found)
     by_department = groups_table(found.departments, "Department")
     words = f"Everybody who was referred in {span(period)}, by the posting's department, and how far they have come."
     _section((view, period), "Departments", by_department, key="departments", words=words)
     by_posting = groups_table(found.postings, "Posting")
     _section((view, period), "Postings", by_posting, key="postings", words="The same people by posting.")
-    if found.costs:
-        _section((view, period), "Cost per hire by source", costs_table(found.costs), key="costs", words=_COSTS)
 
 
 def choose_period(view: View, *, key: str) -> Period:

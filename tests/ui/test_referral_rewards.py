@@ -1,7 +1,7 @@
 """The desk's rewards and rules and the leaderboard, run as pages over a store of the test's own."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlmodel import select
@@ -9,9 +9,11 @@ from streamlit.testing.v1 import AppTest
 
 from actions.running import use_store
 from actions.viewer import Viewer
+from domain.periods import Period
 from domain.rewards import Eligibility
 from store.tables import RewardRule, User
 from store.writes.reward_decisions import approve_rewards
+from tests.store.reports.seed import seed_aggregates
 from tests.store.reward_scenes import START, Desk
 
 #: So many days before the scene's first noon, so that its tenth day is today.
@@ -192,3 +194,14 @@ def test_statistics_show_the_figures_of_the_period(desk, show):
     told = figures(app)
     assert (told["Referred"], told["Applied"], told["Hired"], told["Applied of referred"]) == ("2", "1", "1", "50.0%")
     assert told["Time to apply"] == "1 day"
+
+
+def test_what_a_hire_cost_is_told_in_a_period_in_which_nobody_was_referred(desk, show):
+    today = datetime.now(UTC).date()
+    with desk.store.writing() as session:
+        days = Period(today - timedelta(days=40), today - timedelta(days=20))
+        seed_aggregates(session, desk.company.number, days, gap=0)
+    app = show("referral_statistics")
+    assert not app.exception
+    assert "nobody was referred" in said(app)
+    assert [element.value for element in app.subheader] == ["Cost per hire by source"]
