@@ -1,5 +1,6 @@
 """One company with known numbers, one app that shows them, and one browser for all tests of this folder."""
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,12 @@ expect.set_options(timeout=PATIENCE)
 def database_kind() -> str:
     """Screens ask reports, which are tried on both databases: here one is enough."""
     return "sqlite"
+
+
+@pytest.fixture(autouse=True)
+def _own_main(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streamlit makes a script it runs the program itself: processes of later tests would begin by running it."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """The desk's invitations: what needs a person is said first, decisions are carried out, words are tried on."""
 
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
@@ -182,3 +183,11 @@ def test_answers_go_to_referrers_only_after_an_admin_said_so(programme: Programm
     app.toggle(key="invitation_replies").set_value(True).run()
     with programme.store.reading() as session:
         assert session.get_one(Company, programme.company.id).settings == {"invitations_reply_to_referrer": True}
+
+
+@pytest.mark.parametrize("turn", ["runs a screen", "comes after"])
+def test_a_screen_run_here_is_not_the_program_of_later_tests(see: Callable[..., AppTest], turn: str) -> None:
+    assert "_screen" not in vars(sys.modules["__main__"])
+    if turn == "runs a screen":
+        see(mail_settings(9))
+        assert "_screen" in vars(sys.modules["__main__"])
