@@ -143,7 +143,10 @@ class ApplicationsAnswer(Answer):
 
 
 class ReferralAnswer(Answer):
-    """One recommendation; the reward in minor units."""
+    """One recommendation; the reward in minor units.
+
+    `ended` is why it counts no more (merged, declined, withdrawn), "" while it does.
+    """
 
     id: uuid.UUID
     posting_id: uuid.UUID | None
@@ -152,6 +155,7 @@ class ReferralAnswer(Answer):
     candidate_name: str
     candidate_email: str
     status: str
+    ended: str
     sent_at: datetime
     converted_at: datetime | None
     reward_status: str

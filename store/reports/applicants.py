@@ -51,7 +51,10 @@ class ApplicantRow:
 
 @dataclass(frozen=True, slots=True)
 class ReferralRow:
-    """One recommendation of a candidate by an employee; the reward in minor units of its currency."""
+    """One recommendation of a candidate by an employee; the reward in minor units of its currency.
+
+    `ended` is why it counts no more, as `end_of` says it.
+    """
 
     id: uuid.UUID
     posting_id: uuid.UUID | None
@@ -60,6 +63,7 @@ class ReferralRow:
     candidate_name: str
     candidate_email: str
     status: str
+    ended: str
     sent_at: datetime
     converted_at: datetime | None
     reward_status: str
@@ -354,6 +358,12 @@ def _applicant(row: Application, title: str | None, opener: Opener) -> Applicant
     )
 
 
+def end_of(row: Referral) -> str:
+    """Why a referral counts no more: merged (into another one), declined or withdrawn; "" while it counts."""
+    ends = (("merged", row.merged_into), ("declined", row.declined_at), ("withdrawn", row.withdrawn_at))
+    return next((name for name, told in ends if told is not None), "")
+
+
 def _referral(row: Referral, title: str | None, opener: Opener) -> ReferralRow:
     name, email = opener(row.id, row.candidate_name, row.candidate_email)
     return ReferralRow(
@@ -364,6 +374,7 @@ def _referral(row: Referral, title: str | None, opener: Opener) -> ReferralRow:
         candidate_name=name,
         candidate_email=email,
         status=row.status,
+        ended=end_of(row),
         sent_at=row.sent_at,
         converted_at=row.converted_at,
         reward_status=row.reward_status,

@@ -16,7 +16,7 @@ from sqlmodel import Session, col
 from domain.periods import Period
 from domain.referrals import is_expired, mailbox
 from store.emails import has_email
-from store.reports.applicants import After, Opener
+from store.reports.applicants import After, Opener, end_of
 from store.reports.performance import instants
 from store.reports.scope import CompanyScope
 from store.tables import Application, JobPosting, LinkClick, Mail, Referral, TrackingLink, User
@@ -207,9 +207,8 @@ def persons_of(vault: Vault, email: str) -> frozenset[str]:
 
 def state_of(row: Referral, now: datetime) -> str:
     """How a referral stands, in one of STATES."""
-    for name, at in (("merged", row.merged_into), ("declined", row.declined_at), ("withdrawn", row.withdrawn_at)):
-        if at is not None:
-            return name
+    if ended := end_of(row):
+        return ended
     return "expired" if is_expired(row.status, row.expires_at, now) else row.status
 
 

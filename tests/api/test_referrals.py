@@ -1,5 +1,6 @@
 """Referring by API: the screen's guards, a repeat does nothing twice, for every role and no other company."""
 
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -124,3 +125,17 @@ def test_a_colleague_whom_no_database_can_look_up_is_not_there(store: Store) -> 
         colleague(store, viewer_of(store, ADMIN), "a\0b@x.example", now=datetime.now(UTC))
     found = colleague(store, viewer_of(store, ADMIN), f" {MANAGER}\0", now=datetime.now(UTC))
     assert found.email == MANAGER
+
+
+@pytest.mark.parametrize(("column", "ended"), [("declined_at", "declined"), ("withdrawn_at", "withdrawn"), ("", "")])
+def test_a_referral_that_counts_no_more_says_why(place: tuple[Store, str, str], column: str, ended: str) -> None:
+    store, url, posting = place
+    now = datetime.now(UTC)
+    with store.writing() as session:
+        company_id = session.exec(select(JobPosting.company_id).where(JobPosting.id == uuid.UUID(posting))).one()
+        row = Referral(company_id=company_id, code=f"ENDED-{ended}", sent_at=now, **({column: now} if column else {}))
+        session.add(row)
+    with speaking(url, key_of(store, "applications:read")) as client:
+        listed = client.get(PATH, params={"dateRange": "7d", "limit": 100}).json()["referrals"]
+    (told,) = (one for one in listed if one["id"] == str(row.id))
+    assert (told["status"], told["ended"]) == ("pending", ended)
