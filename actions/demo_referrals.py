@@ -16,7 +16,7 @@ from store.opening import Store
 from store.tables import JobPosting, RewardRule, User
 
 #: Before anybody was recommended.
-_RULES_SINCE = timedelta(days=120)
+_RULES_SINCE = timedelta(days=200)
 _RULES = (
     RuleTerms(Money(25_000, "USD"), "interviewed", 0, name="For an interview"),
     RuleTerms(Money(200_000, "USD"), "hired", 30, name="For a colleague"),

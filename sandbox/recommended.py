@@ -14,8 +14,8 @@ from sandbox.visits import at
 if TYPE_CHECKING:
     from sandbox.model import Company
 
-#: How far back the desk goes, and one in how many who applied by a recommendation was entered there.
-REACH = timedelta(days=75)
+#: How far back the desk goes, and one in how many who applied by a recommendation is in it; of who was hired, all are.
+REACH = timedelta(days=150)
 ONE_IN = 3
 #: People who were recommended and have not applied yet.
 PENDING = 6
@@ -47,7 +47,8 @@ def recommendations(company: Company) -> list[Recommendation]:
     found = []
     for number, one in enumerate(applied):
         days, by = rng.randint(1, 9), rng.randrange(2)
-        if number % ONE_IN == 0 and is_open[one.requisition]:
+        is_hired = one.stages.get("hired", now) < now
+        if (number % ONE_IN == 0 or is_hired) and is_open[one.requisition]:
             sent_at = one.applied_at - timedelta(days=days)
             found.append(Recommendation(one.name, one.email, one.requisition, sent_at, by))
     postings = sorted(requisition for requisition, known in is_open.items() if known)
