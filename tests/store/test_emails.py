@@ -81,7 +81,10 @@ def test_another_companys_applicants_are_not_found(monkeypatch, store, company):
     other = Company(number=99, name="Other", time_zone="UTC", currency="EUR")
     with store.writing() as session:
         session.add(other)
-    assert found(store, other, "p3@people.example") == []
+    # Their own lie in parts with the same numbers.
+    bring_in(store, admin_of(store, other), export(40, 60), NOW)
+    assert set(sizes(store, other)) == {1, 2}
+    assert found(store, other, "p3@people.example", "p41@people.example") == ["A-41"]
 
 
 def test_an_event_joins_what_a_file_told_in_any_part_and_its_own_lie_in_part_0(monkeypatch, store, company):

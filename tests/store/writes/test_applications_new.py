@@ -8,7 +8,7 @@ from sqlmodel import select
 
 from store.emails import email_parts
 from store.tables import Application, Import
-from store.writes.applications import ApplicationTold, Writer, write_applications
+from store.writes.applications import ApplicationTold, Writer, make_ready, write_applications
 from store.writes.applications_new import _new_ids
 from tests.actions.import_scenes import add_posting
 
@@ -48,6 +48,21 @@ def test_every_column_is_stored_and_read_as_it_was_told(store, company):
     assert (row.created_at, row.updated_at, row.applied_at.utcoffset()) == (NOW, NOW, timedelta(0))
     # Half past nine at night in Greenwich is half past ten in Berlin: the same day.
     assert written.days == {datetime(2026, 1, 10).date(), NOW.date()}
+
+
+def test_of_a_batch_made_ready_only_what_is_new_changes_a_day(store, company):
+    known = ApplicationTold("A-1", {"applied_at": NOW, "stage": "applied"})
+    new = ApplicationTold("A-2", {"applied_at": NOW - timedelta(days=3), "stage": "applied"})
+    write(store, company, [known])
+    record = Import(company_id=company.id, kind="applications", created_at=NOW)
+    with store.writing() as session:
+        session.add(record)
+        session.flush()
+        parts = email_parts(session, company.id)
+        writer = Writer(record.id, company.id, ZoneInfo(company.time_zone), store.vault, NOW, parts)
+        written = write_applications(session, writer, [known, new], 0, ready=make_ready(writer, [known, new]))
+    assert (written.counts.inserted, written.counts.unchanged) == (1, 1)
+    assert written.days == {datetime(2026, 2, 26).date()}
 
 
 def test_what_is_not_told_is_blank(store, company):
