@@ -25,7 +25,7 @@ from sqlmodel import Session, col
 
 from connectors.contract import Limits
 from connectors.errors import RateLimited
-from store.engine import is_sqlite, run_writing
+from store.engine import is_sqlite, keep_log, run_writing
 from store.errors import DatabaseUnwritable
 from store.ledger import ledger_key
 from store.tables import AppMeta, PlatformConfig
@@ -178,7 +178,7 @@ def _named() -> Iterator[None]:
 def _open_file(data_dir: Path) -> sqlite3.Connection:
     data_dir.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(data_dir / "budgets.db", timeout=20, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = WAL")
+    keep_log(connection)
     # A budget may forget its last requests in a power cut; it need not wait for the disk.
     connection.execute("PRAGMA synchronous = NORMAL")
     return connection

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, even
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random_exponential
 
 from store.errors import DatabaseUnwritable
 from store.turns import Turnstile, Urgency
@@ -22,6 +22,7 @@ __all__ = [
     "Urgency",
     "checkpoint",
     "is_sqlite",
+    "keep_log",
     "naming_errors",
     "open_engine",
     "reading",
@@ -41,7 +42,6 @@ WAL_BYTES = 64 * 2**20
 #: several of them wrote are moved once, and the disk is waited for as often as it is moved.
 LAZY_COMMITS = 32
 _PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA secure_delete = ON",
@@ -258,7 +258,23 @@ def _unwritable(error: BaseException) -> DatabaseUnwritable | None:
     )
 
 
+def keep_log(connection: sqlite3.Connection) -> None:
+    """Have SQLite write ahead into a log, so that readers and a writer do not wait for each other.
+
+    A new file changes to it once. Of two that change it at the same moment SQLite refuses one at once, whatever its
+    time-out: each holds what the other waits for. So it is asked again, for as long as writers wait.
+    """
+    attempts = Retrying(
+        retry=retry_if_exception(_is_passing),
+        wait=wait_random_exponential(multiplier=0.001, max=0.1),
+        stop=stop_after_delay(BUSY_SECONDS),
+        reraise=True,
+    )
+    attempts(connection.execute, "PRAGMA journal_mode = WAL").close()
+
+
 def _set_pragmas(connection: sqlite3.Connection, _record: Any) -> None:
+    keep_log(connection)
     for pragma in _PRAGMAS:
         connection.execute(pragma)
     # SQLite's own knows A to Z only: a search for "köchin" would not find "KÖCHIN".

@@ -4,6 +4,7 @@ import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from sqlalchemy import Engine, func, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, select
 
-from store.engine import BUSY_SECONDS, LAZY_COMMITS, checkpoint, reading, run_writing, sqlite_path, writing
+from store.engine import BUSY_SECONDS, LAZY_COMMITS, checkpoint, keep_log, reading, run_writing, sqlite_path, writing
 from store.opening import Store
 from store.tables import AppMeta, Company
 from store.turns import Turnstile, Urgency
@@ -61,6 +62,21 @@ def test_the_disk_of_sqlite_is_used_with_care(sqlite_engine: Engine) -> None:
     wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1, "trusted_schema": 0}
     with reading(sqlite_engine) as session:
         assert {name: session.execute(text(f"PRAGMA {name}")).scalar_one() for name in wanted} == wanted
+
+
+def test_two_that_open_a_new_file_at_once_both_may(tmp_path: Path) -> None:
+    together = threading.Barrier(2, timeout=60)
+
+    def open_at_once(path: Path) -> str:
+        with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
+            together.wait()
+            keep_log(connection)
+            connection.execute("CREATE TABLE IF NOT EXISTS told (number)")
+            return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
+
+    with ThreadPoolExecutor(2) as pool:
+        for number in range(25):
+            assert list(pool.map(open_at_once, [tmp_path / f"{number}.db"] * 2)) == ["wal", "wal"]
 
 
 def test_writers_and_a_long_reader_do_not_lock_each_other_out(engine: Engine) -> None:
