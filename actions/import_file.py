@@ -188,6 +188,9 @@ class _Teller:
     ) -> None:
         self._vault, self._postings, self._unknown = vault, postings, unknown
         self._blank: dict[str, Any] = dict.fromkeys(name for name in STAGE_FIELDS if name in fields)
+        if "rejected_at" in fields and {"end_reason", "stage"} & fields.keys():
+            # The day of the end goes to whoever ended it: what an earlier file said of the other is no more.
+            self._blank["withdrawn_at"] = None
         self._has_source, self._has_email = "source" in fields, "email" in fields
         self._has_name = bool({"name", "first_name", "last_name"} & fields.keys())
         self._of_posting = lru_cache(maxsize=_KNOWN_WORDS)(self._find_posting)

@@ -11,7 +11,7 @@ from sqlmodel import Session, select
 from actions.import_file import Findings, OpenFile, staged, told_applications
 from actions.import_postings import plan_postings
 from actions.import_stage import Stage, StagedFact
-from connectors.files.application_rows import is_stage_known, platform_for, stage_meant
+from connectors.files.application_rows import end_meant, is_stage_known, platform_for, stage_meant
 from connectors.files.mapping import FileMapping, metric_named
 from connectors.files.survey import Survey
 from domain.facts import WHOLE_DAY, day_of
@@ -251,6 +251,7 @@ def _words(file: OpenFile) -> dict[str, list[Word]]:
     meaning = {
         "source": lambda text: platform_for(text, mapping.sources),
         "stage": lambda text: stage_meant(file.reading, text),
+        "end_reason": lambda text: end_meant(file.reading, text),
         "metric": lambda text: metric_named(mapping, text),
     }
     return {

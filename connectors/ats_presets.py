@@ -35,6 +35,36 @@ STAGE_WORDS: tuple[tuple[str, str], ...] = (
     ("lead", "applied"),
 )
 
+#: Which end a word in a reason tells: systems have one list of reasons for whoever is out, whoever ended it.
+REASON_WORDS: tuple[tuple[str, str], ...] = (
+    # What the company took back is nothing that the person did.
+    ("offer withdr", "rejected"),
+    ("withdrew offer", "rejected"),
+    ("position withdr", "rejected"),
+    ("job withdr", "rejected"),
+    ("we rejected", "rejected"),
+    ("rejected by org", "rejected"),
+    ("rejected by candidate", "withdrawn"),
+    ("they rejected us", "withdrawn"),
+    ("withdr", "withdrawn"),
+    ("declined by candidate", "withdrawn"),
+    ("candidate declined", "withdrawn"),
+    ("offer declined", "withdrawn"),
+    ("offer rejected", "withdrawn"),
+    ("declined offer", "withdrawn"),
+    ("rejected offer", "withdrawn"),
+    ("declined our offer", "withdrawn"),
+    ("didn't like offer", "withdrawn"),
+    ("wasn't available", "withdrawn"),
+    ("wasn't interested", "withdrawn"),
+    ("not interested", "withdrawn"),
+    ("no longer interested", "withdrawn"),
+    ("no longer available", "withdrawn"),
+    ("other offer", "withdrawn"),
+    ("accepted another", "withdrawn"),
+    ("took another", "withdrawn"),
+)
+
 ATS_PRESETS: tuple[Preset, ...] = (
     Preset(
         key="greenhouse",
@@ -138,3 +168,18 @@ def stage_of(words: str, system: str = "") -> str:
     wanted = fold_words(words)
     own = _OWN.get(system, {}).get(wanted, "")
     return own or next((stage for word, stage in STAGE_WORDS if word in wanted), "")
+
+
+def end_of(reason: str) -> str:
+    """Which end a system's own words for why somebody is out tell: withdrawn, rejected, or hired; "" for no words.
+
+    What nobody knows is a reason to turn somebody down.
+
+    >>> [end_of(text) for text in ("Withdrew", "They rejected us", "Underqualified", "Hired", " ")]
+    ['withdrawn', 'withdrawn', 'rejected', 'hired', '']
+    """
+    wanted = fold_words(reason).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    # Whole words: “Somebody else was hired” turns down who is not.
+    if wanted in ("", "hired"):
+        return wanted
+    return next((end for word, end in REASON_WORDS if word in wanted), "rejected")

@@ -33,6 +33,7 @@ _LABELS = {
     "last_day": "Last day of a range",
     "application_ref": "Application id",
     "email": "E-mail",
+    "end_reason": "Why it ended",
     "stage_at": "Current stage since",
     "metric": "Name of the metric",
     "value": "Number",

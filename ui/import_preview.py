@@ -21,10 +21,15 @@ _QUESTIONS = {
     "Say which under “Dates and numbers”.",
 }
 _STAGES = ("applied", "reviewed", "interviewed", "offered", "hired", "rejected", "withdrawn")
+_ENDS = ("rejected", "withdrawn", "hired")
+#: Whose words are the company's: what is said of them holds for its other files too.
+_COMPANYS = ("stage", "end_reason")
 #: Set where a company's own words were changed: the file is to be read with them.
 AGAIN = "import_preview_again"
 _KEPT = {"source": "sources", "stage": "stages", "metric": "metric_names"}
-_TITLES = {"source": "Sources", "stage": "Stages", "metric": "Names of metrics"}
+_TITLES = {
+    "source": "Sources", "stage": "Stages", "end_reason": "Reasons for the end", "metric": "Names of metrics",
+}  # fmt: skip
 
 
 def noun(plan: Plan) -> str:
@@ -95,10 +100,7 @@ def _unknown(plan: Plan) -> None:
 
 
 def _words(view: View, source: SourceFile, plan: Plan, name: str) -> None:
-    """What the file's own words stand for; a change is taken into the mapping, and previewed again.
-
-    Words for stages are the company's: what is said of them holds for its other files too.
-    """
+    """What the file's own words stand for; a change is taken into the mapping, and previewed again."""
     listed = sorted(plan.words[name], key=lambda word: not word.is_unknown)
     unknown = [word for word in listed if word.is_unknown]
     if unknown:
@@ -113,6 +115,7 @@ def _words(view: View, source: SourceFile, plan: Plan, name: str) -> None:
     meanings = {
         "source": [platform.key for platform in PLATFORMS],
         "stage": ["", *_STAGES],
+        "end_reason": ["", *_ENDS],
         "metric": ["", *FILE_METRICS],
     }[name]
     with st.expander(
@@ -129,14 +132,24 @@ def _words(view: View, source: SourceFile, plan: Plan, name: str) -> None:
                 key=f"import_meaning_{name}_{text}",
             )
             if st.form_submit_button("Change"):
-                if name == "stage":
-                    set_stage_word(running_store(), view.viewer, text, meaning, now=datetime.now(UTC))
-                    st.session_state[AGAIN] = True
-                else:
-                    import_mapping.set_word(source, _KEPT[name], text, meaning)
-                st.rerun()
+                _keep(view, source, name, (text, meaning))
         rows = [(word.text or "(blank)", word.rows, _meaning(name, word.meaning)) for word in listed]
         _frame(rows, ("Word", "Rows", "Stands for"), f"import_words_{name}")
+
+
+def _keep(view: View, source: SourceFile, name: str, said: tuple[str, str]) -> None:
+    """Remember a word's meaning, and preview anew."""
+    text, meaning = said
+    if name in _COMPANYS:
+        try:
+            set_stage_word(running_store(), view.viewer, text, meaning, now=datetime.now(UTC))
+        except ValueError as error:
+            st.error(words.plain(str(error)), icon=":material/error:")
+            return
+        st.session_state[AGAIN] = True
+    else:
+        import_mapping.set_word(source, _KEPT[name], text, meaning)
+    st.rerun()
 
 
 def _meaning(name: str, meaning: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple, NoReturn
 
-from connectors.ats_presets import stage_of
+from connectors.ats_presets import end_of, stage_of
 from connectors.files.columns import STAGE_FIELDS, spelling
 from connectors.files.dates import Moment, read_moment
 from connectors.files.errors import Cell, CellRejected, Unusable
@@ -18,6 +18,8 @@ from domain.stages import fold_words
 #: Stages in the order people reach them; rejected and withdrawn end the way at any point.
 LADDER = ("applied", "reviewed", "interviewed", "offered", "hired")
 ENDS = ("rejected", "withdrawn")
+#: What a reason may say of how it ended: archived is also who was hired.
+REASONS = (*ENDS, "hired")
 
 
 class ApplicationRow(NamedTuple):
@@ -90,6 +92,14 @@ def is_stage_known(reading: Reading, words: str) -> bool:
     return is_said or not words.strip() or bool(stage_meant(reading, words))
 
 
+def end_meant(reading: Reading, words: str) -> str:
+    """Which end a file's reason tells: as the company says of its words, else as usual; "" for none."""
+    said = reading.stage_words.get(fold_words(words))
+    if said is None:
+        return end_of(words)
+    return said if said in REASONS else ""
+
+
 def read_applications(table: Table, reading: Reading, book: Rejections, notes: StageNotes) -> Iterator[ApplicationRow]:
     """The good rows; `book` says what became of the others."""
     reader = _Reader(table, reading, book, notes)
@@ -114,6 +124,7 @@ class _Reader:
         self._latest = reading.today + timedelta(days=1)
         self._platforms: dict[str, str] = {}
         self._stages: dict[str, str] = {}
+        self._reasons: dict[str, str] = {}
         self._beginnings: dict[date, datetime] = {}
 
     def read(self, record: Record) -> ApplicationRow:
@@ -122,8 +133,7 @@ class _Reader:
         if not ref and "@" not in email:
             self._stop(record, "", "the row has neither an application id nor an e-mail address to tell it by")
         word, told = self._stage_word(record), self._told(record)
-        if self._is_archived and ("hired" in told or word == "hired"):
-            word, _ = "hired", told.pop("rejected", None)
+        word = self._ended(record, word, told)
         moments = self._moments(record, told, word)
         source = self._text(record, "source")
         return ApplicationRow(
@@ -148,6 +158,20 @@ class _Reader:
         if "applied" not in told:
             self._stop(record, "applied_at", "is missing")
         return told
+
+    def _ended(self, record: Record, word: str, told: dict[str, _Reached]) -> str:
+        """The stage that a row's last word comes to, by why it ended. Whose end it was, its day is of that end."""
+        reason = self._reason(record)
+        if self._is_archived and ("hired" in told or "hired" in (word, reason)):
+            at = told.pop("rejected", None)
+            if reason == "hired" and at is not None:
+                told.setdefault("hired", at)
+            return "hired"
+        if "hired" in told or word == "hired" or "withdrawn" not in (word, reason):
+            return word
+        if (at := told.pop("rejected", None)) is not None:
+            told.setdefault("withdrawn", at)
+        return "withdrawn"
 
     def _moments(self, record: Record, told: dict[str, _Reached], word: str) -> dict[str, datetime]:
         if word and word not in told:
@@ -214,6 +238,14 @@ class _Reader:
         if words not in self._stages:
             self._stages[words] = stage_meant(self._reading, words)
         return self._stages[words]
+
+    def _reason(self, record: Record) -> str:
+        words = self._text(record, "end_reason")
+        if not words:
+            return ""
+        if words not in self._reasons:
+            self._reasons[words] = end_meant(self._reading, words)
+        return self._reasons[words]
 
     def _platform(self, source: str) -> str:
         if source not in self._platforms:

@@ -72,6 +72,10 @@ APPLICATION_FIELDS: dict[str, tuple[str, ...]] = {
     "rejected_at": ("rejected at", "rejected on", "rejection date", "date rejected", "disqualified at",
                     "disqualified on", "rejected date"),
     "withdrawn_at": ("withdrawn at", "withdrawn on", "withdrawal date"),
+    # Who ended it says more than why: that stands first.
+    "end_reason": ("rejection reason type", "archive reason type", "rejection reason", "reject reason",
+                   "archive reason", "archived reason", "disqualification reason", "disqualified reason",
+                   "disqualify reason", "withdrawal reason"),
     "stage_at": ("last activity", "last activity at", "stage changed at", "last stage change at", "archived at",
                  "last moved at", "updated at", "last interaction at", "stage entered at"),
 }  # fmt: skip

@@ -25,7 +25,7 @@ class Survey:
     """What the whole file proves. `orders` holds the order of each date field; `unsure` the ones nobody can know.
 
     `mark` is the decimal mark, "" where nothing proves one; `unsure_mark` says that amounts hang on it. `words` lists
-    the texts of the fields source, stage and metric with their number of rows.
+    the texts of the fields source, stage, end_reason and metric with their number of rows.
     """
 
     rows: int
@@ -77,7 +77,9 @@ def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
 
 
 def _word_fields(mapping: FileMapping) -> tuple[str, ...]:
-    wanted = ("source", "stage") if mapping.kind == "applications" else ("metric",) if mapping.is_long else ()
+    wanted = (
+        ("source", "stage", "end_reason") if mapping.kind == "applications" else ("metric",) if mapping.is_long else ()
+    )
     return tuple(name for name in wanted if name in mapping.columns)
 
 

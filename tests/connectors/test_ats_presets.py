@@ -82,6 +82,62 @@ def test_who_was_hired_and_therefore_archived_was_not_turned_down(text):
     assert rows[2].moments.keys() == {"applied", "hired"}
 
 
+#: Each system's column for why somebody is out, as its export calls it, and a reason that the person gave.
+REASONS = [
+    (GREENHOUSE, "Rejection Reason", "Wasn’t interested"),
+    (GREENHOUSE, "Rejection Reason Type", "They rejected us"),
+    (LEVER, "Archive Reason", "Withdrew"),
+    (WORKABLE, "Disqualification reason", "Candidate withdrew"),
+    (ASHBY, "Archive Reason", "Offer Declined"),
+    (ASHBY, "Archive Reason Type", "Rejected by candidate"),
+]
+
+
+def with_reason(text, header, reason):
+    """The export with a column more, which has a reason for the second person, who is out."""
+    head, first, second, third, _ = text.split("\n")
+    return "\n".join((f"{head},{header}", f"{first},", f"{second},{reason}", f"{third},", ""))
+
+
+@pytest.mark.parametrize(("text", "header", "reason"), REASONS)
+def test_who_withdrew_is_not_counted_as_turned_down(text, header, reason):
+    reading, rows = read(with_reason(text, header, reason))
+    assert reading.mapping.columns["end_reason"] == header
+    assert reading.survey.words["end_reason"] == {"": 2, reason: 1}
+    assert [row.stage for row in rows][1:] == ["withdrawn", "hired"]
+    _, plain = read(text)
+    assert rows[1].moments == {"applied": plain[1].moments["applied"], "withdrawn": plain[1].moments["rejected"]}
+    assert [rows[0], rows[2]] == [plain[0], plain[2]]
+
+
+@pytest.mark.parametrize("reason", ["Underqualified", "Position closed", "Offer withdrawn", "Somebody else was hired"])
+def test_any_other_reason_is_the_companys(reason):
+    _, rows = read(with_reason(LEVER, "Archive reason", reason))
+    assert rows[1].stage == "rejected"
+
+
+def test_a_company_says_whose_end_a_reason_is():
+    text = with_reason(LEVER, "Archive reason", "Salary")
+    assert read(text)[1][1].stage == "rejected"
+    assert read(text, {"salary": "withdrawn"})[1][1].stage == "withdrawn"
+    assert read(with_reason(LEVER, "Archive reason", "Withdrew"), {"withdrew": "rejected"})[1][1].stage == "rejected"
+
+
+def test_who_was_archived_as_hired_was_hired_that_day():
+    text = LEVER.replace("2026-02-03 12:00,\n", ",2026-02-04 12:00\n")
+    _, rows = read(with_reason(text, "Archive reason", "").replace("2026-02-04 12:00,", "2026-02-04 12:00,Hired"))
+    assert rows[2].stage == "hired"
+    assert rows[2].moments["hired"].date() == date(2026, 2, 4)
+    assert "rejected" not in rows[2].moments
+
+
+def test_a_withdrawal_without_a_day_is_one_all_the_same():
+    text = "\n".join(line.rsplit(",", 1)[0] for line in LEVER.split("\n"))
+    _, rows = read(with_reason(text, "Archive reason", "Withdrew"))
+    assert rows[1].stage == "withdrawn"
+    assert rows[1].moments.keys() == {"applied"}
+
+
 def test_what_a_company_says_of_its_words_goes_before_everything():
     text = "Candidate,Email,Job,Job Shortcode,Stage,Applied date\nAna,a@mail.example,Welder,W1,Trial-Day,2026-01-05\n"
     reading, (row,) = read(text)
