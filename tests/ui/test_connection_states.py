@@ -21,8 +21,8 @@ def page(states):
 
 
 def test_a_few_connections_show_their_pills_and_many_a_line_that_opens():
-    few = AppTest.from_function(page, args=(["completed"] * 4,)).run(timeout=120)
-    many = AppTest.from_function(page, args=(["completed"] * 4 + ["failed"],)).run(timeout=120)
+    few = AppTest.from_function(page, args=(["completed"] * 4,)).run(timeout=300)
+    many = AppTest.from_function(page, args=(["completed"] * 4 + ["failed"],)).run(timeout=300)
     assert not few.exception
     assert not many.exception
     assert len(few.expander) == 0
@@ -31,7 +31,7 @@ def test_a_few_connections_show_their_pills_and_many_a_line_that_opens():
 
 
 def test_what_failed_alike_is_said_once_and_what_failed_otherwise_apart():
-    app = AppTest.from_function(page, args=(["failed", "failed", "stale", "completed"],)).run(timeout=120)
+    app = AppTest.from_function(page, args=(["failed", "failed", "stale", "completed"],)).run(timeout=300)
     assert not app.exception
     told = [one.value for one in app.error]
     assert len(told) == 2

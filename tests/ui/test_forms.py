@@ -9,6 +9,9 @@ from streamlit.testing.v1 import AppTest
 from connectors.registry import CONNECTORS
 from ui import forms
 
+#: Seconds, for the runs after the first too: Streamlit gives them three.
+PATIENCE = 300
+
 
 class Sample(BaseModel):
     """One field of each kind."""
@@ -33,7 +36,7 @@ def page() -> None:
 
 
 def test_a_form_is_filled_from_what_is_stored_but_for_secrets():
-    app = AppTest.from_function(page).run(timeout=120)
+    app = AppTest.from_function(page, default_timeout=PATIENCE).run()
     assert not app.exception
     assert app.text_input(key="f_account").value == "acme"
     assert app.text_input(key="f_account").help == "Whose it is."
@@ -45,7 +48,7 @@ def test_a_form_is_filled_from_what_is_stored_but_for_secrets():
 
 
 def test_an_empty_secret_is_left_out_and_a_filled_one_is_told():
-    app = AppTest.from_function(page).run(timeout=120)
+    app = AppTest.from_function(page, default_timeout=PATIENCE).run()
     assert app.session_state["told"] == {"account": "acme", "region": "eu", "per_posting": True, "note": ""}
     app.text_input(key="f_key").set_value("fresh").run()
     app.number_input(key="f_days").set_value(7).run()

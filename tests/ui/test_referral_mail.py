@@ -16,7 +16,7 @@ from store.opening import Store
 from store.tables import AuditEntry, Company, Mail, MailTemplate
 from tests.jobs.invited import Programme, mail_settings
 
-PATIENCE = 60
+PATIENCE = 300
 
 
 def _screen() -> None:

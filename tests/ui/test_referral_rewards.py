@@ -34,7 +34,7 @@ def show(desk) -> Callable[..., AppTest]:
     def run(module: str, who: str = "ada", part: str = "draw", **more: object) -> AppTest:
         user = desk.people[who]
         viewer = Viewer(user.id, desk.company.id, user.role, user.name, user.email)
-        app = AppTest.from_function(page, args=(module, part, viewer, desk.scope()), kwargs=more, default_timeout=120)
+        app = AppTest.from_function(page, args=(module, part, viewer, desk.scope()), kwargs=more, default_timeout=300)
         return app.run()
 
     return run
