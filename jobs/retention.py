@@ -1,6 +1,8 @@
 """Deletes what need not be kept: ended sessions, used tickets, old logs, names of who never applied. Once a day."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, or_, select
@@ -26,6 +28,7 @@ from store.tables import (
     WorkerBeat,
 )
 from store.writes.forgetting import forget_expired
+from store.writes.health import fold_hours, hour_number
 
 SIGN_IN_DAYS = 1
 SLOT_DAYS = 35
@@ -39,6 +42,8 @@ DELIVERY_DAYS = 396
 #: Messages that have come to an end, those of which nobody ever found out among them.
 MAIL_DAYS = 396
 INBOX_DAYS = 30
+#: How platforms answered, by the hour: as far back as *Platform health* shows. Older hours stay as one.
+HEALTH_DAYS = 31
 #: Rows a transaction: far under 50 ms.
 SLICE = 500
 
@@ -75,32 +80,26 @@ def tidy(store: Store, now: datetime) -> dict[str, int]:
         (ClockSlot, ClockSlot.slot, col(ClockSlot.taken_at) < now - SLOT_DAYS * day),
     ]
     done: dict[str, int] = {
-        table.__tablename__: _delete(store, table, key, which)  # type: ignore[misc]
+        table.__tablename__: _in_slices(store, partial(_delete, table=table, key=key, which=which))  # type: ignore[misc]
         for table, key, which in doomed
     }
-    return done | {"referrals_forgotten": _forget(store, now)}
+    oldest = hour_number(now - HEALTH_DAYS * day)
+    # Names of people who were recommended and never applied go once their referral has expired.
+    return done | {
+        "referrals_forgotten": _in_slices(store, lambda session: forget_expired(session, now=now, limit=SLICE)),
+        "health_hours_folded": _in_slices(store, lambda session: fold_hours(session, before=oldest, limit=SLICE)),
+    }
 
 
-def _forget(store: Store, now: datetime) -> int:
-    """Names of people who were recommended and never applied, once their referral has expired."""
-    forgotten = 0
-    while count := run_writing(
-        store.engine, lambda session: forget_expired(session, now=now, limit=SLICE), Urgency.AGGREGATE
-    ):
-        forgotten += count
-    return forgotten
+def _in_slices(store: Store, work: Callable[[Session], int]) -> int:
+    """Does `work` in a transaction of its own again and again, until it finds nothing; how much it did in all."""
+    done = 0
+    while count := run_writing(store.engine, work, Urgency.AGGREGATE):
+        done += count
+    return done
 
 
-def _delete(store: Store, table: type[SQLModel], key: Any, which: ColumnElement[bool]) -> int:
-    deleted = 0
-    while count := run_writing(
-        store.engine, lambda session: _delete_slice(session, table, key, which), Urgency.AGGREGATE
-    ):
-        deleted += count
-    return deleted
-
-
-def _delete_slice(session: Session, table: type[SQLModel], key: Any, which: ColumnElement[bool]) -> int:
+def _delete(session: Session, table: type[SQLModel], key: Any, which: ColumnElement[bool]) -> int:
     chosen = select(key).where(which).limit(SLICE)
     result = session.execute(
         delete(table).where(which, col(key).in_(chosen)), execution_options={"synchronize_session": False}

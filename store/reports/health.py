@@ -1,16 +1,19 @@
 """How well did each platform answer, what is left of its quota, and what is wrong with it now?"""
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
+from sqlalchemy import Row
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from domain.timings import quantile_ms
 from store.reports.scope import CompanyScope
 from store.tables import Alert, ErrorLog, PlatformConfig, PlatformHealth
 
+_HEALTH = PlatformHealth.__table__  # type: ignore[attr-defined]
 _HOUR_SECONDS = 3600
 MOST_ERRORS = 200
 
@@ -87,12 +90,14 @@ def list_health(session: Session, company: CompanyScope, *, since: timedelta, no
     ).all()
     first = int((now - since).timestamp()) // _HOUR_SECONDS
     numbers = [config.number for config in configs]
-    rows = session.exec(
-        select(PlatformHealth)
-        .where(col(PlatformHealth.config_no).in_(numbers), col(PlatformHealth.hour) >= first)
-        .order_by(col(PlatformHealth.config_no), col(PlatformHealth.hour))
-    ).all()
-    return [_health(config, (row for row in rows if row.config_no == config.number)) for config in configs]
+    hours: dict[int, list[Row[Any]]] = {}
+    for row in session.execute(
+        select_columns(_HEALTH)
+        .where(_HEALTH.c.config_no.in_(numbers), _HEALTH.c.hour >= first)
+        .order_by(_HEALTH.c.config_no, _HEALTH.c.hour)
+    ):
+        hours.setdefault(row.config_no, []).append(row)
+    return [_health(config, hours.get(config.number, [])) for config in configs]
 
 
 def list_errors(
@@ -150,8 +155,7 @@ def _name(config: PlatformConfig | None) -> str:
     return (config.name or config.platform) if config is not None else ""
 
 
-def _health(config: PlatformConfig, hours: Iterable[PlatformHealth]) -> Health:
-    rows = list(hours)
+def _health(config: PlatformConfig, rows: list[Row[Any]]) -> Health:
     requests, total = sum(row.requests for row in rows), sum(row.total_ms for row in rows)
     timings: Counter[str] = Counter()
     for row in rows:

@@ -1,14 +1,14 @@
-"""How platforms answered: added up by the hour, whoever adds, and forgotten after ninety days."""
+"""How platforms answered: added up by the hour, whoever adds."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from sqlmodel import Session, select
 
 from store.engine import run_writing
 from store.opening import Store
 from store.tables import PlatformHealth
-from store.writes.health import Answers, add_answers, forget_hours
+from store.writes.health import Answers, add_answers
 
 NOON = datetime(2026, 11, 22, 12, 30, tzinfo=UTC)
 
@@ -46,11 +46,3 @@ def test_a_sync_and_the_outbox_may_add_at_once(store: Store) -> None:
             done.result(timeout=60)
     (row,) = rows(store)
     assert (row.requests, row.timings) == (12, {"50": 12})
-
-
-def test_hours_are_forgotten_after_ninety_days(store: Store) -> None:
-    with store.writing() as session:
-        for days in (0, 89, 91):
-            add_answers(session, 7, Answers(1, 0, 0, 0, 10, 10, {"50": 1}), now=NOON - timedelta(days=days))
-        forget_hours(session, now=NOON)
-    assert len(rows(store)) == 2
