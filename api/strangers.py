@@ -58,10 +58,6 @@ class Strangers:
             self._minute, self._misses = minute, Counter()
         return self._misses[visitor]
 
-    def forget(self) -> None:
-        """Know nothing: the next one who asks has it read."""
-        self._known, self._read_at, self._misses = frozenset(), float("-inf"), Counter()
-
     async def _next_read(self) -> None:
         if self._reading is None:
             # One reads for all who wait: a read that begins later than their question tells the truth to each.

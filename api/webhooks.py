@@ -59,12 +59,6 @@ async def _addresses() -> frozenset[tuple[str, str]]:
 _STRANGERS = Strangers(_addresses)
 
 
-def forget_doors() -> None:
-    """Ask the database anew about every address: for tests."""
-    _MEMORY.doors.clear()
-    _STRANGERS.forget()
-
-
 async def webhooks(scope: Scope, receive: Receive, send: Send) -> None:
     """The application mounted at /api/webhooks."""
     try:
