@@ -43,7 +43,7 @@ from store.tables.people import ROLES
 
 ROOT = Path(__file__).resolve().parent
 OPERATOR = "operator"
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 STOP_SECONDS = 40.0
 
 
@@ -101,7 +101,7 @@ def demo(settings: Settings, _given: argparse.Namespace) -> int:
 
 
 def _await_app(settings: Settings, app: "subprocess.Popen[bytes]") -> None:
-    """Returns when the app answers. Raises Refused when it ends or takes a minute."""
+    """Returns when the app answers. Raises Refused when it ends or takes three minutes."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and app.poll() is None:
         try:

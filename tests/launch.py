@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 
 ROOT = Path(__file__).resolve().parent.parent
-START_SECONDS = 180.0
+START_SECONDS = 300.0
 STOP_SECONDS = 90.0
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "LD_LIBRARY_PATH")
 #: Below what systems give away by themselves (Linux from 32768, others from 49152): a port that was free a moment ago
@@ -125,7 +125,7 @@ def wait_until_up(app: RunningApp, path: str) -> None:
     while time.monotonic() < deadline:
         assert app.process.poll() is None, app.told()
         try:
-            if httpx.get(app.url + path, timeout=2, trust_env=False).status_code == 200:
+            if httpx.get(app.url + path, timeout=30, trust_env=False).status_code == 200:
                 return
         except httpx.TransportError:
             pass

@@ -88,6 +88,7 @@ def test_every_operation_says_what_it_is_and_needs_a_known_scope() -> None:
 @pytest.mark.browser
 def test_the_docs_page_works_without_any_other_site(friendly: RunningApp, browser: Browser) -> None:
     page = browser.new_page()
+    page.set_default_timeout(60_000)
     asked: list[str] = []
     said: list[str] = []
     page.on("request", lambda request: asked.append(request.url))

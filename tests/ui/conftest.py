@@ -70,20 +70,22 @@ def visit(browser: Browser, _profiles: dict[tuple[str, ...], BrowserContext]) ->
 
     def profile_of(app: RunningApp, email: str, **options: Any) -> BrowserContext:
         key = (app.url, email, *(f"{name}={value}" for name, value in sorted(options.items())))
-        if key not in _profiles and options:
-            signed_in = profile_of(app, email).storage_state()
-            _profiles[key] = browser.new_context(storage_state=signed_in, **options)
-        elif key not in _profiles:
-            _profiles[key] = browser.new_context()
-            page = _profiles[key].new_page()
+        if key in _profiles:
+            return _profiles[key]
+        signed_in = profile_of(app, email).storage_state() if options else None
+        profile = browser.new_context(storage_state=signed_in, **options)
+        profile.set_default_timeout(PATIENCE)
+        if not options:
+            page = profile.new_page()
             enter(page, app, email)
             page.close()
-        return _profiles[key]
+        # Kept once it is signed in: where that fails, it fails the test that asked, and the next one tries anew.
+        _profiles[key] = profile
+        return profile
 
     def open_page(app: RunningApp, email: str, path: str = "/", **options: Any) -> Page:
         page = profile_of(app, email, **options).new_page()
         opened.append(page)
-        page.set_default_timeout(PATIENCE)
         watch(page)
         show(page, app, path)
         return page

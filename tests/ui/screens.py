@@ -21,13 +21,39 @@ ROW_HEIGHT = 36
 _WATCH = """
 (() => {
   if (window.watched) return;
-  const watched = (window.watched = { asked: 0, heard: 0, toasts: [] });
+  const watched = (window.watched = { asked: 0, heard: 0, again: 0, toasts: [] });
   const sockets = new WeakSet();
+  // The first of a message's fields that says which kind it is: [4, 0] a run begins, [6, 2] it ended to begin anew.
+  const kind = (bytes) => {
+    let at = 0;
+    const number = () => {
+      let value = 0;
+      for (let unit = 1; at < bytes.length; unit *= 128) {
+        const byte = bytes[at++];
+        value += (byte & 127) * unit;
+        if (byte < 128) break;
+      }
+      return value;
+    };
+    while (at < bytes.length) {
+      const tag = number();
+      const held = number();
+      if (tag >> 3 === 4 || tag >> 3 === 6) return [tag >> 3, held];
+      if ((tag & 7) === 2) at += held;
+    }
+    return [0, 0];
+  };
+  const hear = ({ data }) => {
+    watched.heard = performance.now();
+    const [field, held] = data instanceof ArrayBuffer ? kind(new Uint8Array(data)) : [0, 0];
+    if (field === 4) watched.again = 0;
+    if (field === 6 && held === 2) watched.again = watched.heard;
+  };
   const send = WebSocket.prototype.send;
   WebSocket.prototype.send = function (...what) {
     if (!sockets.has(this)) {
       sockets.add(this);
-      this.addEventListener("message", () => { watched.heard = performance.now(); });
+      this.addEventListener("message", hear);
     }
     watched.asked = performance.now();
     return send.apply(this, what);
@@ -40,15 +66,17 @@ _WATCH = """
   }).observe(document, { childList: true, subtree: true, characterData: true });
 })();
 """
-#: Whether the page is at rest, three times in a row: what it asked is answered, no script runs, nothing loads. What
-#: was never answered within seconds was no question.
+#: Whether the page is at rest, three times in a row: what it asked is answered, no script runs or is about to run
+#: again, nothing loads. What was never answered within seconds was no question.
 _AT_REST = """
 async () => {
   const resting = () => {
     const app = document.querySelector("[data-testid=stApp]");
-    const { asked, heard } = window.watched || { asked: 0, heard: 0 };
+    const { asked, heard, again } = window.watched || { asked: 0, heard: 0, again: 0 };
+    const now = performance.now();
     return app !== null && app.dataset.testScriptState === "notRunning"
-      && (heard >= asked || performance.now() - asked > 5000)
+      && (heard >= asked || now - asked > 5000)
+      && (again === 0 || now - again > 5000)
       && document.querySelector("[data-testid=stSkeleton]") === null;
   };
   for (let turn = 0, calm = 0; turn < 50; turn++) {
@@ -217,13 +245,15 @@ def source_rows(page: Page) -> dict[str, tuple[str, str]]:
 
 def downloaded(page: Page, key: str) -> list[list[str]]:
     """The CSV behind a download button, parsed."""
+    return list(csv.reader(io.StringIO(saved(page, key).decode("utf-8-sig"), newline="")))
+
+
+def saved(page: Page, key: str) -> bytes:
+    """The file behind a download button."""
     settle(page)
     with page.expect_download() as waiting:
         page.locator(f".st-key-{key} button").click()
-    path = waiting.value.path()
-    with path.open("rb") as file:
-        data = file.read()
-    return list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+    return waiting.value.path().read_bytes()
 
 
 def runs(page: Page) -> int:

@@ -40,6 +40,7 @@ def test_the_png_is_read_where_part_of_it_is_torn_off():
 
 def test_the_svg_says_the_address_whatever_is_behind_it(browser: Browser):
     page = browser.new_page(viewport={"width": 300, "height": 300})
+    page.set_default_timeout(60_000)
     try:
         for address, behind in zip(ADDRESSES, ("#000", "#fff", "#2f7fd6", "#111"), strict=True):
             page.set_content(f'<body style="margin:0;background:{behind}">{qr.svg(address)}</body>')

@@ -16,7 +16,7 @@ from store.writes.links import make_link
 from store.writes.tracker import insert_events, save_site
 from tests.launch import running_app
 from tests.people import ADMIN, MANAGER, seed_data_dir
-from tests.ui.screens import choose, choose_row, downloaded, open_dialog, press, settle, show, told, write
+from tests.ui.screens import choose, choose_row, downloaded, open_dialog, press, saved, show, told, write
 from tests.waiting import until
 from ui import qr
 
@@ -141,11 +141,3 @@ def test_a_hiring_manager_sees_links_and_makes_none(tracked, visit):
     assert address in {told[6] for told in downloaded(page, "download_links")}
     assert saved(page, "qr_svg") == qr.svg(address).encode()
     assert saved(page, "qr_png") == qr.png(address)
-
-
-def saved(page, key):
-    """The file behind a download button."""
-    settle(page)
-    with page.expect_download() as waiting:
-        page.locator(f".st-key-{key} button").click()
-    return waiting.value.path().read_bytes()

@@ -37,9 +37,8 @@ def new_visitor(browser: Browser) -> Iterator[Callable[[], Page]]:
 
     def visit() -> Page:
         contexts.append(browser.new_context())
-        page = contexts[-1].new_page()
-        page.set_default_timeout(PATIENCE)
-        return page
+        contexts[-1].set_default_timeout(PATIENCE)
+        return contexts[-1].new_page()
 
     yield visit
     for context in contexts:
