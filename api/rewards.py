@@ -187,7 +187,7 @@ def rewards(reading: Reading, question: RewardsQuestion) -> RewardsAnswer:
     page, following = pager.cut(rows, lambda row: key_of(row, question.state))
     return RewardsAnswer(
         rewards=[shown(row, RewardAnswer) for row in page],
-        liabilities=[_liability(one) for one in list_liabilities(reading.session, reading.company, reading.today)],
+        liabilities=[_liability(one) for one in list_liabilities(reading.session, reading.company, reading.now)],
         next_cursor=following,
     )
 

@@ -8,7 +8,6 @@ from actions import mailroom, referrals
 from actions.referrals import Refused
 from actions.running import running_store
 from actions.viewer import NotAllowed, NotFound
-from domain.periods import local_day
 from store.reports.applicants import opener
 from store.reports.referral_lists import (
     OwnLink,
@@ -59,9 +58,8 @@ def draw(view: View) -> None:
 
 def sums(view: View) -> None:
     """What the viewer's referrals earn together."""
-    today = local_day(view.now, view.company.time_zone)
     with data.session() as session:
-        found = sum_earned(session, view.company, view.viewer.user_id, today)
+        found = sum_earned(session, view.company, view.viewer.user_id, view.now)
     referral_words.sums(found)
 
 

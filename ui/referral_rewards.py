@@ -42,7 +42,7 @@ def draw(view: View) -> None:
     """What rewards come to, one list of them with its decisions, and the payouts."""
     today = local_day(view.now, view.company.time_zone)
     with data.session() as session:
-        liabilities = list_liabilities(session, view.company, today)
+        liabilities = list_liabilities(session, view.company, view.now)
     _liabilities(view, liabilities)
     name = st.segmented_control(
         "Rewards", list(LISTS), default="Due", key="reward_list", required=True, label_visibility="collapsed"

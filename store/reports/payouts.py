@@ -11,6 +11,8 @@ from sqlalchemy import case, func, select
 from sqlmodel import Session
 
 from domain.money import Money
+from domain.periods import local_day
+from store.reports.rewards import sum_expired
 from store.reports.scope import CompanyScope
 from store.tables import Company, JobPosting, Referral, ReferralReward, User
 
@@ -79,11 +81,14 @@ class PayoutLine:
     paid_at: datetime | None
 
 
-def list_liabilities(session: Session, company: CompanyScope, today: date) -> list[Liability]:
-    """What rewards come to by currency, the company's own first; `today` is the company's and says which year."""
+def list_liabilities(session: Session, company: CompanyScope, now: datetime) -> list[Liability]:
+    """What rewards come to by currency, the company's own first; the company's day by `now` says which year."""
+    today = local_day(now, company.time_zone)
     sums: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for row in session.execute(_owed(company.id, today)):
         sums[row.currency][row.kind] += int(row.minor)
+    for currency, minor in sum_expired(session, company.id, now).items():
+        sums[currency]["possible"] -= minor
     for row in session.execute(_paid_in(company, today.year)):
         sums[row.currency]["paid"] += int(row.minor)
     budget = find_budget(session, company.id)

@@ -4,7 +4,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,9 @@ from sqlalchemy import Row, and_, case, func, or_, select
 from sqlmodel import Session
 
 from domain.money import Money
+from domain.periods import local_day
 from domain.rewards import LIVE, condition, promise
+from store.among import among
 from store.reports.applicants import Opener
 from store.reports.scope import CompanyScope
 from store.tables import JobPosting, Referral, ReferralReward, User
@@ -26,6 +28,8 @@ _USERS = User.__table__  # type: ignore[attr-defined]
 _DECIDERS = ("approved_by", "paid_by", "refused_by")
 MOST_ROWS = 500
 _AT_ONCE = 500
+#: Referrals expired longer ago have been settled, even where no worker ran for weeks.
+_UNSETTLED = timedelta(days=40)
 #: What a list shows: rewards in which state. Pending ones are due, or their day is still to come.
 LISTS = {
     "due": "pending",
@@ -171,13 +175,14 @@ def list_earned(
     return {referral_id: tuple(lines) for referral_id, lines in found.items()}
 
 
-def sum_earned(session: Session, company: CompanyScope, referrer_id: uuid.UUID, today: date) -> list[EarnedSum]:
+def sum_earned(session: Session, company: CompanyScope, referrer_id: uuid.UUID, now: datetime) -> list[EarnedSum]:
     """What a person's referrals earn them by currency, the company's own first; none where nothing was promised.
 
-    Rewards that were not earned or were turned down count nowhere. `today` is the company's.
+    Rewards that were not earned or were turned down count nowhere; so do those of referrals that have expired by `now`.
     """
-    is_due = (_REWARDS.c.state == "pending") & (_REWARDS.c.due_on <= today)
-    kind = case((is_due, "due"), else_=_REWARDS.c.state).label("kind")
+    is_due = (_REWARDS.c.state == "pending") & (_REWARDS.c.due_on <= local_day(now, company.time_zone))
+    is_late = (_REWARDS.c.state == "possible") & (_REFERRALS.c.expires_at <= now)
+    kind = case((is_due, "due"), (is_late, "lapsed"), else_=_REWARDS.c.state).label("kind")
     rows = session.execute(
         select(kind, _REWARDS.c.currency, func.sum(_REWARDS.c.amount_minor).label("minor"))
         .join(_REFERRALS, _REFERRALS.c.id == _REWARDS.c.referral_id)
@@ -201,6 +206,26 @@ def sum_earned(session: Session, company: CompanyScope, referrer_id: uuid.UUID, 
         )
         for currency in sorted(sums, key=lambda one: (one != company.currency, one))
     ]
+
+
+def sum_expired(session: Session, company_id: uuid.UUID, now: datetime) -> dict[str, int]:
+    """Minor units by currency that stand as possible though their referral has expired: settled once a day."""
+    since = now - _UNSETTLED
+    ids = session.execute(
+        select(_REFERRALS.c.id).where(
+            _REFERRALS.c.company_id == company_id,
+            _REFERRALS.c.status == "pending",
+            _REFERRALS.c.expires_at > since,
+            _REFERRALS.c.expires_at <= now,
+        )
+    ).scalars()
+    # Looked up beforehand, by an index that has all of it: within one query each reward's referral would be read.
+    rows = session.execute(
+        select(_REWARDS.c.currency, func.sum(_REWARDS.c.amount_minor).label("minor"))
+        .where(among(session, _REWARDS.c.referral_id, list(ids)), _REWARDS.c.state == "possible")
+        .group_by(_REWARDS.c.currency)
+    )
+    return {row.currency: int(row.minor) for row in rows}
 
 
 def _within(company: CompanyScope, wanted: WantedRewards) -> list[Any]:

@@ -162,10 +162,10 @@ def questions(company, user_id):
         "department": lambda s: get_statistics(s, company, ALL, Narrowed(department="Sales")),
         "leaderboard": lambda s: get_leaderboard(s, company, ALL, user_id),
         "its leaderboard": lambda s: get_leaderboard(s, company, ALL, user_id, narrowed=Narrowed(department="Sales")),
-        "liabilities": lambda s: list_liabilities(s, company, TODAY),
+        "liabilities": lambda s: list_liabilities(s, company, NOW),
         "payouts": lambda s: list_payouts(s, company, NOW),
         "payout": lambda s: list_payout_lines(s, company.id, "P20260501-AAAAAA"),
-        "own sums": lambda s: sum_earned(s, company, user_id, TODAY),
+        "own sums": lambda s: sum_earned(s, company, user_id, NOW),
         "postings": lambda s: list_postings(s, company, ALL, Filters()),
     }
     for which in LISTS:

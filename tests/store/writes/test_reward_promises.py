@@ -5,6 +5,7 @@ from sqlmodel import update
 
 from domain.rewards import Eligibility
 from jobs.rewards import settle_new_rules
+from store.reports.payouts import list_liabilities
 from store.reports.reward_rules import list_rules
 from store.reports.rewards import EarnedSum, WantedRewards, list_rewards, sum_earned
 from store.tables import Company, User
@@ -134,12 +135,36 @@ def test_what_somebody_has_earned_is_summed_by_currency_and_nobody_else_s_is_in_
     desk.decide(pay_rewards, paid, day=10, payout_ref="x")
     desk.decide(refuse_rewards, refused, day=10, reason="no")
     with desk.store.reading() as session:
-        found = sum_earned(session, desk.scope(), desk.people["mo"].id, on(10))
-        later = sum_earned(session, desk.scope(), desk.people["mo"].id, on(95))
-        nobody = sum_earned(session, desk.scope(), desk.people["abe"].id, on(10))
+        found = sum_earned(session, desk.scope(), desk.people["mo"].id, at(10))
+        later = sum_earned(session, desk.scope(), desk.people["mo"].id, at(95))
+        nobody = sum_earned(session, desk.scope(), desk.people["abe"].id, at(10))
     assert found == [
         EarnedSum("EUR", earned=200_000, paid=100_000, pending=100_000, possible=100_000),
         EarnedSum("USD", earned=0, paid=0, pending=4 * 700, possible=700),
     ]
     assert later[1] == EarnedSum("USD", earned=3 * 700, paid=0, pending=700, possible=700)
     assert nobody == []
+
+
+def test_nothing_is_possible_from_the_moment_a_referral_expires_settled_or_not(store):
+    desk = Desk(store)
+    desk.rule()
+    late = desk.refer(expires_at=at(9))
+    desk.apply(desk.refer(expires_at=at(9)), 2)
+    desk.refer(expires_at=at(50))
+    mo = desk.people["mo"].id
+
+    def told(day):
+        with store.reading() as session:
+            own = sum_earned(session, desk.scope(), mo, at(day))
+            owed = list_liabilities(session, desk.scope(), at(day))
+        return {
+            (one.possible, promised)
+            for one, promised in zip(own + owed, (own[0].pending, owed[0].promised), strict=True)
+        }
+
+    assert told(8.99) == {(200_000, 100_000)}
+    before = told(9)
+    assert before == {(100_000, 100_000)}
+    desk.settle(late, 9)
+    assert told(9) == before

@@ -295,8 +295,8 @@ def test_what_is_owed_is_told_by_currency_and_never_added_up(desk):
     desk.decide(approve_rewards, approved, paid, day=6)
     desk.decide(pay_rewards, paid, payout_ref="x", day=6)
     with desk.store.reading() as session:
-        found = list_liabilities(session, desk.scope(), on(7))
-        next_year = list_liabilities(session, desk.scope(), on(400))
+        found = list_liabilities(session, desk.scope(), at(7))
+        next_year = list_liabilities(session, desk.scope(), at(400))
     assert found == [
         Liability("EUR", possible=100_000, promised=100_000, due=100_000, approved=100_000, paid=100_000),
         Liability("USD", possible=300, promised=4 * 300, due=0, approved=0, paid=0),
