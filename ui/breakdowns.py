@@ -1,5 +1,7 @@
 """What lies below a platform: UTM sources, campaigns, paid against organic."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from domain.metrics import BY_NAME
@@ -16,7 +18,7 @@ KINDS = {
     "campaign": ("Campaigns", "Each campaign as the platform names it."),
     "paid": ("Paid and organic", "Sponsored against unpaid postings."),
 }
-_MOST_BARS = 10
+_FEWEST_BARS, _MOST_BARS = 2, 10
 _SCALES = ("applications", "sessions", "clicks", "views", "impressions")
 
 
@@ -80,13 +82,11 @@ _OWNED = (
 
 
 def _bars(platform: str, kind: str, rows: list[SourceBreakdown]) -> None:
-    scale = next((name for name in _SCALES if any(row.values.get(name) for row in rows)), "")
-    if not scale:
+    """The largest of the metric that tells most of the rows. One name alone needs no chart."""
+    scale, sums = amounts(rows)
+    if len(sums) < _FEWEST_BARS:
         return
-    sums: dict[str, int] = {}
-    for row in rows:
-        sums[name_of(row)] = sums.get(name_of(row), 0) + row.values.get(scale, 0)
-    top = sorted(sums.items(), key=lambda pair: -pair[1])[:_MOST_BARS]
+    top = sums[:_MOST_BARS]
     label = BY_NAME[scale].label
     st.caption(f"**{label}**" + (f", the first {_MOST_BARS} of {len(sums)}" if len(sums) > _MOST_BARS else ""))
     charts.draw(
@@ -96,10 +96,20 @@ def _bars(platform: str, kind: str, rows: list[SourceBreakdown]) -> None:
     )
 
 
+def amounts(rows: Sequence[SourceBreakdown]) -> tuple[str, list[tuple[str, int]]]:
+    """The metric that tells most of rows, and its sum by name, the largest first; a name without it is left out."""
+    scale = next((name for name in _SCALES if any(row.values.get(name) for row in rows)), "")
+    sums: dict[str, int] = {}
+    for row in rows:
+        if scale in row.values:
+            sums[name_of(row)] = sums.get(name_of(row), 0) + row.values[scale]
+    return scale, sorted(sums.items(), key=lambda pair: -pair[1])
+
+
 def name_of(row: SourceBreakdown) -> str:
     """What a row is called on the chart: its campaign for campaigns, else its source."""
     name = row.campaign if row.kind == "campaign" else row.source
-    return (name or "(none)")[:40]
+    return name or "(none)"
 
 
 def breakdown_table(kind: str, rows: list[SourceBreakdown]) -> Table:

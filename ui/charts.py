@@ -15,11 +15,16 @@ from store.reports.shapes import FunnelStep, Point, SourceRow, Trend
 from ui import figures
 from ui.palette import ACCENT, Look, look
 
+#: What Streamlit's page puts the theme's strongest grey and its background for, in light and in dark (tested). The grey
+#: that it chooses by itself for small words has a contrast below 4:1 on white.
+INK, PAGE = "#000037", "#000038"
+_WORDS = {"color": INK}
 #: Transparent, so that the page's own background shows in both themes; Streamlit's theme sets fonts and grid colours.
 _LAYOUT = {
     "paper_bgcolor": "rgba(0,0,0,0)",
     "plot_bgcolor": "rgba(0,0,0,0)",
     "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+    "font": _WORDS,
     "separators": ".,",
     "hoverlabel": {"align": "left"},
     "modebar": {"bgcolor": "rgba(0,0,0,0)"},
@@ -33,7 +38,15 @@ _MOST_TICKS = 6
 _WIDEST = 60
 #: Marks told to those who do not see them; the list beside the chart has all.
 _MOST_SAID = 10
-_TICKS: dict[Grain, str] = {"day": "%-d %b", "week": "%-d %b", "month": "%b %Y"}
+#: More marks than these have no uprights: they would be a fence before the lines.
+_MOST_UPRIGHTS = 12
+#: Letters of a name beside a bar; the rest stands in the hover box and in the table.
+_LONGEST_NAME = 28
+#: How far the longest bar reaches, as its figure stands behind it.
+_BAR_ROOM, _STEP_ROOM = 1.15, 1.3
+#: The year stands once below the first day, and where it changes.
+_TICKS: dict[Grain, str] = {"day": "%-d %b\n%Y", "week": "%-d %b\n%Y", "month": "%b\n%Y"}
+_BUCKETS: dict[Grain, str] = {"day": "%a %-d %b %Y", "week": "Week of %-d %b %Y", "month": "%B %Y"}
 
 
 def draw(figure: go.Figure, *, key: str, alt: str) -> None:
@@ -49,7 +62,7 @@ def doughnut(rows: Sequence[SourceRow]) -> go.Figure:
         go.Pie(
             labels=[row.label for row in counted],
             values=[row.applications for row in counted],
-            marker={"colors": [look(row.platform).color for row in counted], "line": {"width": 0}},
+            marker={"colors": [look(row.platform).color for row in counted], "line": {"color": PAGE, "width": 2}},
             hole=0.68,
             sort=False,
             direction="clockwise",
@@ -61,7 +74,7 @@ def doughnut(rows: Sequence[SourceRow]) -> go.Figure:
     figure.add_annotation(
         text=f"<b>{figures.compact(total)}</b><br><span style='font-size:12px'>applications</span>",
         showarrow=False,
-        font={"size": 26},
+        font=_WORDS | {"size": 26},
     )
     figure.update_layout(_LAYOUT | {"height": 260, "showlegend": False})
     return figure
@@ -95,8 +108,20 @@ def trends(lines: Sequence[Trend], grain: Grain, marks: Sequence[Mark] = ()) -> 
             "height": 340,
             "hovermode": "x unified",
             "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0, "title": {"text": ""}},
-            "xaxis": {"tickformat": _TICKS[grain], "hoverformat": _TICKS[grain], "nticks": 8, "showgrid": False},
-            "yaxis": {"rangemode": "tozero", "tickformat": ",~d", "automargin": True, "zeroline": False}
+            "xaxis": {
+                "tickformat": _TICKS[grain],
+                "hoverformat": _BUCKETS[grain],
+                "nticks": 8,
+                "showgrid": False,
+                "tickfont": _WORDS,
+            },
+            "yaxis": {
+                "rangemode": "tozero",
+                "tickformat": ",~d",
+                "automargin": True,
+                "zeroline": False,
+                "tickfont": _WORDS,
+            }
             | _ticks(lines),
         }
     )
@@ -135,7 +160,7 @@ def _add_marks(figure: go.Figure, points: Sequence[Point], marks: Sequence[Mark]
     )
     # All at once: each that is added by itself has Plotly check all before it again.
     figure.update_layout(
-        shapes=[_upright(start) for start in told],
+        shapes=[_upright(start) for start in told] if len(told) <= _MOST_UPRIGHTS else [],
         yaxis2={"range": [0, 1], "overlaying": "y", "visible": False, "fixedrange": True, "showgrid": False},
     )
 
@@ -248,8 +273,8 @@ def funnel(steps: Sequence[FunnelStep]) -> go.Figure:
             y=[step.label for step in known],
             orientation="h",
             text=words,
-            textposition="auto",
-            insidetextanchor="start",
+            textposition="outside",
+            textfont=_WORDS,
             cliponaxis=False,
             marker={"color": ACCENT, "opacity": [1 - 0.09 * at for at in range(len(known))], "line": {"width": 0}},
             hovertemplate="%{y}<br>%{text}<extra></extra>",
@@ -260,39 +285,63 @@ def funnel(steps: Sequence[FunnelStep]) -> go.Figure:
         | {
             "height": 48 * max(len(known), 2) + 16,
             "bargap": 0.25,
-            "xaxis": {"visible": False, "rangemode": "tozero"},
-            "yaxis": {"autorange": "reversed", "automargin": True, "ticksuffix": "  ", "tickfont": {"size": 13}},
-            "font": {"size": 13},
+            "xaxis": {"visible": False, "range": _reach([step.value or 0 for step in known], _STEP_ROOM)},
+            "yaxis": {
+                "autorange": "reversed",
+                "automargin": True,
+                "ticksuffix": "  ",
+                "tickfont": _WORDS | {"size": 13},
+            },
+            "font": _WORDS | {"size": 13},
             "uniformtext": {"minsize": 11, "mode": "show"},
         }
     )
     return figure
 
 
-def bars(labels: Sequence[str], values: Sequence[int], *, color: str = ACCENT) -> go.Figure:
-    """Amounts by name, the largest first."""
+def bars(names: Sequence[str], values: Sequence[int], *, color: str = ACCENT) -> go.Figure:
+    """Amounts by name, the largest first. Names are foreign text: shown literally, and cut where they are long."""
+    at = list(range(len(names)))
     figure = go.Figure(
         go.Bar(
             x=list(values),
-            y=list(labels),
+            y=at,
             orientation="h",
             text=[figures.count(value) for value in values],
-            textposition="auto",
+            textposition="outside",
+            textfont=_WORDS,
             cliponaxis=False,
             marker={"color": color, "line": {"width": 0}},
-            hovertemplate="%{y}<br>%{x:,}<extra></extra>",
+            customdata=[[_escaped(name)] for name in names],
+            hovertemplate="%{customdata[0]}<br>%{x:,}<extra></extra>",
         )
     )
     figure.update_layout(
         _LAYOUT
         | {
-            "height": 34 * max(len(labels), 2) + 16,
+            "height": 34 * max(len(names), 2) + 16,
             "bargap": 0.3,
-            "xaxis": {"visible": False, "rangemode": "tozero"},
-            "yaxis": {"autorange": "reversed", "automargin": True, "ticksuffix": "  "},
+            "xaxis": {"visible": False, "range": _reach(values, _BAR_ROOM)},
+            "yaxis": {
+                "autorange": "reversed",
+                "automargin": True,
+                "ticksuffix": "  ",
+                "tickfont": _WORDS,
+                "tickvals": at,
+                "ticktext": [html.escape(_short(name)) for name in names],
+            },
         }
     )
     return figure
+
+
+def _reach(values: Sequence[int], room: float) -> list[float]:
+    """From nothing to somewhat beyond the largest value."""
+    return [0, max(values, default=0) * room or 1]
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1].rstrip()}…"
 
 
 def doughnut_words(rows: Iterable[SourceRow]) -> str:

@@ -3,11 +3,13 @@
 from datetime import date, timedelta
 
 import pytest
+from streamlit.elements.lib.streamlit_plotly_theme import BG_COLOR, GRAY_90
 
 from domain.platforms import PLATFORMS
 from store.reports.annotations import Note
 from store.reports.shapes import FunnelStep, Point, SourceRow, Trend
-from ui import charts, notes
+from store.reports.sources import SourceBreakdown
+from ui import breakdowns, charts, notes
 from ui.palette import LOOKS
 
 FIRST = date(2026, 3, 2)
@@ -89,6 +91,20 @@ def test_a_mark_tells_its_words_as_text_in_its_own_bucket_alone():
     assert [shape.x0 for shape in figure.layout.shapes] == [FIRST + timedelta(days=1)]
 
 
+def test_many_marks_are_no_fence_before_the_lines():
+    happened = [charts.Mark(FIRST + timedelta(days=at), ("Opened: Cook",)) for at in range(20)]
+    figure = charts.trends([Trend("indeed", "Indeed", points(*range(20)))], "day", happened)
+    assert not figure.layout.shapes
+    assert list(figure.data[-1].marker.size) == [9] * 20
+
+
+@pytest.mark.parametrize(("grain", "said"), [("day", "%a %-d %b %Y"), ("week", "Week of %-d %b %Y")])
+def test_the_pointer_is_told_whether_it_stands_on_a_day_or_a_week(grain, said):
+    axis = charts.trends([Trend("indeed", "Indeed", points(3, 5))], grain).layout.xaxis
+    assert axis.hoverformat == said
+    assert axis.tickformat.endswith("%Y"), "a year's line begins and ends in months of one name"
+
+
 def test_a_trend_without_marks_has_no_second_axis():
     figure = charts.trends([Trend("indeed", "Indeed", points(3, 5))], "day")
     assert len(figure.data) == 1
@@ -128,6 +144,38 @@ def test_the_words_of_a_doughnut_name_what_is_missing():
 def test_a_funnel_stage_that_nobody_reports_is_no_bar():
     steps = [FunnelStep("clicks", "Clicks", 10, None, ("indeed",)), FunnelStep("hires", "Hires", None, None, ())]
     assert list(charts.funnel(steps).data[0].y) == ["Clicks"]
+
+
+def test_names_beside_bars_are_literal_short_and_kept_apart():
+    long = "Softwareentwicklerinnen und Softwareentwickler im Außendienst, Region "
+    figure = charts.bars([f"{long}Nord", f"{long}Süd", "<a href='x'>y</a>"], [3, 2, 1])
+    assert list(figure.data[0].y) == [0, 1, 2], "two names that begin alike are two bars"
+    assert figure.layout.yaxis.ticktext[0] == "Softwareentwicklerinnen und…"
+    assert figure.layout.yaxis.ticktext[2] == "&lt;a href=&#x27;x&#x27;&gt;y&lt;/a&gt;"
+    assert figure.data[0].customdata[1][0].endswith("Süd")
+
+
+def below(source: str, campaign: str, **values: int) -> SourceBreakdown:
+    return SourceBreakdown("campaign", source, "cpc", campaign, "", values)
+
+
+def test_what_a_campaign_was_not_told_of_is_no_bar_and_no_zero():
+    rows = [below("a", "North", clicks=3), below("a", "South", clicks=4, applications=2), below("a", "East", clicks=1)]
+    assert breakdowns.amounts(rows) == ("applications", [("South", 2)])
+    assert breakdowns.amounts(rows[::2]) == ("clicks", [("North", 3), ("East", 1)])
+    assert breakdowns.amounts([]) == ("", [])
+
+
+def test_names_that_begin_alike_are_not_added_up():
+    rows = [below("a", "x" * 50 + "1", clicks=3), below("a", "x" * 50 + "2", clicks=4)]
+    assert [value for _, value in breakdowns.amounts(rows)[1]] == [4, 3]
+
+
+def test_small_words_in_charts_have_the_strongest_grey_of_the_theme():
+    """Streamlit's page puts the theme's colours for these two, in light and in dark."""
+    assert (charts.INK, charts.PAGE) == (GRAY_90, BG_COLOR)
+    for figure in (charts.trends([], "day"), charts.doughnut([]), charts.funnel([]), charts.bars([], [])):
+        assert figure.layout.font.color == charts.INK
 
 
 def test_charts_have_no_background_of_their_own():
