@@ -19,7 +19,7 @@ LOOKS: dict[str, Look] = {
     "company_website": Look("#2f7fd6", "circle"),
     "referrals": Look("#0d9b74", "diamond"),
     "indeed": Look("#cf7a00", "square"),
-    "linkedin": Look("#4a93b8", "triangle-up"),
+    "linkedin": Look("#0f9cb3", "triangle-up"),
     "ziprecruiter": Look("#c05f9a", "cross"),
     "monster": Look("#8a6fd1", "x"),
     "glassdoor": Look("#7d8c1c", "star"),

@@ -47,3 +47,11 @@ def test_small_print_can_be_read(scheme: str) -> None:
     faded = tuple(FADED * front + (1 - FADED) * back for front, back in zip(text, behind, strict=True))
     assert contrast(faded, behind) >= WORDS
     assert contrast(rgb(theme["grayTextColor"]), behind) >= WORDS
+
+
+def test_a_chosen_segment_can_be_read_on_its_own_tint() -> None:
+    """A tenth of its colour. In the dark, where it also carries white words, it is no word of less than 3.9:1."""
+    for scheme, least in (("light", WORDS), ("dark", 3.9)):
+        primary, behind = rgb(THEME[scheme]["primaryColor"]), rgb(THEME[scheme]["backgroundColor"])
+        tint = tuple(0.1 * front + 0.9 * back for front, back in zip(primary, behind, strict=True))
+        assert contrast(primary, tint) >= least
