@@ -92,7 +92,7 @@ def source_line(view: View, row: SourceRow) -> str:
     if row.applications is None and row.state != "fed":
         return "No data for these days" if _tells_applications(view, row.platform) else "Reports no applications"
     if row.state == "fed":
-        return "From files"
+        return "From referrals and files" if row.platform == "referrals" else words.state_words("fed").label
     return f"Synced {view.moment(row.synced_at)}"
 
 

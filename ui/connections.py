@@ -74,7 +74,6 @@ def _card(view: View, row: ConnectionRow) -> None:
                     "Sync now",
                     key=f"sync_now_{row.id}",
                     icon=":material/sync:",
-                    type="primary",
                     disabled=not row.is_active,
                     help=None if row.is_active else "The connection is switched off.",
                     on_click=syncing.one,

@@ -250,6 +250,7 @@ def _trend_body(view: View, board: Dashboard, grain: Grain, *, is_marked: bool) 
         return
     found = notes.load(view, board.period)
     marks = notes.marks(found, known[0].points) if is_marked else []
+    st.caption(f"Applications by {grain}")
     charts.draw(
         charts.trends(known, grain, marks),
         key="trends_chart",

@@ -65,7 +65,8 @@ def _answers(rows: Sequence[Health], view: View) -> None:
     right.metric("Waited", figures.lasting(waited or None), border=True, help=_WAITED)
     table = answers_table(rows)
     tables.show(table, key="health", alt="Answers by connection", zone=view.company.time_zone)
-    export.download(table, name=export.file_name("platform health", view.company.name), key="download_health")
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        export.download(table, name=export.file_name("platform health", view.company.name), key="download_health")
 
 
 _WAITED = "For platforms that asked us to, and for budgets of our own."
@@ -124,7 +125,8 @@ def _log(view: View) -> None:
         return
     table = errors_table(rows)
     tables.show(table, key="errors", alt="Errors, newest first", zone=view.company.time_zone, height=360)
-    export.download(table, name=export.file_name("error log", view.company.name), key="download_errors")
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        export.download(table, name=export.file_name("error log", view.company.name), key="download_errors")
 
 
 def errors_table(rows: Sequence[ErrorRow]) -> Table:

@@ -124,7 +124,7 @@ def freshness(view: View) -> None:
     with st.container(key=f"page_run_{view.runs}"):
         zone = words.plain(view.company.time_zone)
         told = freshness_words([entry for entry, _ in view.states])
-        st.caption(" ".join([*told, f"Days are those of {zone}, or of a platform that reports in its own zone."]))
+        st.caption("  \n".join([*told, f"Days are those of {zone}, or of a platform that reports in its own zone."]))
 
 
 def freshness_words(entries: Sequence[Freshness]) -> list[str]:

@@ -119,10 +119,12 @@ def _arriving(view: View) -> None:
         counts = count_events(session, view.company, view.now - timedelta(days=1))
         events = list_events(session, view.company)
     _heard(view, state)
-    with st.container(horizontal=True, gap="medium"):
+    with st.container(horizontal=True, gap="small"):
         for kind, label in KINDS.items():
             st.metric(
-                f"{label}s, 24 hours" if kind != "apply_complete" else "Applications, 24 hours", f"{counts[kind]:,}"
+                f"{label}s, 24 hours" if kind != "apply_complete" else "Applications, 24 hours",
+                f"{counts[kind]:,}",
+                border=True,
             )
     if events:
         tables.show(events_table(events), key="tracker_events", alt="The newest events", zone=view.company.time_zone)
