@@ -11,8 +11,7 @@ from actions.passwords import hash_password, needs_new_hash, verify_password
 from actions.viewer import Viewer
 from domain.addresses import truncate_address
 from settings import Settings
-from store.engine import Urgency, reading, writing
-from store.errors import DatabaseUnwritable
+from store.engine import NOT_NOW, Urgency, reading, writing
 from store.opening import Store
 from store.tables import SessionRow, SignInAttempt, SignInTicket, User
 from store.writes import sessions
@@ -147,7 +146,7 @@ def token_hash(store: Store, token: str) -> str:
 def find_signed_in(store: Store, settings: Settings, token: str, *, now: datetime) -> SignedIn | None:
     """The live session of a cookie's value; None for none. Notes a sign of life at most once a minute.
 
-    Where the disk is full nothing is noted: what is stored can still be looked at.
+    Where the disk is full, or nobody lets go of the database, nothing is noted: what is stored can be looked at.
     """
     if not 20 <= len(token) <= 100:
         return None
@@ -158,7 +157,7 @@ def find_signed_in(store: Store, settings: Settings, token: str, *, now: datetim
     if found is None:
         return None
     if now - found.seen_at > sessions.SEEN_EVERY:
-        with suppress(DatabaseUnwritable), writing(store.engine, Urgency.EVENT) as session:
+        with suppress(*NOT_NOW), writing(store.engine, Urgency.EVENT) as session:
             sessions.touch_session(session, hashed, now=now)
     viewer = Viewer(found.user_id, found.company_id, found.role, found.name, found.email, found.address_prefix)
     return SignedIn(viewer, hashed, found.expires_at)

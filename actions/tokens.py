@@ -16,8 +16,7 @@ from actions.sign_in import check_password
 from actions.viewer import NotFound, Viewer, deed, require_admin
 from domain.access import BY_NAME, held, scopes_of
 from domain.text import clean_text
-from store.engine import Urgency, reading, writing
-from store.errors import DatabaseUnwritable
+from store.engine import NOT_NOW, Urgency, reading, writing
 from store.opening import Store
 from store.tables import ApiKey
 from store.writes import sessions
@@ -138,7 +137,7 @@ def find_bearer(store: Store, token: str, *, now: datetime, session: Session | N
     if found is None:
         return None
     if found.used_at is None or now - found.used_at > USED_EVERY:
-        with suppress(DatabaseUnwritable), writing(store.engine, Urgency.EVENT) as session:
+        with suppress(*NOT_NOW), writing(store.engine, Urgency.EVENT) as session:
             sessions.touch_key(session, hashed, now=now)
     viewer = Viewer(found.user_id, found.company_id, found.role, found.name, found.email)
     if found.kind == "token":

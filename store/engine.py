@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import psycopg
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import Session
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random_exponential
 
@@ -19,6 +19,7 @@ from store.errors import DatabaseUnwritable
 from store.turns import Turnstile, Urgency
 
 __all__ = [
+    "NOT_NOW",
     "Urgency",
     "checkpoint",
     "is_sqlite",
@@ -61,6 +62,9 @@ _UNWRITABLE_STATES = {"53100", "25006"}  # disk_full, read_only_sql_transaction
 _PASSING_STATES = {"40001", "40P01", "55P03"}  # serialization_failure, deadlock_detected, lock_not_available
 _LOST_STATES = {"57P01", "57P02", "57P03", "08000", "08003", "08006"}  # shut down, or the connection is gone
 _PASSING_SQLITE = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+#: What is met by a write that can be left out, and does not stop what it was to note: no room, no turn, no answer.
+NOT_NOW = (DatabaseUnwritable, TimeoutError, OperationalError, sqlite3.OperationalError)
 
 _turnstiles: "weakref.WeakKeyDictionary[Any, Turnstile]" = weakref.WeakKeyDictionary()
 _lazy_commits: "weakref.WeakKeyDictionary[Any, int]" = weakref.WeakKeyDictionary()

@@ -11,6 +11,7 @@ from actions import sign_in, tokens, users
 from actions.sign_in import SignedIn, Throttled, WrongCredentials
 from actions.viewer import NotAllowed, NotFound, Viewer
 from settings import Settings, load
+from store.engine import open_engine, writing
 from store.errors import DatabaseUnwritable
 from store.opening import Store
 from store.tables import AuditEntry, Company, SessionRow, SignInTicket, User
@@ -117,6 +118,25 @@ def test_a_session_and_a_token_are_good_where_nothing_can_be_written(store: Stor
     finally:
         event.remove(store.engine, "begin", forbid)
     assert find(store, session, later) is not None
+
+
+@pytest.mark.parametrize("elsewhere", ["in this process", "in another"])
+def test_who_is_signed_in_stays_so_while_nobody_lets_go_of_the_database(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch, elsewhere: str
+) -> None:
+    seed_people(sqlite_store, now=NOW)
+    session, bearer = (
+        come_in(sqlite_store, ADMIN),
+        tokens.make_token(sqlite_store, ADMIN, PASSWORD, address="", now=NOW),
+    )
+    later = NOW + timedelta(minutes=10)
+    monkeypatch.setattr("store.engine.BUSY_SECONDS", 0.05)
+    other = open_engine(str(sqlite_store.engine.url)) if elsewhere == "in another" else sqlite_store.engine
+    with writing(other), ThreadPoolExecutor(1) as pool:
+        found = pool.submit(find, sqlite_store, session, later).result()
+        assert pool.submit(tokens.find_bearer, sqlite_store, bearer, now=later).result() is not None
+    assert found is not None
+    other.dispose()
 
 
 def test_signing_out_ends_it_at_once(store: Store, people: People) -> None:
