@@ -89,6 +89,19 @@ def send_again(store: Store, viewer: Viewer, mail_id: uuid.UUID, *, now: datetim
 
 
 def take_back(store: Store, viewer: Viewer, mail_id: uuid.UUID, *, now: datetime) -> None:
+def leave(store: Store, viewer: Viewer, mail_id: uuid.UUID, *, now: datetime) -> None:
+    """Leave it at that a message was refused or given up. Raises NotAllowed, NotFound, ValueError."""
+    with _deciding(store, viewer, "mail.leave", mail_id, now) as session:
+        said = session.get_one(Mail, mail_id).detail
+        values = {
+            "state": "refused",
+            "cause_code": "left",
+            "detail": f"{viewer.email} leaves it at that. {said}".strip()[:500],
+        }
+        if not settle_by_hand(session, viewer.company_id, mail_id, values, ("refused", "dead")):
+            raise ValueError("Nothing is to be decided about this message any more.")
+
+
     """Have a message that waits not sent. Raises NotAllowed, NotFound, and ValueError where it is too late."""
     with _deciding(store, viewer, "mail.take_back", mail_id, now) as session:
         values = {

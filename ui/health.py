@@ -6,11 +6,14 @@ from datetime import timedelta
 import streamlit as st
 
 from store.reports.health import AlertRow, ErrorRow, Health, list_alerts, list_errors, list_health
+from store.reports.messages import find_undelivered
 from ui import data, export, figures, shell, tables, words
 from ui.shell import View
 from ui.tables import Column, Table
 
 _SPANS = {"24 hours": timedelta(days=1), "7 days": timedelta(days=7), "30 days": timedelta(days=30)}
+_MAIL_SINCE = timedelta(days=7)
+_MESSAGES = {"alert": "alerts", "rewards": "rewards that fell due"}
 _SEVERITIES = {"Any severity": "", "Critical": "critical", "Medium": "medium", "Low": "low"}
 
 
@@ -23,6 +26,7 @@ def draw(view: View) -> None:
     with data.session() as session:
         rows = list_health(session, view.company, since=since, now=view.now)
         alerts = list_alerts(session, view.company)
+    _mail(view)
     if not rows:
         shell.nothing_here(
             "**No platform is connected yet.** Its answers are measured from the first request on.",
@@ -35,6 +39,23 @@ def draw(view: View) -> None:
     _answers(rows, view)
     _log(view)
     _past(alerts, view)
+
+
+def _mail(view: View) -> None:
+    """That messages to admins did not arrive: who would have read it there reads it here."""
+    with data.session() as session:
+        found = find_undelivered(session, view.company, since=view.now - _MAIL_SINCE)
+    if found is None:
+        return
+    kinds = ", ".join(f"{_MESSAGES.get(kind, kind)}: {number}" for kind, number in sorted(found.by_kind.items()))
+    said = f" The mail server said: {words.plain(found.detail)}" if found.detail else ""
+    st.warning(
+        f"**{words.counted(found.number, 'message')} to admins did not arrive, or may not have,** in the last"
+        f" {_MAIL_SINCE.days} days ({words.plain(kinds)}). The newest is of {view.moment(found.newest_at)}.{said} They"
+        " are not sent again: what they tell stands here and on the referral desk. See that SMTP_URL and"
+        " ALERT_WEBHOOK_URL are right.",
+        icon=":material/unsubscribe:",
+    )
 
 
 def _open(alerts: Sequence[AlertRow], view: View) -> None:

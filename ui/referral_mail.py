@@ -10,13 +10,22 @@ from actions import mailroom
 from actions.running import running_store
 from actions.viewer import ADMIN, NotAllowed, NotFound
 from settings import current
-from store.reports.invitations import MessageRow, count_states, count_unknown, list_messages
+from store.reports.invitations import (
+    MessageRow,
+    count_failed,
+    count_states,
+    count_unknown,
+    list_failed,
+    list_messages,
+)
 from ui import data, export, invitation_words, shell, tables, toasts, words
 from ui.shell import View
 from ui.tables import Column, Table
 
 _ANY = "All"
 _REFRESH_SECONDS = 3
+#: Messages for a person to decide on that are on screen together.
+_AT_ONCE = 20
 STATES = {
     "unknown": "Nobody knows",
     "waiting": "Waiting",
@@ -38,6 +47,7 @@ CAUSES = {
     "closed": "The posting closed before it was sent.",
     "taken_back": "It was taken back.",
     "key_missing": "It was sealed with an encryption key that is missing.",
+    "left": "It is not tried any more: an admin decided so.",
     "by_hand": "",
 }
 
@@ -49,8 +59,12 @@ def draw(view: View) -> None:
     with data.session() as session:
         counts = count_states(session, view.company)
         flagged = list_messages(session, running_store().vault, view.company, state="unknown")
+        failed = list_failed(session, running_store().vault, view.company, now=view.now)
+        number = count_failed(session, view.company, now=view.now)
     if flagged:
         _flagged(view, flagged)
+    if failed:
+        _failed(view, failed, number)
     if counts:
         is_busy = bool(counts.get("waiting") or counts.get("sending"))
         st.fragment(_log, run_every=_REFRESH_SECONDS if is_busy else None)(view)
@@ -67,14 +81,20 @@ def remind(view: View, go: Callable[[], None]) -> None:
     """On the desk's other parts: that messages wait for a person, and the way to them; nothing where none does."""
     with data.session() as session:
         unknown = count_unknown(session, view.company)
-    if unknown:
+        failed = count_failed(session, view.company, now=view.now)
+    told = [said(number) for said, number in ((_may_have_arrived, unknown), (_did_not_arrive, failed)) if number]
+    if told:
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="mail_reminder"):
-            st.warning(f"{_may_have_arrived(unknown)}. A person decides.", icon=":material/mark_email_unread:")
+            st.warning(f"{'; '.join(told)}. A person decides.", icon=":material/mark_email_unread:")
             st.button("Decide", key="mail_decide", icon=":material/arrow_forward:", on_click=go)
 
 
 def _may_have_arrived(number: int) -> str:
     return f"{words.counted(number, 'invitation')} may or may not have arrived"
+
+
+def _did_not_arrive(number: int) -> str:
+    return f"{words.counted(number, 'invitation')} could not be delivered"
 
 
 def _sends() -> bool:
@@ -107,6 +127,47 @@ def _flagged(view: View, rows: list[MessageRow]) -> None:
                     _decide(view, mailroom.confirm_arrived, row.id, "Noted: it arrived.")
                 if st.button("Send it again", key=f"mail_again_{row.id}", icon=":material/forward_to_inbox:"):
                     _decide(view, mailroom.send_again, row.id, "It is sent again in a moment.")
+
+
+def _failed(view: View, rows: list[MessageRow], number: int) -> None:
+    """Messages that never arrived while their referrals still wait: what can be done about each."""
+    with st.container(border=True, key="mail_failed"):
+        st.markdown(f"**{_did_not_arrive(number)}**")
+        st.caption(
+            "None is tried again by itself. Once the cause is gone, send it again. Where the address is wrong, "
+            "withdraw the referral and have the person referred anew with the right one. Or whoever referred them "
+            "sends the link themselves, and you leave it at that."
+        )
+        for row in rows[:_AT_ONCE]:
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.text(f"{_about(row)}, {view.moment(row.created_at)}. {_happened(row)}", width="stretch")
+                if st.button("Send it again", key=f"mail_retry_{row.id}", icon=":material/forward_to_inbox:"):
+                    _decide(view, mailroom.send_again, row.id, "It is sent again in a moment.")
+                if st.button("Leave it", key=f"mail_leave_{row.id}", icon=":material/check:"):
+                    _decide(view, mailroom.leave, row.id, "Noted: nothing more is sent.")
+            if row.detail:
+                st.caption(f"The mail server said: {words.plain(row.detail)}")
+        if number > _AT_ONCE:
+            st.caption(f"The newest {_AT_ONCE} are shown here.")
+        given_up = [row for row in rows if row.state == "dead"]
+        if len(given_up) > 1 and st.button(
+            f"Send all {len(given_up)} that were given up again", key="mail_retry_all", icon=":material/refresh:"
+        ):
+            _send_all(view, given_up)
+
+
+def _send_all(view: View, rows: list[MessageRow]) -> None:
+    """Send many again, as far as each may be."""
+    left = 0
+    for row in rows:
+        try:
+            mailroom.send_again(running_store(), view.viewer, row.id, now=datetime.now(UTC))
+        except (NotAllowed, NotFound, ValueError):
+            left += 1
+    kept = f" {words.counted(left, 'message')} cannot be." if left else ""
+    sent = words.counted(len(rows) - left, "message")
+    toasts.later(f"{sent} sent again in a moment.{kept}", ":material/check:")
+    st.rerun()
 
 
 def _log(view: View) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlmodel import select
@@ -13,8 +13,10 @@ from actions.viewer import Viewer
 from domain.letters import INVITATION
 from settings import Settings, current
 from store.opening import Store
-from store.tables import AuditEntry, Company, Mail, MailTemplate
-from tests.jobs.invited import Programme, mail_settings
+from store.reports.messages import Undelivered, find_undelivered
+from store.reports.scope import find_company
+from store.tables import AuditEntry, Company, Mail, MailTemplate, Referral
+from tests.jobs.invited import NOW, Programme, mail_settings
 
 PATIENCE = 300
 
@@ -67,9 +69,10 @@ def see(programme: Programme, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     current.cache_clear()
 
 
-def stand(programme: Programme, address: str, **values: object) -> Mail:
-    """An invitation as it stands after some trying."""
-    invited = programme.invite(mail_settings(9), programme.referral(address), asked_by="ada@harbour.example")
+def stand(programme: Programme, address: str, expires_at: datetime | None = NOW, **values: object) -> Mail:
+    """An invitation as it stands after some trying; its referral expires never, or some time after NOW."""
+    referral = programme.referral(address, expires_at=expires_at and expires_at + timedelta(days=180))
+    invited = programme.invite(mail_settings(9), referral, asked_by="ada@harbour.example")
     with programme.store.writing() as session:
         row = session.get_one(Mail, invited.mail_id)
         for name, value in values.items():
@@ -116,6 +119,34 @@ def test_whoever_opens_the_desk_reads_that_a_message_needs_a_person(
     assert not app.warning
     assert "**1 invitation may or may not have arrived**" in said(app), "and there it is decided"
     app = press(app, f"mail_again_{lost.id}")
+    app.session_state["part"] = "Rewards"
+    assert not app.run().warning
+
+
+def test_what_could_not_be_delivered_is_told_as_long_as_somebody_can_help(
+    programme: Programme, see: Callable[..., AppTest]
+) -> None:
+    given_up = {"state": "dead", "cause_code": "unreachable", "detail": "Connection refused"}
+    first, second = (stand(programme, f"{name}@mail.example", None, **given_up) for name in "ab")
+    bounced = stand(programme, "c@mail.example", None, state="refused", cause_code="bounced", detail="550 5.1.1")
+    stand(programme, "d@mail.example", None, state="refused", cause_code="ended")
+    applied = stand(programme, "e@mail.example", None, **given_up)
+    with programme.store.writing() as session:
+        session.get_one(Referral, applied.related_id).status = "applied"
+    app = see(mail_settings(9), on_desk=True)
+    assert [each.value for each in app.warning] == ["3 invitations could not be delivered. A person decides."]
+    app = press(app, "mail_decide")
+    told = said(app)
+    for words in ("**3 invitations could not be delivered**", "There is no such address", "Connection refused"):
+        assert words in told
+    app = press(app, f"mail_leave_{bounced.id}")
+    app = press(app, "mail_retry_all")
+    assert "could not be delivered" not in said(app)
+    with programme.store.reading() as session:
+        states = [session.get_one(Mail, row.id).state for row in (first, second, bounced)]
+        assert states == ["waiting", "waiting", "refused"]
+        kept = session.get_one(Mail, bounced.id)
+    assert (kept.cause_code, kept.detail) == ("left", "ada@harbour.example leaves it at that. 550 5.1.1")
     app.session_state["part"] = "Rewards"
     assert not app.run().warning
 
@@ -183,6 +214,28 @@ def test_answers_go_to_referrers_only_after_an_admin_said_so(programme: Programm
     app.toggle(key="invitation_replies").set_value(True).run()
     with programme.store.reading() as session:
         assert session.get_one(Company, programme.company.id).settings == {"invitations_reply_to_referrer": True}
+
+
+def test_platform_health_tells_of_messages_to_admins_that_did_not_arrive(programme: Programme) -> None:
+    with programme.store.writing() as session:
+        company = find_company(session, programme.company.id)
+        assert company is not None
+        for kind, state, days in (("alert", "dead", 1), ("rewards", "unknown", 2), ("alert", "dead", 8)):
+            row = Mail(
+                company_id=company.id,
+                kind=kind,
+                idempotency_key=f"{kind}{days}",
+                state=state,
+                created_at=NOW - timedelta(days=days),
+                detail="Connection refused",
+            )
+            session.add(row)
+    stand(programme, "a@mail.example", state="dead")
+    with programme.store.reading() as session:
+        found = find_undelivered(session, company, since=NOW - timedelta(days=7))
+        later = find_undelivered(session, company, since=NOW)
+    assert found == Undelivered({"alert": 1, "rewards": 1}, NOW - timedelta(days=1), "Connection refused")
+    assert (found.number, later) == (2, None)
 
 
 @pytest.mark.parametrize("turn", ["runs a screen", "comes after"])

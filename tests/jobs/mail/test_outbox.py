@@ -16,7 +16,7 @@ from jobs.deliveries import Sent
 from jobs.retention import tidy
 from settings import Settings
 from store.engine import run_writing
-from store.reports.invitations import count_states, count_unknown, list_messages
+from store.reports.invitations import count_failed, count_states, count_unknown, list_failed, list_messages
 from store.reports.scope import find_company
 from store.tables import AuditEntry, JobPosting, Mail, Referral
 from store.tables.columns import new_id
@@ -242,6 +242,8 @@ def test_the_log_is_read_from_indexes(programme: Programme, settings: Settings) 
         lambda session: count_unknown(session, company),
         lambda session: list_messages(session, vault, company, state="unknown"),
         lambda session: list_messages(session, vault, company),
+        lambda session: count_failed(session, company, now=NOW),
+        lambda session: list_failed(session, vault, company, now=NOW),
         lambda session: has_due(session, now=NOW),
     ):
         for plan in plans_of(programme.store, report):
