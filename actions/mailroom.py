@@ -88,7 +88,6 @@ def send_again(store: Store, viewer: Viewer, mail_id: uuid.UUID, *, now: datetim
             raise ValueError("This message is on its way, or it was sent.")
 
 
-def take_back(store: Store, viewer: Viewer, mail_id: uuid.UUID, *, now: datetime) -> None:
 def leave(store: Store, viewer: Viewer, mail_id: uuid.UUID, *, now: datetime) -> None:
     """Leave it at that a message was refused or given up. Raises NotAllowed, NotFound, ValueError."""
     with _deciding(store, viewer, "mail.leave", mail_id, now) as session:
@@ -102,6 +101,7 @@ def leave(store: Store, viewer: Viewer, mail_id: uuid.UUID, *, now: datetime) ->
             raise ValueError("Nothing is to be decided about this message any more.")
 
 
+def take_back(store: Store, viewer: Viewer, mail_id: uuid.UUID, *, now: datetime) -> None:
     """Have a message that waits not sent. Raises NotAllowed, NotFound, and ValueError where it is too late."""
     with _deciding(store, viewer, "mail.take_back", mail_id, now) as session:
         values = {
