@@ -5,34 +5,30 @@ import getpass
 import json
 import os
 import signal
-import subprocess
 import sys
-import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 from uuid import UUID
 
-import httpx
 from sqlalchemy.exc import OperationalError
 from sqlmodel import col, select
 
 import logs
 from actions import demo as seeds
 from actions import operations, syncs, users
-from actions.demo_live import LiveDemo
-from actions.demo_publishing import seed_publishing
 from actions.export import open_export
 from actions.ports import require_free_port
 from actions.viewer import ADMIN, NotAllowed, NotFound, Viewer
 from api.app import ENDPOINTS
 from api.openapi import document
 from api.reference import markdown
+from demonstration import demonstrate
 from domain.periods import Period
 from jobs.aggregate import rebuild as rebuild_aggregates
 from jobs.enqueue import SyncType
 from sandbox.launch import SandboxFailedError
-from sandbox.launch import running as imitate
 from settings import Settings, current, load
 from store.errors import StoreError
 from store.opening import Store, open_store
@@ -43,8 +39,6 @@ from store.tables.people import ROLES
 
 ROOT = Path(__file__).resolve().parent
 OPERATOR = "operator"
-START_SECONDS = 180.0
-STOP_SECONDS = 40.0
 
 
 class Refused(Exception):
@@ -65,76 +59,14 @@ def app_command(port: int) -> list[str]:
     return [sys.executable, "-m", "streamlit", "run", str(ROOT / "Home.py"), "--server.port", str(port)]
 
 
-def demo(settings: Settings, _given: argparse.Namespace) -> int:
+def demo(_settings: Settings, _given: argparse.Namespace) -> int:
     """Start a demo company fed by the sandbox, with a year of data."""
-    chosen = {"SANDBOX": "1", "DATA_DIR": os.environ.get("DATA_DIR", str(ROOT / "demo-data"))}
-    os.environ.update(chosen)
+    os.environ |= {"SANDBOX": "1", "DATA_DIR": os.environ.get("DATA_DIR", str(ROOT / "demo-data"))}
     settings = load(os.environ)
     require_free_port(settings.port)
     require_free_port(settings.sandbox_port, variable="SANDBOX_PORT")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with imitate(port=settings.sandbox_port, state_dir=settings.data_dir / "sandbox") as platforms:
-        told = platforms.control("credentials")
-        with _Opened(settings) as store:
-            people = seeds.seed_people(store, settings, told["company"], now=_now())
-            postings = platforms.control("postings")
-            seeds.seed_postings(store, people.admin, postings)
-            seeds.seed_link_rules(store, people.admin)
-            app = subprocess.Popen(app_command(settings.port), cwd=ROOT, start_new_session=True)  # noqa: S603
-            try:
-                seeds.seed_connections(store, settings, people.admin, told)
-                seeds.seed_applications(store, people.admin, told, platforms.control("ats.csv"))
-                seed_publishing(store, settings, people.admin, postings)
-                live = LiveDemo(store, settings, people.admin, platforms.control)
-                live.seed(told)
-                _await_app(settings, app)
-                _say(
-                    f"\nDemo: http://localhost:{settings.port}\n  admin            {seeds.ADMIN_EMAIL}"
-                    f"\n  hiring manager   {seeds.MANAGER_EMAIL}\n  password         {people.password}\n"
-                    f"The sandbox listens on {platforms.url}. Ctrl-C stops both.\n"
-                )
-                _await_syncs(store, people.admin, app)
-                live.run(lambda: app.poll() is not None, _say)
-                return app.wait()
-            finally:
-                _stop(app)
-
-
-def _await_app(settings: Settings, app: "subprocess.Popen[bytes]") -> None:
-    """Returns when the app answers. Raises Refused when it ends or takes three minutes."""
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and app.poll() is None:
-        try:
-            with httpx.Client(trust_env=False, timeout=2) as client:
-                if client.get(f"http://127.0.0.1:{settings.port}/health/ready").status_code == 200:
-                    return
-        except httpx.TransportError:
-            time.sleep(0.2)
-    raise Refused("The app did not start; its own words stand above.")
-
-
-def _await_syncs(store: Store, admin: Viewer, app: "subprocess.Popen[bytes]") -> None:
-    """Says how each connection's first sync ends, for as long as that takes."""
-    told: dict[str, str] = {}
-    while app.poll() is None:
-        states = seeds.sync_states(store, admin)
-        for name, state in states.items():
-            if state not in {"pending", "running"} and told.get(name) != state:
-                _say(f"  {name}: {state}")
-                told[name] = state
-        if all(state == "completed" or state == "failed" for state in states.values()):
-            return
-        time.sleep(0.5)
-
-
-def _stop(app: "subprocess.Popen[bytes]") -> None:
-    if app.poll() is None:
-        app.terminate()
-    try:
-        app.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        os.killpg(app.pid, signal.SIGKILL)
-        app.wait()
+    return demonstrate(settings, _Opened(settings), app_command(settings.port), _say)
 
 
 def sandbox(settings: Settings, given: argparse.Namespace) -> int:
@@ -176,15 +108,34 @@ def set_password(settings: Settings, given: argparse.Namespace) -> int:
     return 0
 
 
+def change_user(settings: Settings, given: argparse.Namespace) -> int:
+    """Change a user's role, or whether they may sign in."""
+    asked = {"role": given.role, "is_active": given.is_active}
+    change = {name: value for name, value in asked.items() if value is not None}
+    with _Opened(settings) as store:
+        user = users.find_user(store, given.email)
+        if user is None:
+            raise Refused(f"Nobody signs in with {given.email}.")
+        company = next(company for company in users.list_companies(store) if company.id == user.company_id)
+        users.change_user(store, _operator(company), user.id, now=_now(), **change)
+        changed = users.find_user(store, given.email) or user
+    _say(f"{changed.email} {'can' if changed.is_active else 'can no longer'} sign in as {changed.role}.")
+    return 0
+
+
 def sync(settings: Settings, given: argparse.Namespace) -> int:
     """Ask for a sync of all connections, or of one platform's; a running Sourceboard does it."""
     with _Opened(settings) as store:
         kind: SyncType = "full" if given.full else "incremental"
+        asked = 0
         for company in users.list_companies(store):
             for job in syncs.sync_all(
                 store, _operator(company), now=_now(), sync_type=kind, platform=given.platform or ""
             ):
                 _say(f"{company.name}: sync job {job.job_id} is {job.state}")
+                asked += 1
+        if not asked:
+            raise Refused(f"No connection{f' to {given.platform}' if given.platform else ''} is switched on.")
     return 0
 
 
@@ -271,13 +222,11 @@ def openapi(_settings: Settings, given: argparse.Namespace) -> int:
 def export(settings: Settings, given: argparse.Namespace) -> int:
     """Write numbers into a file: CSV, or Parquet where its name ends so."""
     form = "parquet" if given.into.suffix == ".parquet" else "csv"
-    with _Opened(settings) as store, given.into.open("wb") as out:
-        company = _company(store, given)
+    with _Opened(settings) as store:
+        company = _known_company(store, given.company)
         file = open_export(store, company.id, given.dataset, Period(given.start, given.end), form)
-        try:
+        with closing(file), given.into.open("wb") as out:
             out.writelines(file)
-        finally:
-            file.close()
     return 0
 
 
@@ -295,13 +244,22 @@ class _Opened:
         self._store.close()
 
 
-def _company(store: Store, given: argparse.Namespace) -> Company:
+def _known_company(store: Store, name: str) -> Company:
+    """The company of that name, or without a name the only one."""
     known = users.list_companies(store)
-    named = [company for company in known if not given.company or company.name == given.company]
-    if len(named) == 1:
-        return named[0]
-    if not given.company:
-        raise Refused("Say which company with --company." if known else "Name the first company with --company.")
+    named = [company for company in known if not name or company.name == name]
+    if len(named) != 1:
+        raise Refused(f"There is no company {name!r}." if name else "Say which company with --company.")
+    return named[0]
+
+
+def _company(store: Store, given: argparse.Namespace) -> Company:
+    """The same; one of a name that nobody has is made."""
+    known = {company.name for company in users.list_companies(store)}
+    if not known and not given.company:
+        raise Refused("Name the first company with --company.")
+    if not given.company or given.company in known:
+        return _known_company(store, given.company)
     company = Company(number=1, name=given.company, time_zone=given.time_zone, currency=given.currency)
     return users.add_company(store, company, by=OPERATOR, now=_now())
 
@@ -342,34 +300,45 @@ def _parser() -> argparse.ArgumentParser:
     for plain in (run, demo, setup_link, doctor, rotate_keys, rebuild):
         add(plain)
     add(sandbox).add_argument("options", nargs=argparse.REMAINDER, help="options of python -m sandbox")
-    for made in (create_user, set_password):
-        command = add(made)
-        command.add_argument("--email", required=True)
-        command.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
-        if made is create_user:
-            command.add_argument("--name", default="")
-            command.add_argument("--role", choices=ROLES, default="hiring_manager")
-            command.add_argument("--company", default="")
-            command.add_argument("--time-zone", default="UTC", help="of a new company")
-            command.add_argument("--currency", default="USD", help="of a new company")
+    _add_people_commands(add)
     command = add(sync)
     command.add_argument("--platform", help="only this platform's connections")
     command.add_argument("--full", action="store_true", help="twelve months instead of the last days")
     command = add(backfill)
     command.add_argument("--platform", required=True)
-    command.add_argument("--from", dest="start", type=date.fromisoformat, required=True, metavar="YYYY-MM-DD")
-    command.add_argument("--to", dest="end", type=date.fromisoformat, required=True, metavar="YYYY-MM-DD")
+    _add_days(command)
     add(openapi).add_argument("--markdown", action="store_true", help="docs/api.md instead")
     command = add(export)
     command.add_argument("dataset", choices=sorted(DATASETS))
     command.add_argument("--company", default="")
-    command.add_argument("--from", dest="start", type=date.fromisoformat, required=True, metavar="YYYY-MM-DD")
-    command.add_argument("--to", dest="end", type=date.fromisoformat, required=True, metavar="YYYY-MM-DD")
+    _add_days(command)
     command.add_argument("--into", type=Path, required=True, help="the file to write")
     add(backup).add_argument("--to", type=Path, help="folder for the copy")
     add(restore).add_argument("file", type=Path)
     add(export_audit).add_argument("--to", type=Path, help="file to write; standard output without it")
     return parser
+
+
+def _add_people_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
+    made, password, changed = add(create_user), add(set_password), add(change_user)
+    for command in (made, password, changed):
+        command.add_argument("--email", required=True)
+    for command in (made, password):
+        command.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+    made.add_argument("--name", default="")
+    made.add_argument("--role", choices=ROLES, default="hiring_manager")
+    made.add_argument("--company", default="")
+    made.add_argument("--time-zone", default="UTC", help="of a new company")
+    made.add_argument("--currency", default="USD", help="of a new company")
+    changed.add_argument("--role", choices=ROLES)
+    access = changed.add_mutually_exclusive_group()
+    access.add_argument("--disable", dest="is_active", action="store_const", const=False, help="ends their sessions")
+    access.add_argument("--enable", dest="is_active", action="store_const", const=True)
+
+
+def _add_days(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--from", dest="start", type=date.fromisoformat, required=True, metavar="YYYY-MM-DD")
+    command.add_argument("--to", dest="end", type=date.fromisoformat, required=True, metavar="YYYY-MM-DD")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -387,6 +356,8 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
     except OperationalError as error:
         sys.stderr.write(f"The database cannot be used: {error.orig}\n")
+    except OSError as error:
+        sys.stderr.write(f"{error.filename or 'The system'}: {error.strerror or error}\n")
     except KeyboardInterrupt:
         return 130
     return 1

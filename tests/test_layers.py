@@ -13,6 +13,7 @@ OURS = {"actions", "api", "bench", "connectors", "domain", "jobs", "logs", "page
     "ui",
     "Home",
     "manage",
+    "demonstration",
     "tests",
 }
 #: Folder → what of ours it may import. A dotted name allows that module and what lies below it.

@@ -18,9 +18,10 @@ from store.opening import Store, open_store
 from store.tables import AppMeta, Company, User
 from tests.launch import ROOT, app_environment, running_app
 from tests.manage.commanded import command
-from tests.people import ADMIN, PASSWORD, seed_data_dir
+from tests.people import ADMIN, MANAGER, PASSWORD, seed_data_dir
 
 SECONDS = 300
+EXPORTED = ["export", "postings", "--from", "2026-01-01", "--to", "2026-02-01"]
 Ended = subprocess.CompletedProcess[str]
 Manage = Callable[..., Ended]
 
@@ -98,15 +99,43 @@ def test_the_first_user_comes_with_the_company(tmp_path: Path, manage: Manage) -
         (["set-password", "--email", "nobody@y.example", "--password-stdin"], "Nobody signs in"),
         (["restore", "/nowhere/at/all.db"], "There is no file"),
         (["backfill", "--platform", "indeed", "--from", "2026-01-01", "--to", "2026-02-01"], "No connection to indeed"),
+        (["sync", "--platform", "indeed"], "No connection to indeed"),
+        (["change-user", "--email", "nobody@y.example", "--disable"], "Nobody signs in"),
+        (["change-user", "--email", ADMIN], "Only the role"),
+        (["change-user", "--email", ADMIN, "--disable"], "Somebody has to stay admin"),
+        (EXPORTED, "Say which company"),
+        ([*EXPORTED, "--company", "Akme"], "There is no company 'Akme'"),
+        (
+            [*EXPORTED, "--company", "Acme", "--into", "/nowhere/at/all.csv"],
+            "/nowhere/at/all.csv: No such file or directory",
+        ),
+        (["export-audit", "--to", "/nowhere/at/all.jsonl"], "/nowhere/at/all.jsonl: No such file or directory"),
     ],
 )
 def test_a_refusal_is_one_sentence(data_dir: Path, manage: Manage, arguments: list[str], words: str) -> None:
     if arguments[0] == "create-user":
         arguments = [*arguments, "--company", "Acme"]
+    kept = data_dir / "kept.csv"
+    kept.write_text("mine", "utf-8")
+    if arguments[0] == "export" and "--into" not in arguments:
+        arguments = [*arguments, "--into", str(kept)]
     ended = manage(data_dir, *arguments, given="short\n")
+    assert kept.read_text("utf-8") == "mine"
     assert ended.returncode == 1
     assert words in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_who_leaves_can_sign_in_no_more_and_may_come_back(data_dir: Path, manage: Manage) -> None:
+    gone = manage(data_dir, "change-user", "--email", MANAGER, "--disable")
+    assert (gone.returncode, gone.stdout) == (0, f"{MANAGER} can no longer sign in as hiring_manager.\n"), gone.stderr
+    back = manage(data_dir, "change-user", "--email", MANAGER, "--enable", "--role", "admin")
+    assert (back.returncode, back.stdout) == (0, f"{MANAGER} can sign in as admin.\n"), back.stderr
+    store = _with_store(data_dir)
+    with store.reading() as session:
+        user = session.exec(select(User).where(col(User.email) == MANAGER)).one()
+    store.close()
+    assert (user.is_active, user.role) == (True, "admin")
 
 
 def test_a_copy_put_back_is_what_was_copied(data_dir: Path, manage: Manage) -> None:
