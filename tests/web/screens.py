@@ -24,7 +24,8 @@ def fill(page: Page, values: dict[str, str]) -> None:
 
 
 def sign_in(page: Page, url: str, email: str, password: str = PASSWORD) -> None:
-    """Opens `url`, signs in, and returns when the page behind stands there."""
+    """Opens `url`, signs in, and returns when the page behind is drawn."""
     page.goto(url)
     fill_sign_in(page, email, password)
     expect(page.get_by_role("button", name="Sign out")).to_be_visible(timeout=PATIENCE)
+    page.wait_for_selector(_DRAWN, timeout=PATIENCE)
