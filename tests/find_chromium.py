@@ -9,6 +9,8 @@ from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 INSTALL_SECONDS = 900
+#: Half a minute, as Playwright has it, is little for a browser's start on a busy machine.
+START_SECONDS = 180
 #: A browser on a shared machine without a screen, which asks nobody outside for anything.
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage")
 
@@ -25,7 +27,7 @@ def launch_arguments() -> dict[str, Any]:
     found = find_chromium()
     if found is None:
         raise RuntimeError("no Chromium: run `python tests/find_chromium.py --install`")
-    return {"executable_path": found, "args": list(ARGUMENTS)}
+    return {"executable_path": found, "args": list(ARGUMENTS), "timeout": START_SECONDS * 1000}
 
 
 def _downloaded() -> list[str]:
@@ -35,7 +37,7 @@ def _downloaded() -> list[str]:
 
 def _starts(path: str) -> bool:
     try:
-        told = subprocess.run([path, "--version"], capture_output=True, timeout=60, check=False)
+        told = subprocess.run([path, "--version"], capture_output=True, timeout=START_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return False
     return told.returncode == 0

@@ -14,8 +14,8 @@ from playwright.sync_api import TimeoutError as NotInTime
 from tests.launch import RunningApp
 from tests.web.screens import fill_sign_in
 
-PATIENCE = 60_000
-TRIES = 5
+PATIENCE = 120_000
+TRIES = 8
 ROW_HEIGHT = 36
 #: Runs in every page before it does: notes when the server was asked and heard last, and what toasts have said.
 _WATCH = """

@@ -4,7 +4,7 @@ from playwright.sync_api import Page, expect
 
 from tests.people import PASSWORD
 
-PATIENCE = 60_000
+PATIENCE = 120_000
 _DRAWN = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 

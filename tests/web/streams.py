@@ -15,7 +15,7 @@ from settings import load
 from store.opening import attach_store
 from tests.launch import RunningApp
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 @dataclass(slots=True)
@@ -74,7 +74,7 @@ def run_page(stream: ClientConnection, page: str = "", query: str = "") -> Heard
 
 
 def hear(stream: ClientConnection) -> Heard:
-    """Reads frames until a script run ends."""
+    """Reads frames until a script run ends, and no other is about to begin in its place."""
     heard = Heard()
     while True:
         frame = stream.recv(timeout=PATIENCE)
@@ -84,5 +84,5 @@ def hear(stream: ClientConnection) -> Heard:
         kind = message.WhichOneof("type")
         if kind == "new_session":
             heard.session_id = message.new_session.initialize.session_id
-        if kind == "script_finished":
+        if kind == "script_finished" and message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
             return heard

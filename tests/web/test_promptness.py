@@ -9,7 +9,7 @@ from tests.launch import RunningApp
 #: The kernel holds an acknowledgement back for 40 ms, after the first dozen: then hardly an answer would be quicker.
 HELD_BACK = 0.035
 FIRST, LAST = 30, 90
-PATIENCE = 60.0
+PATIENCE = 240.0
 
 
 def test_an_answer_on_a_kept_connection_does_not_wait_for_the_visitors_acknowledgement(app: RunningApp):

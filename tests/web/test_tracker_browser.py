@@ -24,7 +24,7 @@ from store.tables.columns import new_id
 from tests.launch import RunningApp
 from tests.waiting import until
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 #: Headless Chromium says so in its user agent, and would rightly be filtered.
 PERSON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 NOTHING_KEPT = """async () => [document.cookie, localStorage.length, sessionStorage.length,
