@@ -14,7 +14,6 @@ from store.reports.applicants import (
     Place,
     count_applicants,
     list_applicants,
-    list_posting_names,
     opener,
     search_applicants,
 )
@@ -27,6 +26,7 @@ from ui import (
     figures,
     filters,
     palette,
+    posting_picker,
     shell,
     tables,
     words,
@@ -93,9 +93,10 @@ def _list(view: View) -> None:
 
 def _asked(view: View) -> tuple[Applicants, str]:
     """The filters, and what is searched for instead ("" for nothing)."""
-    with data.session() as session:
-        names = list_posting_names(session, view.company)
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        names = posting_picker.offered(
+            view, "applicants_posting", also=[filters.asked_posting_id()], in_full=True, width=280
+        )
         options = [_ANY, *names]
         asked = filters.asked_posting(names) or _ANY
         posting = st.selectbox("Posting", options, options.index(asked), key="applicants_posting", width=240)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from uuid import UUID
 
 import streamlit as st
 
@@ -112,6 +113,14 @@ def notes() -> bool:
         bind="query-params",
         help="Marks where postings were opened, closed, reopened, archived or retitled, and notes by hand.",
     )
+
+
+def asked_posting_id() -> UUID | None:
+    """The id of the posting that the address names; None for none."""
+    try:
+        return UUID(st.query_params.get(POSTING, ""))
+    except ValueError:
+        return None
 
 
 def asked_posting(names: Mapping[str, object]) -> str | None:

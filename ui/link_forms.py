@@ -11,8 +11,8 @@ from actions.running import running_store
 from actions.viewer import NotAllowed, NotFound
 from domain.links import near_campaign, plain_campaign
 from domain.platforms import PLATFORMS
-from store.reports.links import LinkablePosting, LinkRow, list_campaigns, list_linkable
-from ui import data, toasts, words
+from store.reports.links import LinkRow, list_addresses, list_campaigns
+from ui import data, posting_picker, toasts, words
 from ui.shell import View
 
 #: The career site hears its own visitors: a link to it from itself says nothing.
@@ -31,12 +31,13 @@ def switch_button(view: View, row: LinkRow) -> None:
 
 
 def _form(view: View) -> None:
+    names = posting_picker.offered(view, "link_postings", statuses=("open",), in_full=True)
     with data.session() as session:
-        postings = list_linkable(session, view.company)
+        addresses = list_addresses(session, view.company, names.values())
         campaigns = list_campaigns(session, view.company)
-    by_name = {_name(posting): posting for posting in postings if posting.url}
+    by_name = {name: (one, addresses[one]) for name, one in names.items() if addresses.get(one)}
     chosen = st.multiselect("Postings", list(by_name), key="link_postings", placeholder="Choose postings")
-    without = len(postings) - len(by_name)
+    without = len(names) - len(by_name)
     if without:
         st.caption(f"{words.counted(without, 'open posting')} without a path or an apply address cannot be chosen.")
     other = st.text_input("Or another page of your sites", key="link_other", placeholder="https://")
@@ -51,14 +52,10 @@ def _form(view: View) -> None:
         icon=":material/check:",
         disabled=not made,
     ):
-        wanted: list[tuple[UUID | None, str]] = [(by_name[name].id, by_name[name].url) for name in chosen]
+        wanted: list[tuple[UUID | None, str]] = [by_name[name] for name in chosen]
         if other.strip():
             wanted.append((None, other.strip()))
         _make(view, wanted, [labels[label] for label in platforms], campaign)
-
-
-def _name(posting: LinkablePosting) -> str:
-    return f"{posting.title or 'Untitled'} ({posting.requisition_ref or str(posting.id)[-6:]})"
 
 
 def _campaign(known: list[str]) -> str:

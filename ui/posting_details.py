@@ -8,7 +8,7 @@ from actions import postings
 from actions.running import running_store
 from domain.postings import LABELS
 from store.reports.posting_page import Change, KnownAs, list_changes, list_known_as
-from store.reports.postings import PostingRow, WaitingPosting, list_waiting
+from store.reports.postings import MOST_ROWS, PostingRow, WaitingPosting, list_waiting
 from ui import data, filters, palette, shell, toasts
 from ui.posting_forms import tried
 from ui.shell import View
@@ -109,6 +109,9 @@ def _add(view: View, row: PostingRow, waiting: list[WaitingPosting]) -> None:
             index=None,
             key=f"known_{row.number}",
             placeholder="Choose what waits to be linked",
+            help=f"The newest {MOST_ROWS} are listed. Of more, link one under Waiting to be linked, or by a rule."
+            if len(waiting) >= MOST_ROWS
+            else None,
         )
         st.button(
             "Link",

@@ -7,11 +7,11 @@ import streamlit as st
 
 from actions import postings
 from actions.running import running_store
-from domain.filters import Filters
+from domain.matching import Suggestion
 from store.reports.inbox import list_decisions, list_suggestions, preview_rule
 from store.reports.link_rules import LinkRule, list_link_rules
-from store.reports.postings import WaitingPosting, list_postings
-from ui import data, palette, shell, tables, toasts, words
+from store.reports.postings import MOST_ROWS, WaitingPosting
+from ui import data, palette, posting_picker, shell, tables, toasts, words
 from ui.posting_forms import tried
 from ui.shell import View
 from ui.tables import Column, Table
@@ -35,6 +35,8 @@ MOST_PREVIEWED = 50
 #: Of what was put aside, those that are listed with their button.
 MOST_ASIDE = 50
 _NONE = "No posting: put it aside"
+#: What something that waits may be linked to.
+_TARGETS = ("open", "closed")
 _MATCHES = {"equals": "is", "starts_with": "starts with", "contains": "contains"}
 
 
@@ -44,6 +46,7 @@ def waiting(view: View, rows: list[WaitingPosting], ignored: list[WaitingPosting
         st.caption(
             "Platforms know these under names of their own. They count for their platform already; linked, they count"
             " for a posting of yours too."
+            + (f" The newest {MOST_ROWS} are listed; rules link many at once." if len(rows) >= MOST_ROWS else "")
         )
         chosen = tables.choose(
             waiting_table(rows), key="waiting", alt="External postings waiting", zone=view.company.time_zone
@@ -88,20 +91,22 @@ def waiting_table(rows: list[WaitingPosting]) -> Table:
     )
 
 
-def _targets(view: View) -> dict[str, uuid.UUID]:
-    """Our postings by what tells them apart."""
-    with data.session() as session:
-        found = list_postings(session, view.company, view.period, Filters())
-    return {f"{row.title} ({row.requisition_ref or row.number})": row.id for row in found if row.status != "archived"}
-
-
 def _link(view: View, row: WaitingPosting) -> None:
-    targets = _targets(view)
+    with data.session() as session:
+        suggested = list_suggestions(session, view.company, row)
     with st.container(border=True, key="link_one"):
         st.text(f"{palette.label(row.platform)}: {row.title or row.external_ref}")
         for link in row.links:
             st.caption(words.plain(link))
-        _suggested(view, row, targets)
+        targets = posting_picker.offered(
+            view,
+            f"target_{row.number}",
+            statuses=_TARGETS,
+            also=[each.key for each in suggested],
+            in_full=True,
+            width=360,
+        )
+        _suggested(view, row, suggested, targets)
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             name = st.selectbox(
                 "Belongs to",
@@ -124,12 +129,12 @@ def _link(view: View, row: WaitingPosting) -> None:
                 _put(view, row, is_ignored=True)
 
 
-def _suggested(view: View, row: WaitingPosting, targets: dict[str, uuid.UUID]) -> None:
+def _suggested(
+    view: View, row: WaitingPosting, suggested: list[Suggestion[uuid.UUID]], targets: dict[str, uuid.UUID]
+) -> None:
     """Postings that may be meant, one press away."""
     names = {posting_id: name for name, posting_id in targets.items()}
-    with data.session() as session:
-        found = list_suggestions(session, view.company, row)
-    for each in found:
+    for each in suggested:
         if each.key in names:
             st.button(
                 f"{words.plain(names[each.key])}?",
@@ -174,7 +179,8 @@ def rules(view: View) -> None:
     st.caption("The same requisition, the same path, and a title that only one posting has are linked without a rule.")
     for rule in held:
         _rule(view, rule)
-    targets: dict[str, uuid.UUID | None] = {**_targets(view), _NONE: None}
+    found = posting_picker.offered(view, "rule_target", statuses=_TARGETS, in_full=True)
+    targets: dict[str, uuid.UUID | None] = {**found, _NONE: None}
     with st.form("new_rule", clear_on_submit=False):
         st.markdown("**New rule**")
         left, middle, right = st.columns(3)

@@ -17,7 +17,6 @@ from store.reports.referral_lists import (
     WantedReferrals,
     count_lines,
     list_lines,
-    list_posting_names,
     list_referrers,
     persons_of,
 )
@@ -25,6 +24,7 @@ from ui import (
     data,
     export,
     filters,
+    posting_picker,
     referral_deeds,
     referral_mail,
     referral_rewards,
@@ -129,11 +129,11 @@ def _row(line: ReferralLine) -> tuple[tables.Cell, ...]:
 def _narrowing(view: View) -> tuple[WantedReferrals | None, bool]:
     """What is wanted, None for an address that is none; and whether anything is narrowed at all."""
     with data.session() as session:
-        postings = {name: key for key, name in list_posting_names(session, view.company)}
         people = {_named(name, key): key for key, name in list_referrers(session, view.company)}
     states = {standing.label: key for key, standing in referral_words.STANDINGS.items()}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         state = st.selectbox("State", list(states), index=None, key="desk_state", placeholder="Any", width=130)
+        postings = posting_picker.offered(view, "desk_posting", also=[filters.asked_posting_id()], width=280)
         asked = filters.asked_posting(postings)
         at = list(postings).index(asked) if asked else None
         posting = st.selectbox("Posting", list(postings), at, key="desk_posting", placeholder="Any", width=190)

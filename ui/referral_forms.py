@@ -11,23 +11,24 @@ from actions.running import running_store
 from actions.viewer import NotAllowed, NotFound
 from domain.referrals import LONGEST_EMAIL, LONGEST_NAME, LONGEST_NOTE
 from settings import current
-from store.reports.links import LinkablePosting, list_linkable
+from store.reports.posting_choices import list_choices
 from store.reports.referral_lists import list_own_links
-from ui import data, own_address, qr, reward_rules, shell, words
+from ui import data, filters, own_address, posting_picker, qr, reward_rules, shell, words
 from ui.shell import View
 
 #: Which form is on screen, also in the address; and the posting, by its id, where a link to this page names one.
 WAY, POSTING = "way", "posting"
 BY_NAME, BY_LINK = "By name", "By my own link"
 _CHOSEN, _MADE, _ALL = "refer_posting", "refer_made", "All open postings"
+_OPEN = ("open",)
 _TYPED = ("refer_name", "refer_email", "refer_note")
 
 
 def draw(view: View) -> None:
     """The choice of way and its form, or why nobody can be referred."""
     with data.session() as session:
-        postings = list_linkable(session, view.company)
-    if not postings:
+        is_open = list_choices(session, view.company, statuses=_OPEN, limit=0).total
+    if not is_open:
         is_admin = view.viewer.is_admin
         shell.nothing_here(
             "**No posting is open just now**, so nobody can be referred."
@@ -42,9 +43,9 @@ def draw(view: View) -> None:
         bind="query-params",
     )  # fmt: skip
     if way == BY_LINK:
-        _link(view, postings)
+        _link(view)
     else:
-        _by_name(view, postings)
+        _by_name(view)
 
 
 def link_card(code: str, *, key: str, title: str = "") -> None:
@@ -66,16 +67,16 @@ def link_card(code: str, *, key: str, title: str = "") -> None:
         )
 
 
-def _by_name(view: View, postings: list[LinkablePosting]) -> None:
+def _by_name(view: View) -> None:
     made = st.session_state.pop(_MADE, None)
     if made is not None:
         for key in _TYPED:
             # Emptied, not taken away: the browser would bring it back, and a note to one person go to the next.
             st.session_state[key] = ""
         _thanks(*made)
-    named = _named(postings)
-    _take_from_address(named)
     with st.container(width=560):
+        named = posting_picker.offered(view, _CHOSEN, statuses=_OPEN, also=[filters.asked_posting_id()])
+        _take_from_address(named)
         chosen = st.selectbox("Posting", list(named), index=None, key=_CHOSEN, placeholder="Choose a posting")
         if chosen is not None:
             reward_rules.offers(view, named[chosen], is_named=True)
@@ -109,15 +110,6 @@ def _by_name(view: View, postings: list[LinkablePosting]) -> None:
         )
         if st.button("Refer", key="refer", type="primary", icon=":material/send:", width="stretch"):
             _refer(view, named, (chosen, name, email, note), by_mail=by_mail)
-
-
-def _named(postings: list[LinkablePosting]) -> dict[str, uuid.UUID]:
-    """Postings by the name shown; two of one title by their requisition too."""
-    titles = [posting.title or "Untitled" for posting in postings]
-    return {
-        title if titles.count(title) == 1 else f"{title} ({one.requisition_ref or str(one.id)[-6:]})": one.id
-        for title, one in zip(titles, postings, strict=True)
-    }
 
 
 def _take_from_address(named: dict[str, uuid.UUID]) -> None:
@@ -154,13 +146,13 @@ def _thanks(name: str, code: str, said: str, is_sent: bool) -> None:
         st.page_link("pages/My_referrals.py", label="See how your referrals stand", icon=":material/arrow_forward:")
 
 
-def _link(view: View, postings: list[LinkablePosting]) -> None:
+def _link(view: View) -> None:
     with st.container(width=560):
         st.markdown(
             "Share a link of your own, without naming anybody: in a chat, a post, or on paper. Whoever applies by it"
             " was referred by you."
         )
-        named = _named(postings)
+        named = posting_picker.offered(view, "link_posting", statuses=_OPEN)
         chosen = st.selectbox("Leads to", [_ALL, *named], key="link_posting")
         reward_rules.offers(view, named.get(chosen or ""), is_named=False)
         try:

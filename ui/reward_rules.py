@@ -10,8 +10,8 @@ from actions.running import running_store
 from actions.viewer import NotAllowed, NotFound
 from domain.periods import local_day
 from domain.rewards import Eligibility
-from store.reports.reward_rules import RuleRow, list_offers, list_rule_postings, list_rules
-from ui import data, figures, shell, toasts, words
+from store.reports.reward_rules import RuleRow, list_offers, list_rules
+from ui import data, figures, posting_picker, shell, toasts, words
 from ui.referral_rewards import tried
 from ui.shell import View
 
@@ -88,14 +88,15 @@ def _when(view: View, row: RuleRow) -> str:
 
 
 def _form(view: View, row: RuleRow | None) -> None:
-    with data.session() as session:
-        postings = list_rule_postings(session, view.company)
     if row is not None:
         st.caption("The rule in force ends now, and keeps what it promised. This one takes its place.")
     key = f"rule_form_{row.id if row else 'new'}"
+    postings = posting_picker.offered(
+        view, f"{key}_posting", statuses=("open", "closed"), also=[row.posting_id if row else None], in_full=True
+    )
     with st.form(key, border=False):
         amount, currency, milestone, days = _terms(view, key, row)
-        names = {_EVERY: None, **{name: one for one, name in postings}}
+        names: dict[str, uuid.UUID | None] = {_EVERY: None, **postings}
         if row is not None and row.posting_id not in names.values():
             # Archived since: a rule for it must not become one for every posting.
             names[f"{row.posting} (archived)"] = row.posting_id

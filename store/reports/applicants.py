@@ -152,17 +152,6 @@ def search_applicants(
     return sorted(rows, key=lambda row: (row.applied_at, row.id), reverse=True)[:limit]
 
 
-def list_posting_names(session: Session, company: CompanyScope, *, limit: int = 2000) -> dict[str, uuid.UUID]:
-    """The company's postings by what they are called, in order of their titles; closed ones too."""
-    rows = session.execute(
-        select(col(JobPosting.id), col(JobPosting.title), col(JobPosting.requisition_ref))
-        .where(col(JobPosting.company_id) == company.id)
-        .order_by(col(JobPosting.title), col(JobPosting.number))
-        .limit(limit)
-    )
-    return {f"{row.title or 'Untitled'} ({row.requisition_ref or str(row.id)[-6:]})": row.id for row in rows}
-
-
 def find_applicant(
     session: Session, company: CompanyScope, application_id: uuid.UUID, opener: Opener
 ) -> ApplicantRow | None:

@@ -1,18 +1,19 @@
 """Tracking links: which are there, how often was each clicked, and where does one lead?"""
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import case, func, select
 from sqlmodel import Session, col
 
+from store.among import among
 from store.reports.scope import CompanyScope
 from store.reports.tracker import list_origins
 from store.tables import JobPosting, LinkClick, TrackingLink
 
 MOST_LINKS = 2_000
-MOST_POSTINGS = 2_000
 _CLICKS = LinkClick.__table__  # type: ignore[attr-defined]
 
 
@@ -49,16 +50,6 @@ class Leads:
     link_id: uuid.UUID | None = None
     referral_id: uuid.UUID | None = None
     is_gone: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class LinkablePosting:
-    """A posting that a link may lead to; `url` is its own address, "" where nobody has told it."""
-
-    id: uuid.UUID
-    title: str
-    requisition_ref: str
-    url: str
 
 
 def list_links(session: Session, company: CompanyScope) -> list[LinkRow]:
@@ -111,18 +102,15 @@ def list_campaigns(session: Session, company: CompanyScope) -> list[str]:
     return list(found.scalars())
 
 
-def list_linkable(session: Session, company: CompanyScope) -> list[LinkablePosting]:
-    """Open postings in order of their title; the address is the apply URL, else the path on the company's one site."""
+def list_addresses(session: Session, company: CompanyScope, posting_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """The own address of each of these postings: the apply URL, else the path on the company's one site, else ""."""
     origins = sorted(list_origins(session, company.id))
     rows = session.execute(
-        select(JobPosting)
-        .where(col(JobPosting.company_id) == company.id, col(JobPosting.status) == "open")
-        .order_by(col(JobPosting.title), col(JobPosting.number))
-        .limit(MOST_POSTINGS)
+        select(JobPosting).where(
+            col(JobPosting.company_id) == company.id, among(session, col(JobPosting.id), posting_ids)
+        )
     )
-    return [
-        LinkablePosting(row.id, row.title, row.requisition_ref, own_address(row, origins)) for row in rows.scalars()
-    ]
+    return {row.id: own_address(row, origins) for row in rows.scalars()}
 
 
 def find_link(session: Session, slug: str) -> Leads | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, text, tuple_
+from sqlalchemy import ColumnElement, func, text, tuple_
 from sqlmodel import Session, col, or_, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -73,6 +73,14 @@ class WaitingPosting:
     posted_at: datetime | None = None
 
 
+def like(search: str) -> tuple[ColumnElement[bool], ...]:
+    """That a posting has the text, literally, in its title, requisition, department or location; nothing without one."""
+    if not search:
+        return ()
+    columns = (JobPosting.title, JobPosting.requisition_ref, JobPosting.department, JobPosting.location)
+    return (or_(*(func.lower(column).contains(search.lower(), autoescape=True) for column in columns)),)
+
+
 def list_postings(
     session: Session,
     company: CompanyScope,
@@ -93,16 +101,7 @@ def list_postings(
     query = select(JobPosting).where(JobPosting.company_id == company.id)
     if status:
         query = query.where(JobPosting.status == status)
-    if search:
-        wanted = search.lower()
-        query = query.where(
-            or_(
-                func.lower(JobPosting.title).contains(wanted, autoescape=True),
-                func.lower(JobPosting.requisition_ref).contains(wanted, autoescape=True),
-                func.lower(JobPosting.department).contains(wanted, autoescape=True),
-                func.lower(JobPosting.location).contains(wanted, autoescape=True),
-            )
-        )
+    query = query.where(*like(search))
     for name, kept in (narrowed or {}).items():
         if kept and name in NARROWING:
             query = query.where(col(getattr(JobPosting, name)).in_(list(kept)))

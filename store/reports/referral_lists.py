@@ -4,7 +4,6 @@ Names and addresses are opened by the caller's opener: for the referrer what the
 """
 
 import uuid
-from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -27,7 +26,6 @@ from store.writes.referrals import window_days
 STATES = ("pending", "applied", "interviewed", "hired", "rejected", "expired", "withdrawn", "declined", "merged")
 MOST_COUNTED = 10_000
 MOST_LINKS = 200
-MOST_NAMED = 5_000
 _CLICKS = LinkClick.__table__  # type: ignore[attr-defined]
 _APPLICATIONS = Application.__table__  # type: ignore[attr-defined]
 
@@ -180,19 +178,6 @@ def list_referrers(session: Session, company: CompanyScope) -> list[tuple[uuid.U
     name = func.coalesce(func.nullif(col(User.name), ""), col(User.email))
     rows = session.execute(select(col(User.id), name).where(col(User.company_id) == company.id).order_by(name))
     return [(row[0], row[1]) for row in rows]
-
-
-def list_posting_names(session: Session, company: CompanyScope) -> list[tuple[uuid.UUID, str]]:
-    """(Id, title) of the company's postings, by title; those of one title by their requisition too."""
-    title, requisition = col(JobPosting.title), col(JobPosting.requisition_ref)
-    rows = session.execute(
-        select(col(JobPosting.id), title, requisition)
-        .where(col(JobPosting.company_id) == company.id)
-        .order_by(title, col(JobPosting.number))
-        .limit(MOST_NAMED)
-    ).all()
-    named = Counter(row[1] for row in rows)
-    return [(row[0], row[1] if named[row[1]] == 1 else f"{row[1]} ({row[2] or str(row[0])[-6:]})") for row in rows]
 
 
 def find_window(session: Session, company: CompanyScope) -> int:

@@ -17,7 +17,6 @@ from store.writes.rewards import read_rules, rule_of
 _RULES = RewardRule.__table__  # type: ignore[attr-defined]
 _POSTINGS = JobPosting.__table__  # type: ignore[attr-defined]
 _USERS = User.__table__  # type: ignore[attr-defined]
-MOST_POSTINGS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +119,3 @@ def list_offers(
         for rule in rules
         if may_earn(rule.who, referrer, is_named=is_named, team=team)
     ]
-
-
-def list_rule_postings(session: Session, company: CompanyScope) -> list[tuple[uuid.UUID, str]]:
-    """(id, title with requisition) of postings that are not archived, by title."""
-    rows = session.execute(
-        select(_POSTINGS.c.id, _POSTINGS.c.title, _POSTINGS.c.requisition_ref)
-        .where(_POSTINGS.c.company_id == company.id, _POSTINGS.c.status != "archived")
-        .order_by(_POSTINGS.c.title, _POSTINGS.c.number)
-        .limit(MOST_POSTINGS)
-    )
-    return [(row.id, f"{row.title or 'Untitled'} ({row.requisition_ref or str(row.id)[-6:]})") for row in rows]

@@ -13,8 +13,8 @@ from domain.periods import Period
 from jobs.posting_days import close_due_postings
 from settings import Settings
 from store.opening import Store
-from store.reports.links import list_linkable
 from store.reports.paths import list_fitting_paths
+from store.reports.posting_choices import list_choices
 from store.reports.posting_page import Change, list_changes, list_known_as
 from store.reports.postings import list_known, list_postings
 from store.reports.scope import CompanyScope, find_company
@@ -123,7 +123,7 @@ def test_an_archived_posting_leaves_lists_and_choices_and_comes_back_closed(
     assert asked(store) == [("publish", "done"), ("close", "waiting")], "it still stands on a platform"
     assert (listed(store, company, "open"), listed(store, company, "archived")) == ([], ["Nurse"])
     with store.reading() as session:
-        assert list_linkable(session, scope(store, company)) == []
+        assert list_choices(session, scope(store, company), statuses=("open",)).shown == ()
         assert list_known(session, scope(store, company))["department"] == []
     postings.unarchive_posting(store, admin, made, now=NOW)
     assert held(store, made).status == "closed"
