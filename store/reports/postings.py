@@ -74,7 +74,7 @@ class WaitingPosting:
 
 
 def like(search: str) -> tuple[ColumnElement[bool], ...]:
-    """That a posting has the text, literally, in its title, requisition, department or location; nothing without one."""
+    """That a posting has a text, literally, in its title, requisition, department or location; nothing without one."""
     if not search:
         return ()
     columns = (JobPosting.title, JobPosting.requisition_ref, JobPosting.department, JobPosting.location)
