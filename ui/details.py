@@ -33,7 +33,8 @@ def draw(view: View, board: Dashboard) -> None:
 
 def _offer(view: View, board: Dashboard, table: Table, what: str, key: str) -> None:
     tables.show(table, key=f"table_{key}", alt=what.capitalize(), zone=view.company.time_zone)
-    export.download(table, name=export.file_name(what, view.company.name, board.period), key=f"download_{key}")
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        export.download(table, name=export.file_name(what, view.company.name, board.period), key=f"download_{key}")
 
 
 def metrics_table(view: View) -> Table:
@@ -91,13 +92,18 @@ def _why(view: View) -> None:
         return
     left, right = st.columns([1, 2])
     with left:
-        st.caption("What counts, all platforms")
+        st.caption(f"What counts, all platforms{_in_all(found)}")
         tables.show(counted, key="table_counted", alt=f"{found.label} as counted")
     with right:
         st.caption("What each connection told; not all of it counts, so that nothing counts twice")
         tables.show(told_table(found), key="table_told", alt=f"{found.label} as told", zone=view.company.time_zone)
         for connection, flags in {told.connection: told.quality for told in found.told if told.quality}.items():
             st.caption(f"{words.plain(connection)}, at its last sync: {'; '.join(map(words.flag_words, flags))}.")
+
+
+def _in_all(found: Explanation) -> str:
+    """The sum of what counts, which the parts are read against; currencies are never summed."""
+    return "" if any(money for _, _, money in found.counted) else f": {sum(value for _, value, _ in found.counted):,}"
 
 
 def counted_table(found: Explanation) -> Table:
@@ -114,7 +120,7 @@ def counted_table(found: Explanation) -> Table:
     )
 
 
-_ORIGINS = {"poll": "Platform's report", "import": "File", "event": "Events"}
+_ORIGINS = {"poll": "Report", "import": "File", "event": "Events"}
 
 
 def told_table(found: Explanation) -> Table:
@@ -123,7 +129,7 @@ def told_table(found: Explanation) -> Table:
     columns = (
         Column("Platform"),
         Column("Connection"),
-        Column("Told by"),
+        Column("Told by", help="The platform's own report, an imported file, or events as they happened."),
         Column("In all", kind, "Its own total. A dash: it tells only posting by posting."),
         Column("By posting", kind, "The sum of what it told posting by posting."),
         Column("Days read", "count"),

@@ -26,17 +26,18 @@ def source(platform: str, *connectors: str) -> str:
 def test_connections_read_until_the_same_day_are_named_together():
     others = (
         replace(READ, label="X", connector="x", provisional_from=date(2026, 3, 8)),
-        replace(READ, label="Late *board*", covered_until=date(2026, 3, 2)),
+        replace(READ, label="Late *board*", covered_until=date(2026, 3, 2), provisional_from=date(2026, 3, 1)),
+        replace(READ, label="Second", covered_until=date(2026, 3, 2), provisional_from=date(2026, 3, 8)),
         replace(READ, label="New", covered_until=None),
         replace(READ, label="Lix", connector="lix", covered_until=None),
         replace(READ, label="Monster", connector="monster", covered_until=None),
     )
     assert freshness_words([READ, *others]) == [
         "**Read until 10 Mar 2026:** Indeed · X.",
-        "**Read until 2 Mar 2026:** Late \\*board\\*.",
+        "**Read until 2 Mar 2026:** Late \\*board\\* · Second.",
         "**Numbers begin the day after the first sync:** Lix.",
         "**Nothing read yet:** New.",
-        "**May still change:** X from 8 Mar 2026 on.",
+        "**May still change:** Late \\*board\\* from 1 Mar 2026 on · X, Second from 8 Mar 2026 on.",
     ]
     assert freshness_words([]) == []
 
