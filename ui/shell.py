@@ -136,11 +136,9 @@ def freshness_words(entries: Sequence[Freshness]) -> list[str]:
     groups["Numbers begin the day after the first sync"] = [one for one in unread if words.begins_later(one)]
     groups["Nothing read yet"] = [one for one in unread if not words.begins_later(one)]
     told = {title: [words.plain(entry.label) for entry in held] for title, held in groups.items()}
-    open_since = sorted({entry.provisional_from for entry in shown if entry.provisional_from})
-    told["May still change"] = [
-        f"{', '.join(words.plain(one.label) for one in shown if one.provisional_from == day)} from {figures.day(day)} on"
-        for day in open_since
-    ]
+    open_days = sorted({entry.provisional_from for entry in shown if entry.provisional_from})
+    open_since = {day: [words.plain(one.label) for one in shown if one.provisional_from == day] for day in open_days}
+    told["May still change"] = [f"{', '.join(names)} from {figures.day(day)} on" for day, names in open_since.items()]
     return [f"**{title}:** {' · '.join(names)}." for title, names in told.items() if names]
 
 
