@@ -81,22 +81,17 @@ def show(table: Table, *, key: str, alt: str, zone: str = "UTC", height: int | N
 
 def choose(table: Table, *, key: str, alt: str, zone: str = "UTC") -> int | None:
     """Draw a table in which one row can be chosen; the row's index, or None."""
-    chosen = st.dataframe(
-        table.arrow(),
-        hide_index=True,
-        key=key,
-        alt=alt,
-        placeholder="—",
-        on_select="rerun",
-        selection_mode="single-row",
-        column_config={column.label: _config(column, zone) for column in table.columns},
-    )
-    rows: Sequence[int] = chosen["selection"]["rows"]
-    return rows[0] if rows and rows[0] < len(table.rows) else None
+    rows = _chosen(table, "single-row", key=key, alt=alt, zone=zone)
+    return rows[0] if rows else None
 
 
 def choose_many(table: Table, *, key: str, alt: str, zone: str = "UTC") -> list[int]:
     """Draw a table in which rows can be chosen; the rows' indexes, in the order shown."""
+    return sorted(_chosen(table, "multi-row", key=key, alt=alt, zone=zone))
+
+
+def _chosen(table: Table, mode: Literal["single-row", "multi-row"], *, key: str, alt: str, zone: str) -> list[int]:
+    """Draw the table; what is chosen in it, without rows that are there no more."""
     chosen = st.dataframe(
         table.arrow(),
         hide_index=True,
@@ -104,11 +99,11 @@ def choose_many(table: Table, *, key: str, alt: str, zone: str = "UTC") -> list[
         alt=alt,
         placeholder="—",
         on_select="rerun",
-        selection_mode="multi-row",
+        selection_mode=mode,
         column_config={column.label: _config(column, zone) for column in table.columns},
     )
     rows: Sequence[int] = chosen["selection"]["rows"]
-    return sorted(row for row in rows if row < len(table.rows))
+    return [row for row in rows if row < len(table.rows)]
 
 
 def _config(column: Column, zone: str) -> Any:
