@@ -88,10 +88,12 @@ def serving(reply: Reply, tls: ssl.SSLContext | None = None) -> Iterator[Scripte
         with contextlib.suppress(OSError):
             listener.shutdown(socket.SHUT_RDWR)
         listener.close()
+        # Whoever came last is among the sockets then.
+        main.join(60)
         for sock in open_sockets:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
-        for thread in (main, *threads):
+        for thread in threads:
             thread.join(60)
 
 

@@ -92,7 +92,8 @@ def test_it_names_a_storm_and_writes_nothing_of_it(
             reader.read(window_of(sandbox, key, 2))
     assert caught.value.cause in causes
     assert reader.pages == []
-    assert reader.http.usage.requests <= 7
+    # Where so little time is given, a busy machine may be late with what is asked before, and that is asked again too.
+    assert reader.http.usage.requests <= (7 if options is None else 15)
     assert_silent(sandbox, key, caught.value, caplog)
 
 
