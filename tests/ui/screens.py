@@ -67,7 +67,7 @@ _WATCH = """
 })();
 """
 #: Whether the page is at rest, three times in a row: what it asked is answered, no script runs or is about to run
-#: again, nothing loads. What was never answered within seconds was no question.
+#: again, nothing loads. What was not answered for very long was no question.
 _AT_REST = """
 async () => {
   const resting = () => {
@@ -75,8 +75,8 @@ async () => {
     const { asked, heard, again } = window.watched || { asked: 0, heard: 0, again: 0 };
     const now = performance.now();
     return app !== null && app.dataset.testScriptState === "notRunning"
-      && (heard >= asked || now - asked > 5000)
-      && (again === 0 || now - again > 5000)
+      && (heard >= asked || now - asked > 20000)
+      && (again === 0 || now - again > 20000)
       && document.querySelector("[data-testid=stSkeleton]") === null;
   };
   for (let turn = 0, calm = 0; turn < 50; turn++) {
