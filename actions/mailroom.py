@@ -15,6 +15,7 @@ from store.engine import Urgency
 from store.opening import Store
 from store.tables import Company, Mail, MailTemplate, Referral
 from store.writes.audit import append_audit
+from store.writes.in_turn import BESIDE_REFERENCES, in_turn
 from store.writes.mail import settle_by_hand
 from store.writes.suppressions import find_reason, indexes_of, lift_bounces
 
@@ -123,6 +124,7 @@ def save_template(store: Store, viewer: Viewer, template: Template, *, now: date
     if problems:
         return problems
     with store.writing(Urgency.EVENT) as session:
+        in_turn(session, "template", viewer.company_id)
         row = session.get(MailTemplate, (viewer.company_id, KIND)) or MailTemplate(
             company_id=viewer.company_id, kind=KIND
         )
@@ -147,7 +149,7 @@ def let_answer_referrers(store: Store, viewer: Viewer, *, is_on: bool, now: date
     """Whether answers to invitations go to who referred, whose address candidates then see. Raises NotAllowed."""
     require_admin(store, viewer, "invitation.replies", now=now)
     with store.writing(Urgency.EVENT) as session:
-        company = session.get_one(Company, viewer.company_id, with_for_update=True)
+        company = session.get_one(Company, viewer.company_id, with_for_update=BESIDE_REFERENCES)
         company.settings = {**company.settings, REPLIES: is_on}
         session.add(company)
         append_audit(session, deed(viewer, "invitation.replies", on=is_on), now=now)

@@ -15,6 +15,7 @@ from store.opening import Store
 from store.tables import JobPosting, PostingLinkRule
 from store.writes import postings as rows
 from store.writes.applications_linked import link_applications
+from store.writes.applications_locked import lock_applications
 from store.writes.audit import append_audit
 from store.writes.outbox import close_everywhere
 from store.writes.posting_saved import as_held, refuse_taken, save_values, today_of
@@ -39,6 +40,8 @@ def save_posting(
     """
     require_admin(store, viewer, "posting.save", posting_id or "", now=now)
     with _writing(store) as session:
+        # First of all: who waits for the company's turn has locked nothing that those before it need.
+        lock_applications(session, viewer.company_id)
         checked = checked_values(values)
         if posting_id is None:
             posting = _make(session, viewer, checked, now=now)

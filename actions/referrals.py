@@ -23,6 +23,7 @@ from store.tables import Company, JobPosting, Referral, User
 from store.writes import referrals as rows
 from store.writes.applications_locked import lock_applications
 from store.writes.audit import append_audit
+from store.writes.in_turn import BESIDE_REFERENCES
 
 MAKE = "referral.make"
 #: Why somebody is not referred, in words for who wanted to. None says more than that it is so.
@@ -259,7 +260,7 @@ def set_window(store: Store, viewer: Viewer, days: int, *, now: datetime) -> Non
     if not 1 <= days <= LONGEST_WINDOW:
         raise Refused("unusable", f"From 1 to {LONGEST_WINDOW:,} days.")
     with _writing(store, viewer) as session:
-        company = session.get_one(Company, viewer.company_id, with_for_update=True)
+        company = session.get_one(Company, viewer.company_id, with_for_update=BESIDE_REFERENCES)
         company.settings = {**company.settings, rows.WINDOW_SETTING: days}
         session.add(company)
         append_audit(session, deed(viewer, "referral.window", days), now=now)

@@ -24,6 +24,7 @@ from store.tables import Company, User
 from store.writes import reward_decisions as decisions
 from store.writes import reward_rules as rules
 from store.writes.audit import append_audit
+from store.writes.in_turn import BESIDE_REFERENCES
 from store.writes.reward_decisions import Decided, Decider
 
 MOST_DAYS_AFTER = 730
@@ -182,7 +183,7 @@ def set_budget(store: Store, viewer: Viewer, budget: Money | None, *, now: datet
     if budget is not None:
         _check_money(budget, least=0)
     with _writing(store) as session:
-        company = session.get_one(Company, viewer.company_id, with_for_update=True)
+        company = session.get_one(Company, viewer.company_id, with_for_update=BESIDE_REFERENCES)
         kept = {name: value for name, value in company.settings.items() if name != BUDGET}
         if budget is not None:
             kept[BUDGET] = {"minor": budget.minor, "currency": budget.currency}

@@ -18,6 +18,7 @@ from store.tables import Company, SetupLink, User
 from store.tables.people import ROLES
 from store.writes import sessions
 from store.writes.audit import Deed, append_audit
+from store.writes.in_turn import in_turn
 
 SETUP_LIFE = timedelta(hours=24)
 _EMAIL = re.compile(r"[^@\s,;<>\"]{1,64}@[^@\s,;<>\"]{1,255}\Z")
@@ -62,6 +63,7 @@ def set_up(store: Store, token: str, company: Company, admin: User, *, password:
     _require_company(company)
     _prepare_user(admin, password, about=(company.name,))
     with writing(store.engine, Urgency.EVENT) as session:
+        in_turn(session, "company")
         if not sessions.use_setup_link(session, _link_hash(store, token), now=now):
             raise LinkSpent("This set-up link was used already or is too old. Make a new one: manage.py setup-link")
         if session.exec(select(User.id).limit(1)).first() is not None:
@@ -178,12 +180,14 @@ def _require_company(company: Company) -> None:
 
 
 def _add_company(session: Session, company: Company) -> None:
+    in_turn(session, "company")
     company.number = (session.exec(select(func.max(Company.number))).one() or 0) + 1
     session.add(company)
     session.flush()
 
 
 def _add_user(session: Session, company: Company, user: User, *, by: str, now: datetime) -> Viewer:
+    in_turn(session, "user", user.email)
     if session.exec(select(User.id).where(col(User.email) == user.email)).first() is not None:
         raise NotAccepted("Somebody signs in with that e-mail already.")
     user.company_id = company.id

@@ -19,8 +19,10 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlmodel import Session
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, col, select
 
+from store.engine import is_sqlite
 from store.errors import StartError, StoreError
 from store.keyring import Keyring
 from store.tables import AppMeta
@@ -112,9 +114,10 @@ class Vault:
 
         With `plant`, a database without a canary gets one. Raises StartError naming the key that is missing.
         """
-        stored = {name: row.value for name in (CANARY, DIGEST_ROOT) if (row := session.get(AppMeta, name))}
+        stored = _proof_in(session)
         if not stored and plant:
-            stored = self._plant(session)
+            self._plant(session)
+            stored = _proof_in(session)
         if len(stored) < 2:
             raise StartError("The database holds no proof of its encryption key. Restore it from a backup.")
         try:
@@ -132,15 +135,16 @@ class Vault:
         self._root = root
         self._begun_digest.cache_clear()
 
-    def _plant(self, session: Session) -> dict[str, str]:
+    def _plant(self, session: Session) -> None:
+        """Of two processes that plant at once, the second waits for the first and leaves everything as it found it."""
         root = base64.b64encode(os.urandom(32)).decode()
-        stored = {
+        planted = {
             CANARY: self.seal("app_meta", CANARY, "value", _CANARY_TEXT),
             DIGEST_ROOT: self.seal("app_meta", DIGEST_ROOT, "value", root),
         }
-        session.add_all(AppMeta(key=key, value=value) for key, value in stored.items())
-        session.flush()
-        return stored
+        insert = sqlite.insert if is_sqlite(session) else postgresql.insert
+        rows = [{"key": key, "value": value} for key, value in planted.items()]
+        session.execute(insert(AppMeta).values(rows).on_conflict_do_nothing())
 
     def _make_cipher(self, kid: str) -> AESGCM:
         return AESGCM(_derived(self.keyring.masters[kid], _CREDENTIAL_INFO))
@@ -156,6 +160,12 @@ class Vault:
 def kid_of(stored: str) -> str:
     """The kid an envelope was sealed with. Raises Tampered where it is none."""
     return _parted(stored)[1]
+
+
+def _proof_in(session: Session) -> dict[str, str]:
+    """Canary and root, as far as they are there: asked for at once, for somebody else may be planting both."""
+    rows = session.exec(select(AppMeta.key, AppMeta.value).where(col(AppMeta.key).in_((CANARY, DIGEST_ROOT))))
+    return dict(rows.all())
 
 
 def _folded(text: str) -> str:

@@ -29,6 +29,8 @@ class Deed:
 
 def append_audit(session: Session, deed: Deed, *, now: datetime) -> AuditEntry:
     """Appends one row to the chain; the caller commits. Control characters cannot forge a second line."""
+    # What is to be changed is locked before the log is: who changes the same and then writes here waits in one order.
+    session.flush()
     if session.get_bind().dialect.name == "postgresql":
         session.connection().execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
     last = session.exec(select(AuditEntry.hash).order_by(AuditEntry.seq.desc()).limit(1)).first()  # type: ignore[union-attr]

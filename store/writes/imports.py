@@ -20,6 +20,7 @@ from store.tables.columns import new_id
 from store.writes.connections import next_config_number
 from store.writes.coverage import cover, mark_dirty
 from store.writes.facts import Place
+from store.writes.in_turn import in_turn
 from store.writes.merge import Page, Stamp, merge_page
 
 _FACTS = RawFact.__table__  # type: ignore[attr-defined]
@@ -70,8 +71,13 @@ def platform_config(session: Session, company_id: uuid.UUID, platform: str, *, n
     found = find_platform_config(session, company_id, platform)
     if found is not None:
         return found
+    number = next_config_number(session)
+    # Who made one while we waited for the number made it for us too.
+    found = find_platform_config(session, company_id, platform)
+    if found is not None:
+        return found
     config = PlatformConfig(
-        number=next_config_number(session),
+        number=number,
         company_id=company_id,
         platform=platform,
         connector="",
@@ -228,6 +234,7 @@ def remember_mapping(
     session: Session, company_id: uuid.UUID, kind: str, header_hash: str, *, mapping: dict[str, Any], now: datetime
 ) -> None:
     """Keep how a file's columns were read, for the next file with the same headers."""
+    in_turn(session, "mapping", company_id)
     row = _mapping_row(session, company_id, kind, header_hash)
     if row is None:
         row = ImportMapping(id=new_id(), company_id=company_id, kind=kind, header_hash=header_hash, uses=0)

@@ -12,6 +12,7 @@ from sqlmodel import Session, col
 from domain.links import SLUG_LENGTH, SLUG_LETTERS
 from store.errors import StoreError
 from store.tables import TrackingLink
+from store.writes.in_turn import in_turn
 from store.writes.tracker import enter_event_days
 
 
@@ -25,6 +26,7 @@ def make_link(session: Session, company_id: uuid.UUID, values: Mapping[str, Any]
     A link of the same posting, platform, campaign and target is returned as it is, switched on again: two links for
     one thing would split its numbers.
     """
+    in_turn(session, "link", company_id)
     same = find_same(session, company_id, values)
     if same is not None:
         same.disabled_at = None

@@ -77,7 +77,7 @@ class Numbers:
     def _make_postings(self, session: Session, refs: set[str]) -> None:
         now = utc_now()
         rows = [_posting_row(self._company[0], self._config[0], ref) | {"first_seen_at": now} for ref in sorted(refs)]
-        session.connection().execute(_insert(session, _POSTINGS), rows)
+        insert_external(session, rows)
 
     def _find_breakdowns(self, session: Session) -> dict[Breakdown, int]:
         columns = _BREAKDOWNS.c
@@ -114,6 +114,11 @@ class Numbers:
             for book, name in self._unsure:
                 book.pop(name, None)
             self._unsure.clear()
+
+
+def insert_external(session: Session, rows: list[dict[str, Any]]) -> None:
+    """Enter external postings (columns by name, the same for all); those that are there already stay as they are."""
+    session.connection().execute(_insert(session, _POSTINGS), rows)
 
 
 def _clean(breakdown: Breakdown) -> Breakdown:

@@ -18,6 +18,7 @@ from domain.text import clean_text
 from store.engine import is_sqlite
 from store.tables import ExternalPosting, JobPosting, OutboxEntry
 from store.tables.columns import new_id
+from store.writes.numbers import insert_external
 from store.writes.posting_history import note_told
 from store.writes.postings import link_by_hand
 
@@ -182,14 +183,10 @@ def note_standing(session: Session, entry: OutboxEntry, standing: Standing, *, n
     )
     external = session.exec(found).first()
     if external is None:
-        external = ExternalPosting(
-            company_id=entry.company_id,
-            config_id=entry.config_id,
-            external_ref=entry.external_ref,
-            first_seen_at=now,
-        )
-        session.add(external)
-        session.flush()
+        whose = {"company_id": entry.company_id, "config_id": entry.config_id}
+        # A sync may be hearing of it at this moment.
+        insert_external(session, [{**whose, "external_ref": entry.external_ref, "first_seen_at": now}])
+        external = session.exec(found).one()
     if external.posting_id is None and external.number is not None:
         # By hand: whoever published it has said whose it is, and no rule may say otherwise.
         external = link_by_hand(session, entry.company_id, external.number, entry.posting_id, now=now)

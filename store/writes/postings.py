@@ -21,7 +21,7 @@ from store.tables import (
     PostingLinkRule,
 )
 from store.writes.facts import Place
-from store.writes.numbers import REF_LENGTH
+from store.writes.numbers import REF_LENGTH, insert_external
 from store.writes.posting_history import change_fields, note_changes, note_made
 from store.writes.posting_links import link_new, link_waiting, make_linker, mark_days
 from store.writes.postings_found import folded
@@ -107,22 +107,17 @@ def upsert_external_postings(
     """
     told = {ref: _told(item) for item in seen if (ref := key_text(item.ref, REF_LENGTH))}
     stored = _stored(session, place, list(told))
-    changed: list[ExternalPosting] = []
-    inserted = 0
-    for ref, values in told.items():
-        row = stored.get(ref)
-        if row is None:
-            row = ExternalPosting(
-                company_id=place.company_id, config_id=place.config_id, external_ref=ref, first_seen_at=now, **values
-            )
-            session.add(row)
-            inserted += 1
-        elif not _update(row, {name: value for name, value in values.items() if value}):
-            continue
-        changed.append(row)
+    new = told.keys() - stored.keys()
+    if new:
+        common = {"company_id": place.company_id, "config_id": place.config_id, "first_seen_at": now}
+        # What was published there, or heard of by its numbers, others may be entering at this moment.
+        insert_external(session, [{**common, "external_ref": ref, **told[ref]} for ref in sorted(new)])
+        stored |= _stored(session, place, sorted(new))
+    known = {ref: {name: value for name, value in values.items() if value} for ref, values in told.items()}
+    changed = [stored[ref] for ref, values in known.items() if _update(stored[ref], values) or ref in new]
     session.flush()
     linked = link_new(session, place.company_id, changed, now=now) if changed else 0
-    return PostingCounts(inserted, len(changed) - inserted, len(told) - len(changed), linked)
+    return PostingCounts(len(new), len(changed) - len(new), len(told) - len(changed), linked)
 
 
 def link_by_hand(
@@ -197,7 +192,7 @@ def close_posting(
 def next_number(session: Session, company_id: uuid.UUID) -> int:
     """The number of the company's next posting; it is nobody else's until the transaction ends."""
     # Two makers at once would take the same number: the company's row is the lock.
-    session.exec(select_rows(Company).where(Company.id == company_id).with_for_update()).one()
+    session.exec(select_rows(Company).where(Company.id == company_id).with_for_update(key_share=True)).one()
     last = session.exec(select_rows(func.max(JobPosting.number)).where(JobPosting.company_id == company_id)).one()
     return (last or 0) + 1
 

@@ -111,12 +111,14 @@ def target_of(session: Session, company: TrackedCompany, platform: int) -> Track
 
 def make_internal(session: Session, company: TrackedCompany, platform: int, now: datetime) -> PlatformConfig:
     """The platform's internal connection, made where there is none."""
+    number = next_config_number(session)
+    # Looked for only then: who made one while we waited for the number made it for us too.
     real, internal = _configs(session, company.id, platform)
     if internal is not None:
         return internal
     label = BY_NUMBER[platform].label
     config = PlatformConfig(
-        number=next_config_number(session),
+        number=number,
         company_id=company.id,
         platform=BY_NUMBER[platform].key,
         connector="",

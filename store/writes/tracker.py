@@ -21,6 +21,7 @@ from store.tables.columns import new_id
 from store.tables.events import salt_name
 from store.vault import Vault, VaultError
 from store.writes.in_bulk import MOST_ROWS, batched, values_for
+from store.writes.in_turn import in_turn
 from store.writes.sums import run_many
 
 SALT_BYTES = 32
@@ -150,6 +151,7 @@ def _last_past(now: datetime) -> int:
 
 def save_site(session: Session, company_id: uuid.UUID, key: str, settings: Row, *, now: datetime) -> TrackerSite:
     """The company's site with these settings, made with `key` where there is none."""
+    in_turn(session, "site", company_id)
     site = find_site(session, company_id)
     if site is None:
         site = TrackerSite(id=new_id(), company_id=company_id, key=key, created_at=now)

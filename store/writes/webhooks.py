@@ -9,12 +9,14 @@ from sqlmodel import Session, select
 from store.tables import WebhookEndpoint
 from store.tables.columns import new_id
 from store.vault import Vault
+from store.writes.in_turn import in_turn
 
 _TABLE = "webhook_endpoints"
 
 
 def make_endpoint(session: Session, company_id: uuid.UUID, config_id: uuid.UUID, *, now: datetime) -> WebhookEndpoint:
     """The connection's endpoint; a new one has an address of 192 random bits, and takes nothing without a secret."""
+    in_turn(session, "endpoint", config_id)
     found = session.exec(select(WebhookEndpoint).where(WebhookEndpoint.config_id == config_id)).first()
     if found is not None:
         return found

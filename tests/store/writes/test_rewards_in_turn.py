@@ -1,12 +1,9 @@
 """Deciding on rewards beside events that change the same referrals: on PostgreSQL nobody waits in a circle."""
 
-import threading
-import time
 from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
 from store.import_undo_applications import Undoing, restore_applications
 from store.tables import Application, Import, Referral
@@ -14,6 +11,7 @@ from store.writes.applications_locked import lock_applications
 from store.writes.referrals_settled import settle_applications
 from store.writes.reward_decisions import approve_rewards
 from store.writes.rewards import settle_rewards
+from tests.store.beside import beside
 from tests.store.reward_scenes import Desk, at
 
 pytestmark = pytest.mark.parametrize("database_kind", ["postgresql"])
@@ -31,43 +29,6 @@ def earned(desk):
     for referral in found:
         desk.apply(referral, 2, hired=5, stage="hired")
     return sorted(found, key=lambda one: str(one.id))
-
-
-def wait_until_somebody_waits(store):
-    """Returns when another transaction of this database waits for a lock."""
-    query = text(
-        "SELECT COUNT(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database OR l.database IS NULL"
-        " WHERE NOT l.granted AND d.datname = current_database()"
-    )
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        with store.reading() as session:
-            if session.execute(query).scalar_one():
-                return
-        time.sleep(0.02)
-    raise AssertionError("nobody waited")
-
-
-def beside(store, first, meanwhile):
-    """Run `first(session)` in a transaction, and when it has come to its `yield`, `meanwhile()` in a thread beside it
-    that has to wait; what that thread raised."""
-    raised = []
-
-    def work():
-        try:
-            meanwhile()
-        except SQLAlchemyError as error:
-            raised.append(error)
-
-    thread = threading.Thread(target=work)
-    with store.writing() as session:
-        steps = first(session)
-        next(steps)
-        thread.start()
-        wait_until_somebody_waits(store)
-        next(steps, None)
-    thread.join(60)
-    return raised
 
 
 def test_who_decides_while_an_event_moves_the_same_referrals_waits_for_it(desk):
