@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import secrets
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -90,12 +93,24 @@ def _private_key(seed: int, state_dir: Path | None) -> rsa.RSAPrivateKey:
             raise ValueError(f"{path} holds no RSA key")
         return loaded
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    state_dir.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    _keep_first(
+        path,
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
     )
-    return key
+    return _private_key(seed, state_dir)
+
+
+def _keep_first(path: Path, content: bytes) -> None:
+    """A file that is there whole or not at all, readable by us alone. Of two that keep one at once the first wins."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".kept-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        with suppress(FileExistsError):
+            os.link(name, path)
+    finally:
+        Path(name).unlink()
 
 
 @dataclass
@@ -169,6 +184,5 @@ def remembered_anchor(seed: int, state_dir: Path | None, today: str) -> str:
     path = state_dir / f"story-{seed}.json"
     if path.exists():
         return str(json.loads(path.read_text())["anchor"])
-    state_dir.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"seed": seed, "anchor": today}))
-    return today
+    _keep_first(path, json.dumps({"seed": seed, "anchor": today}).encode())
+    return remembered_anchor(seed, state_dir, today)
