@@ -145,7 +145,7 @@ def _log(view: View) -> None:
         st.caption("No error is on record.")
         return
     table = errors_table(rows)
-    tables.show(table, key="errors", alt="Errors, newest first", zone=view.company.time_zone, height=360)
+    tables.show(table, key="errors", alt="Errors, newest first", zone=view.company.time_zone)
     with st.container(horizontal=True, horizontal_alignment="right"):
         export.download(table, name=export.file_name("error log", view.company.name), key="download_errors")
 
