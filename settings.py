@@ -9,6 +9,8 @@ from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+_DATABASES = r"(postgres|postgresql(\+psycopg)?|sqlite(\+pysqlite)?)://"
+
 
 class SettingsError(ValueError):
     """An environment variable holds something we cannot use; the text says which and what to write instead."""
@@ -22,7 +24,9 @@ def _setting(variable: str, default: str, meaning: str) -> str:
 class Settings:
     """All settings as text; the properties give them their types. `docs/operating.md` lists every one (tested)."""
 
-    database_url: str = _setting("DATABASE_URL", "", "Database; empty means SQLite in DATA_DIR.")
+    database_url: str = _setting(
+        "DATABASE_URL", "", "postgresql://user:password@host/name; empty means SQLite in DATA_DIR."
+    )
     data_directory: str = _setting("DATA_DIR", "data", "Folder for the database, backups and the made key.")
     redis_url: str = _setting("REDIS_URL", "", "Redis for many workers; not supported yet, so setting it is an error.")
     encryption_key: str = _setting("ENCRYPTION_KEY", "", "Keyring kid:base64[,kid:base64]; the first one writes.")
@@ -213,6 +217,9 @@ def load(environment: Mapping[str, str]) -> Settings:
         "mail_per_minute",
     ):
         getattr(settings, check)
+    # Without the address itself in the words: it may hold a password.
+    if settings.database_url and not re.match(_DATABASES, settings.database_url):
+        raise SettingsError("DATABASE_URL must begin with postgresql:// or sqlite:///; empty is a file in DATA_DIR.")
     for proxy in settings.trusted_proxies.replace(",", " ").split():
         _require_network(proxy)
     if settings.public_url and not re.fullmatch(r"https?://[^/\s?#@]+/?", settings.public_url):

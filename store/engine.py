@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 import psycopg
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlmodel import Session
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random_exponential
 
-from store.errors import DatabaseUnwritable
+from store.errors import DatabaseUnwritable, StartError
 from store.turns import Turnstile, Urgency
 
 __all__ = [
@@ -72,8 +72,11 @@ Result = TypeVar("Result")
 
 
 def open_engine(url: str) -> Engine:
-    """An engine for `url`, of SQLite or PostgreSQL (psycopg). Connects to nothing yet."""
-    parsed = make_url(url)
+    """An engine for `url`, of SQLite or PostgreSQL (psycopg). Connects to nothing yet. Raises StartError."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise StartError("DATABASE_URL cannot be read. Write it as postgresql://user:password@host:5432/name") from None
     if parsed.get_backend_name() == "sqlite":
         engine = create_engine(
             parsed,

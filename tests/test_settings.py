@@ -20,6 +20,8 @@ def test_every_setting_stands_in_the_operating_guide(item) -> None:
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
+        ("DATABASE_URL", "mysql://u:p@h/db"),
+        ("DATABASE_URL", "/var/lib/sourceboard.db"),
         ("PORT", "0"),
         ("PORT", "80 80"),
         ("SANDBOX_PORT", "65536"),

@@ -13,7 +13,18 @@ from sqlalchemy import Engine, func, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, select
 
-from store.engine import BUSY_SECONDS, LAZY_COMMITS, checkpoint, keep_log, reading, run_writing, sqlite_path, writing
+from store.engine import (
+    BUSY_SECONDS,
+    LAZY_COMMITS,
+    checkpoint,
+    keep_log,
+    open_engine,
+    reading,
+    run_writing,
+    sqlite_path,
+    writing,
+)
+from store.errors import StartError
 from store.opening import Store
 from store.tables import AppMeta, Company
 from store.turns import Turnstile, Urgency
@@ -62,6 +73,13 @@ def test_the_disk_of_sqlite_is_used_with_care(sqlite_engine: Engine) -> None:
     wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1, "trusted_schema": 0}
     with reading(sqlite_engine) as session:
         assert {name: session.execute(text(f"PRAGMA {name}")).scalar_one() for name in wanted} == wanted
+
+
+@pytest.mark.parametrize("url", ["postgresql+psycopg://u:hidden@h:port/db", "postgresql+psycopg:/u:hidden@h/db"])
+def test_an_address_that_cannot_be_read_is_said_without_its_password(url: str) -> None:
+    with pytest.raises(StartError, match="DATABASE_URL cannot be read") as told:
+        open_engine(url)
+    assert "hidden" not in str(told.value)
 
 
 def test_two_that_open_a_new_file_at_once_both_may(tmp_path: Path) -> None:
