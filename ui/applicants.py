@@ -3,6 +3,8 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import streamlit as st
 
@@ -36,6 +38,8 @@ from ui.shell import View
 from ui.tables import Cell, Column, Table
 
 PAGE = 50
+#: Applicants of a file that are read together.
+_AT_ONCE = 500
 #: Further than this nobody counts on screen.
 MOST_COUNTED = 10_000
 _REFERRED = {"All": None, "Referred": True, "Not referred": False}
@@ -84,7 +88,8 @@ def _list(view: View) -> None:
         st.session_state.pop(_PLACE, None)
         _nothing(view)
         return
-    chosen = _table(view, rows, (wanted, place))
+    whole = count if has_more or place is not None else 0
+    chosen = _table(view, rows, (wanted, place), whole)
     has_earlier, has_later = (has_more if turned else place is not None), (turned or has_more)
     _turn(view, wanted, rows, count, has_earlier=has_earlier, has_later=has_later)
     if view.viewer.is_admin:
@@ -165,8 +170,11 @@ def _nothing(view: View) -> None:
         )
 
 
-def _table(view: View, rows: list[ApplicantRow], asked: object) -> list[int]:
-    """The rows on screen as table and file; which are chosen. A name in full is shown once it was asked for."""
+def _table(view: View, rows: list[ApplicantRow], asked: Any, whole: int = 0) -> list[int]:
+    """The rows on screen as table and file; which are chosen. A name in full is shown once it was asked for.
+
+    `whole` is how many there are, where these are a page of them.
+    """
     named = names_of([row.id for row in rows])
     shown = [replace(row, candidate_name=named[row.id][0], candidate_email=named[row.id][1]) if row.id in named else row
              for row in rows]  # fmt: skip
@@ -194,7 +202,28 @@ def _table(view: View, rows: list[ApplicantRow], asked: object) -> list[int]:
                 name=export.file_name("applicants", view.company.name, view.period),
                 key="download_applicants",
             )
+            if whole:
+                export.download_all(
+                    partial(_whole, view, asked[0]),
+                    number=whole,
+                    name=export.file_name("applicants", view.company.name, view.period),
+                    key="download_all_applicants",
+                )
     return chosen
+
+
+def _whole(view: View, wanted: Applicants) -> Table:
+    """All applicants that are wanted, masked, as far as a file goes."""
+    masked = opener(running_store().vault, "applications", personal=False)
+    rows: list[ApplicantRow] = []
+    with data.session() as session:
+        while len(rows) < export.MOST_IN_FILE:
+            place = Place((rows[-1].applied_at, rows[-1].id)) if rows else None
+            some = list_applicants(session, view.company, wanted, masked, place=place, limit=_AT_ONCE)
+            rows += some
+            if len(some) < _AT_ONCE:
+                break
+    return applicants_table(rows)
 
 
 def masked_words(shown: int, named: int) -> str:

@@ -1,14 +1,17 @@
-"""CSV that opens right in Excel and carries no formula: exactly the table on screen."""
+"""CSV that opens right in Excel and carries no formula: the table on screen, or all of a list it shows a page of."""
 
 import csv
 import io
+from collections.abc import Callable
 
 import streamlit as st
 
 from domain.spreadsheet import file_name, safe_text, spell
 from ui.tables import Table
 
-__all__ = ["download", "file_name", "safe_text", "spell", "to_csv"]
+__all__ = ["MOST_IN_FILE", "download", "download_all", "file_name", "safe_text", "spell", "to_csv"]
+#: Rows of a file that is made at a click; more are the API's.
+MOST_IN_FILE = 10_000
 
 
 def to_csv(table: Table) -> bytes:
@@ -31,4 +34,20 @@ def download(table: Table, *, name: str, key: str, label: str = "Download CSV") 
         icon=":material/download:",
         on_click="ignore",
         disabled=not table.rows,
+    )
+
+
+def download_all(make: Callable[[], Table], *, number: int, name: str, key: str) -> None:
+    """A button for the file of a list of `number` rows, of which the screen shows a page: made when it is clicked.
+
+    A file ends after MOST_IN_FILE rows, and the button says so.
+    """
+    st.download_button(
+        f"Download all {number:,}" if number <= MOST_IN_FILE else f"Download the first {MOST_IN_FILE:,}",
+        data=lambda: to_csv(make()),
+        file_name=name,
+        mime="text/csv",
+        key=key,
+        icon=":material/download:",
+        on_click="ignore",
     )

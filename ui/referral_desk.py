@@ -2,12 +2,14 @@
 
 import uuid
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from actions.running import running_store
+from actions.viewer import require_admin
 from domain.periods import local_day, named_period
 from domain.referrals import is_code, plain_address, plain_code
 from store.reports.applicants import opener
@@ -41,6 +43,8 @@ from ui.tables import Column, Table
 #: Which part is on screen, also in the address.
 PART = "part"
 PAGE = 50
+#: Referrals of a file that are read together.
+_AT_ONCE = 500
 _INVITATIONS = "Invitations"
 _ALL_TIME = "All time"
 _PERIODS = {"30 days": "30d", "90 days": "90d", "1 year": "1y"}
@@ -84,7 +88,7 @@ def referrals(view: View) -> None:
     chosen = tables.choose(
         table, key=f"referrals_{len(places)}", alt="Referrals, newest first", zone=view.company.time_zone
     )
-    _below(view, table, lines, has_more=len(page) > PAGE)
+    _below(view, table, lines, (wanted, total if len(page) > PAGE or places else 0))
     if chosen is not None:
         referral_deeds.one(view, lines[chosen])
     referral_deeds.window(view)
@@ -183,15 +187,18 @@ def _above(lines: list[ReferralLine], total: int) -> None:
     st.caption(f"{first:,} to {first + len(lines) - 1:,} of {many}.")
 
 
-def _below(view: View, table: Table, lines: list[ReferralLine], *, has_more: bool) -> None:
-    """What a row is for, the pages, and the file."""
+def _below(view: View, table: Table, lines: list[ReferralLine], of: tuple[WantedReferrals, int]) -> None:
+    """What a row is for, the pages, and the files. `of` is what is wanted, and how many there are: 0 where one page
+    has them all."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="small"):
         st.caption("Choose a row for what can be done.", width="content")
-        _pages(view, table, lines, has_more=has_more)
+        _pages(view, table, lines, of)
 
 
-def _pages(view: View, table: Table, lines: list[ReferralLine], *, has_more: bool) -> None:
+def _pages(view: View, table: Table, lines: list[ReferralLine], of: tuple[WantedReferrals, int]) -> None:
     places = st.session_state[_PLACES]
+    wanted, total = of
+    has_more = total > len(places) * PAGE + len(lines)
     with st.container(horizontal=True, width="content", gap="small"):
         st.button("Newer", key="desk_newer", icon=":material/chevron_left:", disabled=not places, on_click=_back)
         last = (lines[-1].sent_at, lines[-1].id)
@@ -199,7 +206,26 @@ def _pages(view: View, table: Table, lines: list[ReferralLine], *, has_more: boo
             "Older", key="desk_older", icon=":material/chevron_right:", disabled=not has_more,
             on_click=places.append, args=(last,),
         )  # fmt: skip
-        export.download(table, name=export.file_name("referrals", view.company.name), key="download_referrals")
+        name = export.file_name("referrals", view.company.name)
+        export.download(table, name=name, key="download_referrals")
+        if total:
+            whole = partial(_whole, view, wanted)
+            export.download_all(whole, number=total, name=name, key="download_all_referrals")
+
+
+def _whole(view: View, wanted: WantedReferrals) -> Table:
+    """All referrals that are wanted, as far as a file goes."""
+    require_admin(running_store(), view.viewer, "referrals.export", now=datetime.now(UTC))
+    seen = opener(running_store().vault, "referrals", personal=False)
+    lines: list[ReferralLine] = []
+    with data.session() as session:
+        while len(lines) < export.MOST_IN_FILE:
+            after = (lines[-1].sent_at, lines[-1].id) if lines else None
+            some = list_lines(session, view.company, wanted, seen, now=view.now, after=after, limit=_AT_ONCE)
+            lines += some
+            if len(some) < _AT_ONCE:
+                break
+    return referrals_table(lines)
 
 
 def _back() -> None:

@@ -11,6 +11,7 @@ from actions.running import running_store
 from actions.viewer import ADMIN, NotAllowed, NotFound
 from settings import current
 from store.reports.invitations import (
+    MOST_ROWS,
     MessageRow,
     count_failed,
     count_states,
@@ -180,6 +181,8 @@ def _log(view: View) -> None:
     if not rows:
         st.caption("No invitation is like that.")
         return
+    if len(rows) >= MOST_ROWS:
+        st.caption(f"The newest {MOST_ROWS} are listed.")
     table = messages_table(rows)
     picked = tables.choose(table, key="mail_log", alt="Invitations, newest first", zone=view.company.time_zone)
     export.download(table, name=export.file_name("invitations", view.company.name), key="download_mail")

@@ -36,6 +36,8 @@ _FIGURES = (
     ("left", "Left of the budget", "The year's budget less what is paid, approved and due."),
 )
 _COLUMNS, _NARROWEST = 4, 180
+#: Which list was asked to show how many.
+_SHOWN = "rewards_shown"
 
 
 def draw(view: View) -> None:
@@ -50,9 +52,10 @@ def draw(view: View) -> None:
     which, reason = LISTS[name or "Due"]
     with data.session() as session:
         seen = opener(running_store().vault, "referrals", personal=False)
-        rows = list_rewards(session, view.company, WantedRewards(which, today), seen)
+        shown = st.session_state.get(_SHOWN, {}).get(which, MOST_ROWS)
+        rows = list_rewards(session, view.company, WantedRewards(which, today), seen, limit=shown + 1)
     if rows:
-        _list(view, which, rows)
+        _list(view, which, rows[:shown], has_more=len(rows) > shown)
     else:
         shell.nothing_here(reason, icon=":material/redeem:")
     if which in ("approved", "paid"):
@@ -133,7 +136,7 @@ def _budget(view: View, found: Sequence[Liability]) -> None:
             st.rerun()
 
 
-def _list(view: View, which: str, rows: list[RewardRow]) -> None:
+def _list(view: View, which: str, rows: list[RewardRow], *, has_more: bool) -> None:
     conflicts = sum(bool(row.conflict) for row in rows)
     if conflicts:
         st.warning(
@@ -152,10 +155,13 @@ def _list(view: View, which: str, rows: list[RewardRow]) -> None:
     else:
         tables.show(table, key=key, alt=alt, zone=view.company.time_zone)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        more = f" The first {MOST_ROWS} are shown." if len(rows) >= MOST_ROWS else ""
+        more = f" The first {len(rows):,} are shown." if has_more else ""
         choose = " Choose rows to decide on them." if decides else ""
         st.caption(f"{words.counted(len(rows), 'reward')}.{choose}{more}", width="content")
         export.download(table, name=export.file_name(f"rewards {which}", view.company.name), key="download_rewards")
+        if has_more and st.button("Show more", key="more_rewards", icon=":material/expand_more:"):
+            st.session_state[_SHOWN] = {which: len(rows) + MOST_ROWS}
+            st.rerun()
     if decides:
         _buttons(view, which, [rows[at] for at in chosen])
 

@@ -67,6 +67,9 @@ def test_pages_are_turned_and_a_search_finds_one_of_any_day(place, visit):
     expect(page.get_by_text("10 shown of 60.")).to_be_visible(timeout=PATIENCE)
     settle(page)
     assert [*first, *rows_of(page)] == [f"A-{number}" for number in range(60)]
+    whole = downloaded(page, "download_all_applicants")
+    assert [row[6] for row in whole[1:]] == [f"A-{number}" for number in range(60)]
+    assert "p7@" not in str(whole)
     settle(page)
     page.get_by_role("button", name="Previous").click()
     expect(page.get_by_text("50 shown of 60.")).to_be_visible(timeout=PATIENCE)

@@ -5,20 +5,28 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import streamlit as st
 from sqlmodel import select
 from streamlit.testing.v1 import AppTest
 
 from actions.running import use_store
 from actions.viewer import Viewer
+from domain.filters import Filters
 from domain.letters import INVITATION
+from domain.periods import named_period
 from settings import Settings, current
 from store.opening import Store
 from store.reports.messages import Undelivered, find_undelivered
+from store.reports.referral_lists import WantedReferrals
 from store.reports.scope import find_company
 from store.tables import AuditEntry, Company, Mail, MailTemplate, Referral
 from tests.jobs.invited import NOW, Programme, mail_settings
+from ui import filters, referral_desk
+from ui.filters import Chosen
+from ui.shell import View
 
 PATIENCE = 300
+CHOSEN = Chosen(filters.DEFAULT, named_period(filters.PERIODS[filters.DEFAULT], NOW.date()), Filters())
 
 
 def _screen() -> None:
@@ -149,6 +157,24 @@ def test_what_could_not_be_delivered_is_told_as_long_as_somebody_can_help(
     assert (kept.cause_code, kept.detail) == ("left", "ada@harbour.example leaves it at that. 550 5.1.1")
     app.session_state["part"] = "Rewards"
     assert not app.run().warning
+
+
+def test_a_file_of_the_desk_has_all_that_are_wanted_and_not_a_page_of_them(
+    programme: Programme, see: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(referral_desk.PAGE + 1):
+        programme.referral(f"p{number}@mail.example")
+    app = see(mail_settings(9), on_desk=True)
+    assert not app.exception, app.exception
+    assert [each.label for each in app.get("download_button")] == ["Download CSV", "Download all 51"]
+    with programme.store.reading() as session:
+        company = find_company(session, programme.company.id)
+    assert company is not None
+    who = programme.referrer
+    view = View(Viewer(who.id, who.company_id, "admin", who.name, who.email), company, NOW, [], CHOSEN, st.empty(), 1)
+    monkeypatch.setattr(referral_desk, "_AT_ONCE", 20)
+    told = [row[10] for row in referral_desk._whole(view, WantedReferrals()).rows]
+    assert told == ["p…@mail.example"] * 51
 
 
 def test_the_log_shows_states_words_and_who_asked_but_no_whole_address(
