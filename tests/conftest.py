@@ -50,9 +50,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Say what the marker means, and let properties try the same examples in every run; with --faults new ones."""
     config.addinivalue_line("markers", "faults: long fault runs, only with --faults")
-    hypothesis.settings.register_profile("suite", hypothesis.settings(), derandomize=True)
-    if not config.getoption("--faults"):
-        hypothesis.settings.load_profile("suite")
+    # An example that takes long says that the machine is busy, not that something is wrong.
+    patient: dict[str, Any] = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+    hypothesis.settings.register_profile("suite", hypothesis.settings(), derandomize=True, **patient)
+    hypothesis.settings.register_profile("faults", hypothesis.settings(), **patient)
+    hypothesis.settings.load_profile("faults" if config.getoption("--faults") else "suite")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

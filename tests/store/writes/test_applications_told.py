@@ -291,7 +291,9 @@ tellings = st.one_of(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.lists(tellings, min_size=1, max_size=6), st.randoms(use_true_random=False))
 def test_any_order_with_repeats_and_replays_ends_in_one_state(sqlite_store, told, chance: random.Random):
     first, second = Office(sqlite_store, postings=()), Office(sqlite_store, postings=())

@@ -60,7 +60,9 @@ def take_dirty(store: Store) -> set[int]:
     return days
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(reads=READS)
 def test_the_table_holds_what_a_dict_would_hold(store: Store, place: Place, reads: list) -> None:
     slice_ = Closed(("clicks",), Scope.TOTAL, FIRST, FIRST + timedelta(days=3))

@@ -250,7 +250,9 @@ tellings = st.one_of(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.lists(tellings, min_size=1, max_size=4), stages, st.randoms(use_true_random=False))
 def test_a_correction_holds_against_everything_told_again(sqlite_store, told, stage, chance: random.Random):
     desk = Desk(sqlite_store, postings=("REQ-1",))
