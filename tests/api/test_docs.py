@@ -72,7 +72,7 @@ def test_every_link_within_the_page_leads_to_a_heading_of_it() -> None:
 
 def test_the_command_prints_the_document(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "manage.py", "openapi"], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, "manage.py", "openapi"], cwd=ROOT, capture_output=True, text=True, timeout=300, check=True
     )
     assert json.loads(done.stdout) == document(ENDPOINTS)
 
@@ -207,6 +207,6 @@ def test_headers_that_say_otherwise_than_the_body_are_refused(client: httpx.Clie
 
 
 def test_models_need_a_key_too(friendly: RunningApp) -> None:
-    with httpx.Client(base_url=friendly.url, trust_env=False) as nobody:
+    with httpx.Client(base_url=friendly.url, trust_env=False, timeout=60) as nobody:
         assert call(nobody, "tools/list").status_code == 401
         assert nobody.get("/api/mcp").status_code == 405

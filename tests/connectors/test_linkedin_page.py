@@ -205,7 +205,9 @@ def test_consent_brings_a_grant_with_its_end_and_the_pages_to_choose_from(sandbo
     told = asked | {"scope": " ".join(LinkedInPage.oauth.scopes), "answer": "allow"}
     url = consent_url(LinkedInPage.oauth, values["client_id"], redirect_uri=back, state="s", verifier="")
     assert url.startswith("https://www.linkedin.com/oauth/v2/authorization?")
-    went = httpx.post(f"{sandbox.url}/oauth/v2/authorization", data=told, trust_env=False).headers["location"]
+    went = httpx.post(f"{sandbox.url}/oauth/v2/authorization", data=told, trust_env=False, timeout=60).headers[
+        "location"
+    ]
     code = parse_qs(urlsplit(went).query)["code"][0]
     with reading(sandbox, KEY) as reader:
         client = Client(values["client_id"], SecretStr(values["client_secret"]))

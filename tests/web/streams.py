@@ -60,6 +60,8 @@ def open_stream(
         subprotocols=["streamlit", "no-xsrf", existing] if existing else ["streamlit"],  # type: ignore[list-item]
         proxy=None,
         open_timeout=PATIENCE,
+        # Who is busy may be late with an answer to a ping, too.
+        ping_interval=None,
         max_size=None,
     )
 
