@@ -1,4 +1,4 @@
-"""Companies and users: the first admin by set-up link, others by an admin or the operator."""
+"""Companies and users: the first admin by set-up link, others by the operator (`manage.py`)."""
 
 import re
 import secrets
@@ -44,7 +44,7 @@ def make_setup_link(store: Store, *, now: datetime) -> str:
     token = secrets.token_urlsafe(32)
     with writing(store.engine) as session:
         if session.exec(select(User.id).limit(1)).first() is not None:
-            raise NotAllowed("Sourceboard is set up already; an admin can add users.")
+            raise NotAllowed("Sourceboard is set up already. Add users by manage.py create-user.")
         session.add(SetupLink(token_hash=_link_hash(store, token), created_at=now, expires_at=now + SETUP_LIFE))
     return token
 

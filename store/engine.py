@@ -76,7 +76,9 @@ def open_engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        raise StartError("DATABASE_URL cannot be read. Write it as postgresql://user:password@host:5432/name") from None
+        raise StartError(
+            "DATABASE_URL cannot be read. Write it as postgresql://host:5432/name, with user:password@ before the host."
+        ) from None
     if parsed.get_backend_name() == "sqlite":
         engine = create_engine(
             parsed,
