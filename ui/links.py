@@ -48,13 +48,11 @@ def _list(view: View, rows: list[LinkRow]) -> None:
     base = own_address.base()
     table = links_table(rows, base)
     clicks = sum(row.clicks for row in rows)
-    # Above the table: on a phone the table's own buttons stand there, and must not cover "New links".
-    st.caption(
-        f"{words.counted(len(rows), 'link')}, {words.counted(clicks, 'click')} since they were made. Choose a row for"
-        " its address and QR code."
-    )
+    # Above the table and short: on a phone the table's own buttons stand there, at the right.
+    st.caption(f"{words.counted(len(rows), 'link')}, {words.counted(clicks, 'click')} since they were made.")
     chosen = tables.choose(table, key="links", alt="Tracking links with their clicks", zone=view.company.time_zone)
-    with st.container(horizontal=True, horizontal_alignment="right"):
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.caption("Choose a row for its address and QR code.")
         export.download(table, name=export.file_name("links", view.company.name), key="download_links")
     if chosen is not None:
         _one(view, rows[chosen], base)
