@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -12,16 +13,16 @@ from actions.referrals import Refused
 from actions.running import running_store
 from actions.viewer import NotAllowed, NotFound
 from domain.periods import local_day
-from domain.referrals import LONGEST_WINDOW, last_day, latest_day
+from domain.referrals import LONGEST_WINDOW, last_day, latest_day, plain_address, plain_code
 from store.reports.applicants import opener
-from store.reports.referral_lists import ReferralLine, WantedReferrals, find_window, list_lines
+from store.reports.referral_lists import ReferralLine, WantedReferrals, find_window, list_lines, persons_of
 from store.reports.rewards import list_earned
-from ui import data, figures, referral_forms, referral_lists, referral_words, toasts, words
+from ui import applicant, data, figures, referral_forms, referral_lists, referral_words, toasts, words
 from ui.shell import View
 
 _LIVE = frozenset({"pending", "applied", "interviewed", "hired", "rejected", "expired"})
 _MOST_OFFERED = 100
-_SEEN = "referral_seen"
+_SEEN, _SOUGHT = "referral_seen", "merge_find"
 
 
 def one(view: View, line: ReferralLine) -> None:
@@ -52,6 +53,14 @@ def _who(line: ReferralLine) -> str:
 
 def _buttons(view: View, line: ReferralLine) -> None:
     with st.container(horizontal=True, gap="small"):
+        if line.application_id:
+            st.page_link(
+                "pages/Applicants.py",
+                label="Open the applicant",
+                icon=":material/person_search:",
+                query_params={applicant.APPLICANT: str(line.application_id)},
+                width="content",
+            )
         if line.candidate_name:
             st.button("Show name", key="reveal", icon=":material/visibility:", on_click=_reveal, args=(view, line))
         if line.state not in _LIVE:
@@ -82,21 +91,45 @@ def _more_time(view: View, line: ReferralLine) -> None:
 
 def _merge(view: View, line: ReferralLine) -> None:
     """Choose another referral for the same posting that becomes part of this one."""
+    sought = str(st.session_state.get(_SOUGHT) or "").strip()
     with data.session() as session:
         masked = opener(running_store().vault, "referrals", personal=False)
-        wanted = WantedReferrals(posting_id=line.posting_id)
-        found = list_lines(session, view.company, wanted, masked, now=view.now, limit=_MOST_OFFERED)
+        wanted = WantedReferrals(posting_id=line.posting_id, **_told(sought))
+        found = list_lines(session, view.company, wanted, masked, now=view.now, limit=_MOST_OFFERED + 1)
     zone = view.company.time_zone
-    others = {offered(other, zone): other.id for other in found if other.id != line.id and other.state in _LIVE}
+    live = [other for other in found[:_MOST_OFFERED] if other.id != line.id and other.state in _LIVE]
+    others = {offered(other, zone): other.id for other in live}
     st.markdown("Another referral of the **same person** becomes part of this one: its link goes on working for it.")
+    if sought or len(found) > _MOST_OFFERED:
+        st.text_input(
+            f"Find it (the newest {_MOST_OFFERED} are listed)",
+            key=_SOUGHT,
+            placeholder="E-mail address or code",
+            icon=":material/search:",
+        )
     if not others:
-        st.caption("There is no other referral for this posting.")
+        st.caption(
+            "No other referral for this posting is like that."
+            if sought
+            else "There is no other referral for this posting."
+        )
         return
     chosen = st.selectbox("The other one", list(others), index=None, key="merge_other", placeholder="Choose a referral")
     st.button(
         "Merge into this one", key="merge", type="primary", disabled=chosen is None,
         on_click=_merge_into, args=(view, line, others.get(chosen or "")),
     )  # fmt: skip
+
+
+def _told(sought: str) -> dict[str, Any]:
+    """What a referral is narrowed to by an address, or by a code; by nothing where nothing is sought."""
+    if "@" not in sought:
+        return {"code": plain_code(sought)} if sought else {}
+    try:
+        return {"persons": persons_of(running_store().vault, plain_address(sought))}
+    except ValueError:
+        # No address: nobody has it.
+        return {"code": sought}
 
 
 def offered(other: ReferralLine, zone: str) -> str:

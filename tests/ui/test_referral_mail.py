@@ -17,11 +17,11 @@ from domain.periods import named_period
 from settings import Settings, current
 from store.opening import Store
 from store.reports.messages import Undelivered, find_undelivered
-from store.reports.referral_lists import WantedReferrals
+from store.reports.referral_lists import WantedReferrals, find_line
 from store.reports.scope import find_company
 from store.tables import AuditEntry, Company, Mail, MailTemplate, Referral
 from tests.jobs.invited import NOW, Programme, mail_settings
-from ui import filters, referral_desk
+from ui import filters, referral_deeds, referral_desk
 from ui.filters import Chosen
 from ui.shell import View
 
@@ -60,8 +60,7 @@ def programme(store: Store, company: Company) -> Programme:
 @pytest.fixture
 def see(programme: Programme, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
     """Call it with settings for the screen as the company's admin sees it."""
-    who = programme.referrer
-    viewer = Viewer(who.id, who.company_id, "admin", who.name, who.email)
+    viewer = viewer_of(programme)
     monkeypatch.setattr("ui.guard.require", lambda _role=None: viewer)
     use_store(programme.store)
 
@@ -75,6 +74,12 @@ def see(programme: Programme, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     yield run
     use_store(None)
     current.cache_clear()
+
+
+def viewer_of(programme: Programme) -> Viewer:
+    """The company's admin, who also refers."""
+    who = programme.referrer
+    return Viewer(who.id, who.company_id, "admin", who.name, who.email)
 
 
 def stand(programme: Programme, address: str, expires_at: datetime | None = NOW, **values: object) -> Mail:
@@ -170,11 +175,45 @@ def test_a_file_of_the_desk_has_all_that_are_wanted_and_not_a_page_of_them(
     with programme.store.reading() as session:
         company = find_company(session, programme.company.id)
     assert company is not None
-    who = programme.referrer
-    view = View(Viewer(who.id, who.company_id, "admin", who.name, who.email), company, NOW, [], CHOSEN, st.empty(), 1)
+    view = View(viewer_of(programme), company, NOW, [], CHOSEN, st.empty(), 1)
     monkeypatch.setattr(referral_desk, "_AT_ONCE", 20)
     told = [row[10] for row in referral_desk._whole(view, WantedReferrals()).rows]
     assert told == ["p…@mail.example"] * 51
+
+
+def _merging() -> None:
+    """The choice of another referral to merge; run by Streamlit from its source."""
+    import streamlit as st
+
+    from ui import referral_deeds
+
+    referral_deeds._merge(*st.session_state["merging"])
+
+
+def test_every_other_referral_for_a_posting_can_be_found_to_merge(
+    programme: Programme, see: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(referral_deeds, "_MOST_OFFERED", 3)
+    rows = [programme.referral(f"p{number}@mail.example", sent_at=NOW - timedelta(days=number)) for number in range(5)]
+    see(mail_settings(9))
+    with programme.store.reading() as session:
+        company = find_company(session, programme.company.id)
+        assert company is not None
+        line = find_line(session, company, rows[0].id, lambda _id, name, email: (name, email), now=NOW)
+    view = View(viewer_of(programme), company, NOW, [], CHOSEN, st.empty(), 1)
+    app = AppTest.from_function(_merging, default_timeout=PATIENCE)
+    app.session_state["merging"] = (view, line)
+    app.run()
+    assert not app.exception, app.exception
+    assert len(app.selectbox(key="merge_other").options) == 2
+    assert app.text_input(key="merge_find").label == "Find it (the newest 3 are listed)"
+    for sought in ("P4@mail.example", rows[4].code):
+        app.text_input(key="merge_find").set_value(sought).run()
+        assert [one[-5:] for one in app.selectbox(key="merge_other").options] == [rows[4].code[-5:]]
+    app.text_input(key="merge_find").set_value("nobody@").run()
+    assert not app.exception
+    assert not app.selectbox
+    assert "No other referral for this posting is like that." in said(app)
 
 
 def test_the_log_shows_states_words_and_who_asked_but_no_whole_address(

@@ -140,6 +140,10 @@ def test_the_desk_masks_and_reveals_on_the_record_and_narrows_and_exports_safely
     expect(page.get_by_role("heading", name="Bo Bo, bo")).to_be_visible()
     assert "personal_data.read" in desk.deeds()
     settle(page)
+    applicant = page.get_by_role("link", name="Open the applicant").get_attribute("href") or ""
+    with desk.store.reading() as session:
+        key = session.get_one(Referral, hired.id).application_id
+    assert applicant.endswith(f"Applicants?applicant={key}")
     for part in ("Rewards", "Rules", "Invitations", "Statistics"):
         page.get_by_test_id("stButtonGroup").first.get_by_text(part, exact=True).click()
         settle(page)
