@@ -20,6 +20,7 @@ from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 180.0
+STOP_SECONDS = 60.0
 
 
 class SandboxFailedError(RuntimeError):
@@ -124,10 +125,10 @@ def _announced_url(process: subprocess.Popen[bytes], complaints: IO[bytes]) -> s
 def _stop(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(10)
+        process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait(10)
+        process.wait(STOP_SECONDS)
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             pipe.close()
