@@ -21,6 +21,7 @@ from domain.money import Money
 from store.opening import Store
 from store.tables import BreakdownRow, ExternalPosting
 from store.writes.applications import PostingIndex, compare, find_applications
+from store.writes.applications_same import find_same
 from store.writes.facts import Place, place_of
 from store.writes.imports import FactKey, ImportCounts, count_facts, find_platform_config, find_told
 
@@ -190,14 +191,20 @@ def _plan_applications(store: Store, file: OpenFile, findings: Findings, plan: P
     stages: Counter[str] = Counter()
     with store.reading() as session:
         postings = PostingIndex(session, file.company.id)
+    is_again = True
     for batch in told_applications(file, store.vault, postings, findings):
         with store.reading() as session:
-            stored = find_applications(session, store.vault, file.company.id, batch)
+            # Most files are new or known as a whole.
+            same = find_same(session, store.vault, file.company.id, batch) if is_again else set()
+            others = [one for one in batch if one.external_ref not in same] if same else batch
+            stored = find_applications(session, store.vault, file.company.id, others) if others else {}
+        is_again = 2 * (len(same) + len(stored)) > len(batch)
+        plan.unchanged += len(same)
         applied = [one.values["applied_at"] for one in batch]
         ends = [*ends, *applied]
         ends = [min(ends), max(ends)] if ends else []
         stages.update(one.values["stage"] for one in batch)
-        for one in batch:
+        for one in others:
             row = stored.get(one.external_ref)
             if row is None:
                 plan.new += 1

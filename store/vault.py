@@ -97,6 +97,26 @@ class Vault:
         except (InvalidTag, UnicodeDecodeError) as error:
             raise Tampered("A stored secret was changed, or moved from another place.") from error
 
+    def opener(self, table: str, column: str) -> Callable[[str, str], str]:
+        """`open` for one column of many rows: takes row ids as `str` spells them, and envelopes."""
+        kid = self.keyring.writer
+        decrypt, head = self._cipher(kid).decrypt, f"{VERSION}.{kid}."
+        before, after = _prefixed("sb-cred", VERSION, kid, table), _prefixed(column)
+        start, dot = len(head), len(head) + _NONCE_LETTERS
+
+        def opened(row_id: str, stored: str) -> str:
+            if not stored.startswith(head) or stored[dot : dot + 1] != ".":
+                return self.open(table, row_id, column, stored)
+            try:
+                data = _decode(stored[start:dot] + stored[dot + 1 :])
+                bound = before + _prefixed_one(row_id) + after
+                return decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], bound).decode()
+            except (InvalidTag, ValueError):
+                # What it is that is wrong is told there.
+                return self.open(table, row_id, column, stored)
+
+        return opened
+
     def digest(self, purpose: str, text: str) -> str:
         """HMAC-SHA256 in hex under a key of this purpose's own: stable over key rotation, useless to others.
 
@@ -194,11 +214,13 @@ def _prefixed_one(part: str) -> bytes:
 
 
 def _encode(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+    # As base64.urlsafe_b64encode spells it, at a third of its time.
+    return binascii.b2a_base64(data, newline=False).decode().rstrip("=").replace("+", "-").replace("/", "_")
 
 
 def _decode(text: str) -> bytes:
-    data = base64.b64decode(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4), validate=True)
+    data = binascii.a2b_base64(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4))
+    # Letters that mean nothing, too.
     if _encode(data) != text:
         raise ValueError("not the one spelling of these bytes")
     return data

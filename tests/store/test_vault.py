@@ -50,6 +50,23 @@ def test_sealing_a_column_of_many_rows_is_sealing_each(vault: Vault) -> None:
         vault.open("platform_configs", uuid.uuid4(), "credentials", seal(str(ROW), SECRET))
 
 
+def test_opening_a_column_of_many_rows_is_opening_each(vault: Vault, keyring: Keyring) -> None:
+    older = Vault(Keyring(dict(reversed(keyring.masters.items()))))
+    opened = vault.opener("platform_configs", "credentials")
+    for text in ("", "x", "xy", "xyz", SECRET):
+        assert opened(str(ROW), vault.seal(*PLACE, text)) == text
+        assert opened(str(ROW), older.seal(*PLACE, text)) == text
+    stored = vault.seal(*PLACE, SECRET)
+    for place, letter in enumerate(stored):
+        changed = stored[:place] + ("A" if letter != "A" else "B") + stored[place + 1 :]
+        with pytest.raises((Tampered, KeyMissing)):
+            opened(str(ROW), changed)
+    with pytest.raises(Tampered):
+        opened(str(uuid.uuid4()), stored)
+    with pytest.raises(Tampered):
+        opened(str(ROW), stored + ".")
+
+
 def test_every_changed_byte_is_noticed(vault: Vault) -> None:
     version, kid, nonce, box = vault.seal(*PLACE, SECRET).split(".")
     for part, name in ((nonce, "nonce"), (box, "box")):
