@@ -247,6 +247,8 @@ class _Opened:
 def _known_company(store: Store, name: str) -> Company:
     """The company of that name, or without a name the only one."""
     known = users.list_companies(store)
+    if not known:
+        raise Refused("There is no company yet.")
     named = [company for company in known if not name or company.name == name]
     if len(named) != 1:
         raise Refused(f"There is no company {name!r}." if name else "Say which company with --company.")
