@@ -48,12 +48,12 @@ def _mail(view: View) -> None:
     if found is None:
         return
     kinds = ", ".join(f"{_MESSAGES.get(kind, kind)}: {number}" for kind, number in sorted(found.by_kind.items()))
-    said = f" The mail server said: {words.plain(found.detail)}" if found.detail else ""
+    said = f" The last answer was “{words.plain(found.detail)}”." if found.detail else ""
     st.warning(
         f"**{words.counted(found.number, 'message')} to admins did not arrive, or may not have,** in the last"
-        f" {_MAIL_SINCE.days} days ({words.plain(kinds)}). The newest is of {view.moment(found.newest_at)}.{said} They"
-        " are not sent again: what they tell stands here and on the referral desk. See that SMTP_URL and"
-        " ALERT_WEBHOOK_URL are right.",
+        f" {_MAIL_SINCE.days} days ({words.plain(kinds)}), the last one {view.moment(found.newest_at)}.{said} They are"
+        " not sent again: what they tell stands here and on the referral desk. See that SMTP_URL and ALERT_WEBHOOK_URL"
+        " are right.",
         icon=":material/unsubscribe:",
     )
 

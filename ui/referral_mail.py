@@ -141,13 +141,13 @@ def _failed(view: View, rows: list[MessageRow], number: int) -> None:
         )
         for row in rows[:_AT_ONCE]:
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                st.text(f"{_about(row)}, {view.moment(row.created_at)}. {_happened(row)}", width="stretch")
+                st.text(f"{_about(row)}, {view.moment(row.created_at)}", width="stretch")
                 if st.button("Send it again", key=f"mail_retry_{row.id}", icon=":material/forward_to_inbox:"):
                     _decide(view, mailroom.send_again, row.id, "It is sent again in a moment.")
                 if st.button("Leave it", key=f"mail_leave_{row.id}", icon=":material/check:"):
                     _decide(view, mailroom.leave, row.id, "Noted: nothing more is sent.")
-            if row.detail:
-                st.caption(f"The mail server said: {words.plain(row.detail)}")
+            said = f" The mail server said: {row.detail}" if row.detail else ""
+            st.caption(words.plain(f"{_happened(row)}{said}"))
         if number > _AT_ONCE:
             st.caption(f"The newest {_AT_ONCE} are shown here.")
         given_up = [row for row in rows if row.state == "dead"]
