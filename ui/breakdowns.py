@@ -70,9 +70,11 @@ def _section(view: View, platform: str, kind: str, rows: list[SourceBreakdown]) 
                 name=export.file_name(f"{palette.label(platform)} {title}", view.company.name, view.period),
                 key=f"download_{key}",
             )
-        st.caption(meaning + (_OWNED if any(row.owner for row in rows) else ""))
-        _bars(platform, kind, rows)
+        above = st.container()
+        has_bars = _bars(platform, kind, rows)
         tables.show(table, key=f"table_{key}", alt=f"{palette.label(platform)}, {title}")
+        # Without bars between, a phone would put the table's own buttons over these words.
+        (above if has_bars else st).caption(meaning + (_OWNED if any(row.owner for row in rows) else ""))
 
 
 _OWNED = (
@@ -81,11 +83,11 @@ _OWNED = (
 )
 
 
-def _bars(platform: str, kind: str, rows: list[SourceBreakdown]) -> None:
-    """The largest of the metric that tells most of the rows. One name alone needs no chart."""
+def _bars(platform: str, kind: str, rows: list[SourceBreakdown]) -> bool:
+    """The largest of the metric that tells most of the rows, if there are any: one name alone needs no chart."""
     scale, sums = amounts(rows)
     if len(sums) < _FEWEST_BARS:
-        return
+        return False
     top = sums[:_MOST_BARS]
     label = BY_NAME[scale].label
     st.caption(f"**{label}**" + (f", the first {_MOST_BARS} of {len(sums)}" if len(sums) > _MOST_BARS else ""))
@@ -94,6 +96,7 @@ def _bars(platform: str, kind: str, rows: list[SourceBreakdown]) -> None:
         key=f"bars_{platform}_{kind}",
         alt=f"{label}: " + ", ".join(f"{name} {value:,}" for name, value in top),
     )
+    return True
 
 
 def amounts(rows: Sequence[SourceBreakdown]) -> tuple[str, list[tuple[str, int]]]:
