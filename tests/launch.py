@@ -56,7 +56,10 @@ class RunningApp:
 @lru_cache(maxsize=1)
 def _candidates() -> Iterator[int]:
     """Ports for this process, each for a while: processes of one suite, side by side, have others."""
-    first = os.getpid() * _SHARE % len(_PORTS)
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+    # Numbered from their parent on: by their own ids two of them could begin at the same port.
+    whose = os.getppid() + int(worker) if worker else os.getpid()
+    first = whose * _SHARE % len(_PORTS)
     return itertools.cycle(_PORTS[first : first + _SHARE])
 
 

@@ -24,7 +24,7 @@ def test_a_killed_import_shows_nothing_and_is_taken_back(store, company, databas
     arguments = [database_url, str(company.id), str(viewer.user_id), kind, "1"]
     script = ROOT / "tests" / "actions" / "import_killed.py"
     done = subprocess.run(
-        [sys.executable, str(script), *arguments], cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, timeout=120, check=False
+        [sys.executable, str(script), *arguments], cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, timeout=300, check=False
     )
     assert done.returncode == -9
     with store.reading() as session:

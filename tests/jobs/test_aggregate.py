@@ -101,7 +101,7 @@ def test_a_kill_in_the_middle_leaves_nothing_half_done(store, scene, engine, dat
         scene.told("indeed", day, "clicks", 5 + day, scope=2, external_posting=scene.external["indeed"][0].number)
     ended = subprocess.run(
         [sys.executable, "-m", "tests.jobs.doomed_aggregation", database_url, what, str(number)],
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert ended.returncode == -signal.SIGKILL

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import psutil
@@ -79,7 +79,8 @@ def ticking(settings: Settings, store: Store) -> Iterator[clock.Clock]:
         assert started.worker_pids() == []
 
 
-def ask(store: Store, config: PlatformConfig, days: int) -> None:
+def ask(store: Store, config: PlatformConfig, days: int) -> date:
+    """Ask for so many days up to today, which is returned: after midnight it is another day."""
     today = datetime.now(UTC).date()
     with store.writing() as session:
         request_sync(
@@ -90,6 +91,7 @@ def ask(store: Store, config: PlatformConfig, days: int) -> None:
             requested_by="ann@harbour.example",
             now=datetime.now(UTC),
         )
+    return today
 
 
 def job(store: Store) -> PlatformSyncJob:
@@ -114,11 +116,10 @@ def count(store: Store, table: str) -> int:
 def test_a_requested_sync_becomes_aggregates_equal_to_the_truth(
     store: Store, indeed: PlatformConfig, sandbox: Sandbox, ticking: clock.Clock
 ) -> None:
-    ask(store, indeed, days=20)
+    today = ask(store, indeed, days=20)
     until(lambda: job(store).state not in {"pending", "running"})
     assert (job(store).state, job(store).cause_code) == ("completed", "")
     until(lambda: count(store, "platform_analytics_aggregated") and not count(store, "dirty_days"))
-    today = datetime.now(UTC).date()
     truth = sandbox.truth(today - timedelta(days=20), today, "indeed")
     wanted = {row["metric"]: row["value"] for row in truth["totals"] if row["platform"] == "indeed"}
     numbers = {"impressions": 1, "clicks": 3, "apply_starts": 4, "applications": 5, "spend": 14}

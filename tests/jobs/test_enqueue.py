@@ -16,6 +16,7 @@ from store.opening import Store
 from store.tables import Company, PlatformConfig, PlatformSyncJob, ReadCoverage
 from tests.jobs.conftest import NOW
 from tests.jobs.paced import Paced, PacedServer, register
+from tests.waiting import answers_of
 
 Connect = Callable[..., PlatformConfig]
 
@@ -187,9 +188,9 @@ def test_it_makes_one_job_when_two_processes_ask_at_once(
     processes = [nursery.Process(target=_ask_many, args=(database_url, ids, found)) for _ in range(2)]
     for process in processes:
         process.start()
-    answers = [found.get(timeout=120) for _ in range(2 * len(ids))]
+    answers = answers_of(found, processes, 2 * len(ids))
     for process in processes:
-        process.join(120)
+        process.join(300)
     assert sorted({number for _, _, number, is_new in answers if is_new}) == list(range(1, 16))
     assert sum(is_new for *_, is_new in answers) == len(ids)
     assert {config_id: job_id for config_id, job_id, *_ in answers}.items() == {

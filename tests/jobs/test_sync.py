@@ -193,7 +193,7 @@ def test_a_worker_whose_job_was_taken_over_keeps_nothing(
     assert run_once(store, settings, "w2", now=lambda: NOW).state == "completed"  # type: ignore[union-attr]
     finished = contents(store)
     platform.gate.set()
-    thread.join(120)
+    thread.join(300)
     assert ended[0].cause == "lost_lease"
     assert contents(store) == finished
     assert (job(store).worker, job(store).state) == ("w2", "completed")

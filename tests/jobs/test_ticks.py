@@ -18,6 +18,7 @@ from store.vault import Vault
 from tests.conftest import TEST_KEYS
 from tests.jobs.conftest import NOW
 from tests.jobs.paced import Paced, PacedServer, register
+from tests.waiting import answers_of
 
 Connect = Callable[..., PlatformConfig]
 
@@ -157,11 +158,9 @@ def test_two_clocks_take_each_of_fifty_slots_once(
     processes = [nursery.Process(target=_tick_through, args=(database_url, moments, told)) for _ in range(2)]
     for process in processes:
         process.start()
-    ended = 0
-    while ended < 2:
-        ended += told.get(timeout=120) is None
+    answers_of(told, processes, 2 * (len(moments) + 1))
     for process in processes:
-        process.join(120)
+        process.join(300)
     with store.reading() as session:
         slots = session.exec(select(col(ClockSlot.slot))).all()
     made = [job.slot for job in jobs(store)]

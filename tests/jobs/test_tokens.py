@@ -22,6 +22,7 @@ from store.vault import Vault
 from store.writes.credentials import forget_token, seal_secrets
 from tests.conftest import TEST_KEYS
 from tests.jobs.paced import PacedServer
+from tests.waiting import answers_of
 
 
 def token_for(name: str, seconds: float = 3600, refresh: str = "") -> Token:
@@ -31,7 +32,7 @@ def token_for(name: str, seconds: float = 3600, refresh: str = "") -> Token:
 def fetch_from(port: int) -> Callable[[Token | None], Token]:
     def fetch(stored: Token | None) -> Token:
         refresh = stored.refresh_token if stored else "first"
-        answer = httpx.post(f"http://127.0.0.1:{port}/token", data={"refresh": refresh}, timeout=30, trust_env=False)
+        answer = httpx.post(f"http://127.0.0.1:{port}/token", data={"refresh": refresh}, timeout=60, trust_env=False)
         if answer.status_code == 400:
             raise AuthExpired("invalid_grant", cause="auth_revoked")
         told = answer.json()
@@ -223,9 +224,9 @@ def test_eight_refreshers_in_two_processes_make_one_token_call(
     processes = [nursery.Process(target=_refresh_together, args=told) for _ in range(2)]
     for process in processes:
         process.start()
-    tokens = [found.get(timeout=120) for _ in range(8)]
+    tokens = answers_of(found, processes, 8)
     for process in processes:
-        process.join(120)
+        process.join(300)
     assert set(tokens) == {"access-1"}
     assert platform.token_calls == 1
     assert not platform.is_revoked

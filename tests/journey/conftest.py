@@ -37,6 +37,8 @@ class Demo:
     settings: Settings
     sandbox: Sandbox
     admin: Viewer
+    #: The company's day when its first platform was asked: a later one may come before the last test has looked.
+    today: date
 
     def truth(self, first: date, end: date, connected: str) -> dict[str, Any]:
         """What the product must show for [first, end). The past is asked once: it is the same beside both databases."""
@@ -86,6 +88,7 @@ def demo(request, unhurried, sandbox, keyring, tmp_path_factory) -> Iterator[Dem
     folder = tmp_path_factory.mktemp("demo")
     # X's refresh tokens are good once: the demo before this one used them up.
     sandbox.reset()
+    today = local_day(datetime.now(UTC), "Europe/Berlin")
     with ExitStack() as stack:
         engine = open_engine(_database_url(request, folder, stack))
         stack.callback(engine.dispose)
@@ -105,7 +108,7 @@ def demo(request, unhurried, sandbox, keyring, tmp_path_factory) -> Iterator[Dem
         seed_applications(store, people.admin, told, sandbox.control("ats.csv"))
         seed_referrals(store, people.admin, sandbox.control("referrals"), now=datetime.now(UTC))
         seed_visits(store, people.admin, sandbox.control("visits"))
-        made = Demo(store, settings, sandbox, people.admin)
+        made = Demo(store, settings, sandbox, people.admin, today)
         made.settle()
         yield made
 

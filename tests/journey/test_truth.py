@@ -9,7 +9,7 @@ from sqlmodel import select
 from domain.facts import day_of
 from domain.filters import Filters
 from domain.metrics import BY_NUMBER as METRICS
-from domain.periods import Period, local_day, named_period
+from domain.periods import Period, named_period
 from domain.platforms import BY_NUMBER as PLATFORMS
 from jobs.aggregate import rebuild
 from store.reports.dashboard import get_dashboard
@@ -57,7 +57,7 @@ def true_by_day(demo, period):
 
 
 def test_every_platform_metric_and_day_of_a_year_equals_the_truth(demo):
-    today = local_day(datetime.now(UTC), "Europe/Berlin")
+    today = demo.today
     period = Period(today - timedelta(days=360), today - timedelta(days=1))
     with demo.store.reading() as session:
         jobs = session.exec(select(PlatformSyncJob)).all()
@@ -75,7 +75,7 @@ def test_every_platform_metric_and_day_of_a_year_equals_the_truth(demo):
 
 
 def test_what_the_tracker_and_the_links_heard_is_part_of_these_numbers(demo):
-    today = local_day(datetime.now(UTC), "Europe/Berlin")
+    today = demo.today
     period = Period(today - timedelta(days=14), today - timedelta(days=1))
     polled = demo.truth(period.start, period.end, CONNECTED.removesuffix(",tracker,links,desk"))
     told = {(row["platform"], row["metric"], date.fromisoformat(row["day"])): row["value"] for row in polled["days"]}
@@ -91,9 +91,8 @@ def test_what_the_tracker_and_the_links_heard_is_part_of_these_numbers(demo):
 
 def test_cards_sources_and_funnel_of_every_named_period_equal_the_truth(demo):
     now = datetime.now(UTC)
-    today = local_day(now, "Europe/Berlin")
     for name in ("7d", "30d", "90d", "1y"):
-        period = named_period(name, today)
+        period = named_period(name, demo.today)
         totals = defaultdict(int)
         by_source = defaultdict(int)
         for row in demo.truth(period.start, period.end, CONNECTED)["totals"]:
@@ -119,7 +118,7 @@ def test_cards_sources_and_funnel_of_every_named_period_equal_the_truth(demo):
 
 
 def test_postings_equal_the_truth_on_every_day_they_were_read_for(demo):
-    today = local_day(datetime.now(UTC), "Europe/Berlin")
+    today = demo.today
     period = Period(today - timedelta(days=360), today - timedelta(days=1))
     true = defaultdict(int)
     for row in demo.truth(period.start, period.end, CONNECTED)["postings"]:

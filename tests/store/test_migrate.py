@@ -92,7 +92,7 @@ def test_preparing_twice_changes_nothing(empty: Engine, tmp_path: Path) -> None:
 def test_processes_that_start_at_once_migrate_once(empty: Engine, tmp_path: Path, launch: Callable[..., Any]) -> None:
     starters = [launch(empty, tmp_path) for _ in range(3)]
     for starter in starters:
-        starter.join(120)
+        starter.join(300)
         assert starter.exitcode == 0
     check_schema(empty)
 
@@ -103,7 +103,7 @@ def test_a_migration_that_is_killed_leaves_nothing_or_everything(
     empty: Engine, tmp_path: Path, statements: int, launch: Callable[..., Any]
 ) -> None:
     killed = launch(empty, tmp_path, statements)
-    killed.join(120)
+    killed.join(300)
     assert killed.exitcode == -signal.SIGKILL
     assert find_revision(empty) is None
     prepare(empty, tmp_path)
@@ -115,7 +115,7 @@ def test_an_upgrade_that_is_killed_leaves_the_old_schema(
     old: Engine, tmp_path: Path, launch: Callable[..., Any]
 ) -> None:
     killed = launch(old, tmp_path, 2)
-    killed.join(120)
+    killed.join(300)
     assert killed.exitcode == -signal.SIGKILL
     assert find_revision(old) == "0001"
     prepare(old, tmp_path)

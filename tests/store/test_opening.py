@@ -106,7 +106,7 @@ def test_processes_that_start_at_once_agree_on_one_key(told: Callable[..., Told]
         subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
         for _ in range(3)
     ]
-    assert len({starter.communicate(timeout=120)[0] for starter in starters}) == 1
+    assert len({starter.communicate(timeout=300)[0] for starter in starters}) == 1
     assert all(starter.returncode == 0 for starter in starters)
 
 

@@ -23,7 +23,7 @@ store.close()
 
 
 def _write_elsewhere(data_dir: Path, key: str) -> None:
-    subprocess.run([sys.executable, "-c", _OTHER, str(data_dir), key], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", _OTHER, str(data_dir), key], check=True, timeout=300)
 
 
 def test_what_another_process_writes_and_closes_is_seen_by_a_store_opened_before(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from store.writes.mail import HOLD
 from tests.jobs.invited import NOW, Programme, mail_settings
 from tests.jobs.mail_worker import work
 from tests.jobs.postbox import Postbox
-from tests.waiting import until
+from tests.waiting import answers_of, until
 
 WORKERS = 8
 MESSAGES = 24
@@ -30,7 +30,7 @@ def test_a_worker_killed_between_message_and_answer_sends_it_once_and_a_person_i
     worker = nursery.Process(target=work, args=({"url": database_url, "port": port, "now": NOW.isoformat()}, None))
     worker.start()
     box.victim = worker.pid
-    worker.join(120)
+    worker.join(300)
     assert worker.exitcode == -signal.SIGKILL
     assert box.recipients() == ["sam@mail.example"]
     assert programme.mail(first).state == "sending"
@@ -55,7 +55,7 @@ def test_a_worker_killed_before_the_message_costs_nothing(
     until(lambda: box.tries, "the worker speaks to the server")
     assert box.tries == 1
     worker.kill()
-    worker.join(120)
+    worker.join(300)
     assert programme.mail(first).state == "waiting", "nothing was said that could have arrived"
     box.mood = ""
     later = NOW + HOLD + timedelta(seconds=1)
@@ -75,9 +75,9 @@ def test_eight_workers_at_once_send_each_message_once(
     workers = [nursery.Process(target=work, args=(told, report)) for _ in range(WORKERS)]
     for worker in workers:
         worker.start()
-    sent = [report.get(timeout=120) for _ in workers]
+    sent = answers_of(report, workers, WORKERS)
     for worker in workers:
-        worker.join(120)
+        worker.join(300)
     assert [worker.exitcode for worker in workers] == [0] * WORKERS
     assert Counter(box.recipients()) == Counter(wanted)
     assert sum(sent) == MESSAGES
@@ -96,9 +96,9 @@ def test_workers_keep_to_one_pace_together(
     workers = [nursery.Process(target=work, args=(told, report)) for _ in range(3)]
     for worker in workers:
         worker.start()
-    assert sum(report.get(timeout=120) for _ in workers) == 5
+    assert sum(answers_of(report, workers, 3)) == 5
     for worker in workers:
-        worker.join(120)
+        worker.join(300)
     assert len(box.taken) == 5
     paced = mail_settings(port, **more)
     assert mail.send_next(store, paced, now=lambda: NOW + timedelta(seconds=59)) is None
