@@ -25,10 +25,18 @@ def has_email(
     session: Session, company_id: uuid.UUID, indexes: str | Collection[str]
 ) -> tuple[ColumnElement[bool], ...]:
     """That an application is the company's and its e-mail has this digest, or one of these."""
-    part, column, parts = _TABLE.c.email_part, _TABLE.c.email_index, _parts(company_id)
-    # As an array: PostgreSQL before 18 might join the parts to all of the index instead.
-    in_parts = part.in_(parts) if is_sqlite(session) else part == any_(func.array(parts.scalar_subquery()))
+    column = _TABLE.c.email_index
     is_theirs = column == indexes if isinstance(indexes, str) else column.in_(indexes)
+    return of_address(company_id, is_theirs, is_text=is_sqlite(session))
+
+
+def of_address(
+    company_id: uuid.UUID, is_theirs: ColumnElement[bool], *, is_text: bool
+) -> tuple[ColumnElement[bool], ...]:
+    """The same, given what says of `email_index` whose it is. `is_text`: for SQLite."""
+    part, parts = _TABLE.c.email_part, _parts(company_id)
+    # As an array: PostgreSQL before 18 might join the parts to all of the index instead.
+    in_parts = part.in_(parts) if is_text else part == any_(func.array(parts.scalar_subquery()))
     return (_TABLE.c.company_id == company_id, in_parts, is_theirs)
 
 

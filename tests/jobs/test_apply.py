@@ -175,12 +175,61 @@ def test_one_bad_delivery_does_not_hold_up_a_thousand(sqlite_desk):
     assert (dead.attempts, dead.cause_code, dead.detail) == (5, "not_understood", "the time is not believable")
 
 
-def test_a_burst_is_applied_in_turns_that_let_the_numbers_follow(sqlite_desk):
+def test_a_burst_is_applied_in_turns_that_let_the_numbers_follow(sqlite_desk, monkeypatch):
+    monkeypatch.setattr(apply, "MOST_SECONDS", 600.0)
     for number in range(AT_ONCE + 1):
         sqlite_desk.deliver("indeed_apply", Applied(f"r-{number}", "REQ-1", "", "", f"p{number}@x.example", NOW))
     assert apply_due(sqlite_desk.store, NOW, seconds=0) == {"applied": AT_ONCE}
     assert sqlite_desk.counted() == {"indeed": AT_ONCE}
     assert apply_due(sqlite_desk.store, NOW, seconds=0) == {"applied": 1}
+
+
+def test_what_takes_long_is_left_to_the_next_transaction(desk, monkeypatch):
+    monkeypatch.setattr(apply, "MOST_SECONDS", -1.0)
+    for number in range(3):
+        desk.deliver("indeed_apply", Applied(f"r-{number}", "REQ-1", "", "", f"p{number}@x.example", NOW))
+    assert [apply_due(desk.store, NOW, seconds=0) for _ in range(4)] == [{"applied": 1}] * 3 + [{}]
+    assert len(desk.applications()) == 3
+
+
+def test_what_failed_with_its_neighbours_is_told_once_and_counts_one_attempt(desk, monkeypatch):
+    def tell_or_crash(session, teller, told, *, now):
+        outcome = tell_application(session, teller, told, now=now)
+        if told.email == "p1@x.example":
+            raise RuntimeError("poison")
+        return outcome
+
+    for number in range(3):
+        desk.deliver("indeed_apply", Applied(f"r-{number}", "REQ-1", "", "", f"p{number}@x.example", NOW))
+    with monkeypatch.context() as patched:
+        patched.setattr(apply, "MOST_SECONDS", 600.0)
+        patched.setattr(apply, "tell_application", tell_or_crash)
+        assert apply_due(desk.store, NOW) == {"applied": 2, "waiting": 1}
+    assert sorted((row.state, row.attempts, row.cause_code) for row in desk.inbox()) == [
+        ("applied", 1, ""), ("applied", 1, ""), ("waiting", 1, "failed"),
+    ]  # fmt: skip
+    assert len(desk.applications()) == 2
+    assert apply_due(desk.store, NOW) == {"applied": 1}
+    assert len(desk.applications()) == 3
+
+
+def test_a_posting_made_or_renamed_between_two_batches_is_found(desk, monkeypatch):
+    made = []
+
+    def tell_and_rename(session, teller, told, *, now):
+        outcome = tell_application(session, teller, told, now=now)
+        if not made:
+            row = JobPosting(company_id=desk.company.id, number=2, requisition_ref="REQ-2", title="Baker")
+            made.append(row)
+            session.add(row)
+        return outcome
+
+    monkeypatch.setattr(apply, "AT_ONCE", 1)
+    monkeypatch.setattr(apply, "tell_application", tell_and_rename)
+    for number in (1, 2):
+        desk.deliver("indeed_apply", Applied(f"r-{number}", f"REQ-{number}", "", "", f"p{number}@x.example", NOW))
+    assert apply_due(desk.store, NOW) == {"applied": 2}
+    assert {row.posting_id for row in desk.applications()} == {desk.posting.id, made[0].id}
 
 
 def test_the_dead_run_again_are_applied_once(desk, monkeypatch):
