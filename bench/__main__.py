@@ -29,6 +29,7 @@ BENCHES = {
     "requests": ("bench.requests_bench", 1200),
     "events": ("bench.events_bench", 420),
     "track": ("bench.track_bench", 600),
+    "apply": ("bench.apply_bench", 600),
 }
 QUICK_SECONDS = 120
 FULL_FACTS, QUICK_FACTS = 10_000_000, 300_000
