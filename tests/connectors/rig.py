@@ -1,10 +1,10 @@
 """Builds connectors against a sandbox or a scripted server, and keeps what they spent, waited for and brought."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from pydantic import SecretStr
@@ -30,6 +30,7 @@ from sandbox.launch import Sandbox
 from tests.connectors.traits import traits_of
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+Looked = TypeVar("Looked")
 _HANDED_ON: dict[tuple[str, str], MemoryTokens] = {}
 
 
@@ -105,6 +106,16 @@ def today_of(sandbox: Sandbox, key: str) -> date:
     name, clock = traits_of(key).today, sandbox.control("clock")
     assert name in clock, f"the sandbox's clock has no {name!r} for {key}: see Control._clock in sandbox/control.py"
     return date.fromisoformat(clock[name])
+
+
+def on_one_day(sandbox: Sandbox, look: Callable[[Mapping[str, str]], Looked]) -> Looked:
+    """What `look` finds, given the clock, while it stays the same day everywhere: looks again where a day ended."""
+    while True:
+        clock = sandbox.control("clock")
+        found = look(clock)
+        after = sandbox.control("clock")
+        if all(after[name] == clock[name] for name in clock if name.endswith("_today")):
+            return found
 
 
 def source_of(key: str) -> type[MetricsSource[Any]]:

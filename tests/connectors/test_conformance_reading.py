@@ -4,6 +4,8 @@ Run over the registry, against the sandbox.
 """
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,7 +16,7 @@ from connectors.registry import CONNECTORS, find_source
 from domain.facts import MAX_VALUE, Fact, Scope
 from domain.metrics import BY_NAME
 from sandbox.launch import Sandbox
-from tests.connectors.rig import final, key_of, reading, source_of, window_of
+from tests.connectors.rig import Reader, final, key_of, on_one_day, reading, source_of, window_of
 from tests.connectors.traits import traits_of
 
 pytestmark = pytest.mark.parametrize("key", sorted(key for key in CONNECTORS if find_source(key)))
@@ -172,36 +174,32 @@ def test_it_waits_only_where_something_is_being_made(sandbox: Sandbox, key: str)
 
 
 def test_its_twelve_months_equal_the_truth(sandbox: Sandbox, key: str):
-    window = window_of(sandbox, key, 366)
-    with reading(sandbox, key) as reader:
-        facts = reader.read(window)
-    told = sandbox.truth(window.start, window.end, traits_of(key).connected)
+    seen = _look(sandbox, key, 366)
     truth = {
         (day["metric"], day["day"]): day["value"]
-        for day in told["days"]
+        for day in seen.truth["days"]
         if day["platform"] == source_of(key).platform and day["metric"] in dated(source_of(key)) - FROM_THE_ATS
     }
     mine = Counter[tuple[str, str]]()
-    for fact in facts:
-        if fact.scope is Scope.TOTAL and _counts(key, fact):
+    for fact in seen.facts:
+        if fact.scope is Scope.TOTAL and _counts(key, fact, seen.clock):
             mine[fact.metric, fact.day.isoformat()] += fact.value
     assert dict(mine) == {at: value for at, value in truth.items() if value}
     assert sum(mine.values()) > 10_000 or not dated(source_of(key)), "let the sandbox tell of more"
 
 
 def test_its_postings_equal_the_truth(sandbox: Sandbox, key: str):
-    window = window_of(sandbox, key, traits_of(key).posting_days)
-    with reading(sandbox, key) as reader:
-        facts = reader.read(window)
-    ours = _requisitions(sandbox, key, reader.pages)
+    seen = _look(sandbox, key, traits_of(key).posting_days)
+    ours = _requisitions(sandbox, key, seen.reader.pages)
     mine = Counter[tuple[str, str, str]]()
-    for fact in facts:
-        if fact.scope is Scope.POSTING and traits_of(key).owns(fact) and ours.get(fact.posting_ref):
+    of_postings = [fact for fact in seen.facts if fact.scope is Scope.POSTING]
+    for fact in of_postings:
+        if traits_of(key).owns(fact, seen.clock) and ours.get(fact.posting_ref):
             mine[fact.metric, ours[fact.posting_ref], fact.day.isoformat()] += fact.value
-    metrics = {fact.metric for fact in facts if fact.scope is Scope.POSTING}
+    metrics = {fact.metric for fact in of_postings}
     truth = {
         (each["metric"], each["requisition"], each["day"]): each["value"]
-        for each in sandbox.truth(window.start, window.end, traits_of(key).connected)["postings"]
+        for each in seen.truth["postings"]
         if each["platform"] == source_of(key).platform and each["metric"] in metrics and each["value"]
     }
     assert {at: value for at, value in mine.items() if value} == truth
@@ -212,19 +210,17 @@ def test_its_postings_equal_the_truth(sandbox: Sandbox, key: str):
 
 
 def test_its_running_totals_equal_the_truth(sandbox: Sandbox, key: str):
-    with reading(sandbox, key) as reader:
-        reader.read(window_of(sandbox, key, 3))
-    ours = _requisitions(sandbox, key, reader.pages)
+    seen = _look(sandbox, key, 3, since=date(2020, 1, 1))
+    ours = _requisitions(sandbox, key, seen.reader.pages)
     told = {each["requisition"] for each in sandbox.control("postings") if traits_of(key).tells_of(each)}
     mine, bounds = Counter[tuple[str, str]](), set[tuple[str, str]]()
-    for counter in reader.counters():
+    for counter in seen.reader.counters():
         name = counter.metric, ours.get(counter.posting, "")
         if name[1]:
             mine[name] += counter.value
             bounds |= set() if counter.is_exact else {name}
     truth = Counter[tuple[str, str]]()
-    days = date(2020, 1, 1), window_of(sandbox, key, 1).end
-    for each in sandbox.truth(*days, traits_of(key).connected)["postings"]:
+    for each in seen.truth["postings"]:
         name = each["metric"], each["requisition"]
         if each["platform"] == source_of(key).platform and name[0] in counted(source_of(key)) and name[1] in told:
             truth[name] += each["value"]
@@ -234,10 +230,33 @@ def test_its_running_totals_equal_the_truth(sandbox: Sandbox, key: str):
     assert bool(mine) == bool(counted(source_of(key)))
 
 
-def _counts(key: str, fact: Fact) -> bool:
+@dataclass(frozen=True)
+class _Seen:
+    """What a connector read of some days, and the sandbox's truth of them by the same clock."""
+
+    reader: Reader
+    facts: list[Fact]
+    truth: dict[str, Any]
+    clock: Mapping[str, str]
+
+
+def _look(sandbox: Sandbox, key: str, days: int, *, since: date | None = None) -> _Seen:
+    """Reads that many days; the truth is that of the same ones, or of all `since`."""
+
+    def look(clock: Mapping[str, str]) -> _Seen:
+        window = window_of(sandbox, key, days)
+        with reading(sandbox, key) as reader:
+            facts = reader.read(window)
+        truth = sandbox.truth(since or window.start, window.end, traits_of(key).connected)
+        return _Seen(reader, facts, truth, clock)
+
+    return on_one_day(sandbox, look)
+
+
+def _counts(key: str, fact: Fact, clock: Mapping[str, str]) -> bool:
     """Whether a fact of scope total enters the total."""
     offered = {each.metric: each for each in source_of(key).metrics}[fact.metric]
-    return fact.breakdown is None if offered.counted_by == "total" else traits_of(key).owns(fact)
+    return fact.breakdown is None if offered.counted_by == "total" else traits_of(key).owns(fact, clock)
 
 
 def _requisitions(sandbox: Sandbox, key: str, pages: list[Page]) -> dict[str, str]:

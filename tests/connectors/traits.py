@@ -33,8 +33,8 @@ class Traits:
 
     `long_days` is a window of several steps, `posting_days` one whose postings are all told of. `requisition` finds a
     posting of ours in what was told of one there. `owns` leaves out facts that another connected platform reports
-    itself; `hidden` are more secrets than the form's. `connected` is what the truth is asked with, `tells_of` whether
-    the platform still tells of a posting of the sandbox's.
+    itself, by the sandbox's clock; `hidden` are more secrets than the form's. `connected` is what the truth is asked
+    with, `tells_of` whether the platform still tells of a posting of the sandbox's.
 
     `publishes` is the sandbox's route of the request that publishes a posting, "" where none can be; `publishing` are
     changes to the form that let it publish.
@@ -59,7 +59,7 @@ class Traits:
     long_days: int = 8
     posting_days: int = 7
     requisition: Callable[[PostingSeen, Mapping[str, str]], str] = lambda seen, _paths: seen.requisition_ref or seen.ref
-    owns: Callable[[Fact], bool] = lambda _fact: True
+    owns: Callable[[Fact, Mapping[str, str]], bool] = lambda _fact, _clock: True
     connected: str = "company_website,indeed,ats"
     tells_of: Callable[[Told], bool] = lambda _posting: True
     hidden: Callable[[dict[str, Any]], list[str]] = lambda _values: []

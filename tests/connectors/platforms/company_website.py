@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from connectors.company_website import CompanyWebsite
@@ -57,13 +58,17 @@ def check_request(request: Request) -> None:
         assert int(report["limit"]) <= 250_000
 
 
-def owns(fact: Fact) -> bool:
-    """The site leaves to Indeed and to the applicant system's platforms what they report themselves."""
+def owns(fact: Fact, clock: Mapping[str, str]) -> bool:
+    """The site leaves to Indeed and to the applicant system's platforms what they report themselves.
+
+    For an hour a day the property is a day ahead of Indeed, which reports nothing of that day yet.
+    """
     owner = find_platform(fact.breakdown.source) if fact.breakdown else None
     if owner is None or owner.is_site:
         return True
     if owner.key == "indeed":
-        return fact.metric not in {"clicks", "apply_starts", "applications"}
+        is_ahead = fact.day.isoformat() > clock["indeed_today"]
+        return is_ahead or fact.metric not in {"clicks", "apply_starts", "applications"}
     return fact.metric != "applications"
 
 
